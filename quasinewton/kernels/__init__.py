@@ -1,0 +1,98 @@
+"""The decorator behind every numba kernel, and the few vector kernels they share.
+
+A kernel takes plain arrays and scalars, never calls a user's function, holds no
+global state and releases the GIL. Kernels live beside the idea they implement
+(`models`, `subproblems`, `globalization`, `methods`) and call each other across
+files, so their on-disk cache is tied to *all* of the package's sources: numba
+itself looks only at the file of the outermost function, and would go on using
+machine code compiled from an older version of a helper.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+
+__all__ = ["EPS", "TINY", "block_length", "kernel", "max_abs", "norm2", "vector_kernel"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+EPS = float(np.finfo(np.float64).eps)
+TINY = float(np.finfo(np.float64).tiny)
+
+#: Elements of an n-vector that a blocked pass holds in the first-level cache.
+block_length = 1024
+
+
+def _fingerprint() -> tuple[tuple[str, int, int], ...]:
+    """Names, sizes and times of every source file that may hold a kernel."""
+    root = Path(__file__).parent.parent
+    files = sorted(root.rglob("*.py"))
+    stats = [(path, path.stat()) for path in files]
+    return tuple((str(p.relative_to(root)), s.st_size, s.st_mtime_ns) for p, s in stats)
+
+
+_STAMP = _fingerprint()
+
+
+def _compile(func: F, **options: Any) -> F:
+    options = {"nogil": True, "error_model": "numpy", **options}
+    try:
+        dispatcher = numba.njit(cache=True, **options)(func)
+    except RuntimeError:  # no folder to write a cache to: compile in memory
+        return numba.njit(**options)(func)  # type: ignore[no-any-return]
+    cache_file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if hasattr(cache_file, "_source_stamp"):
+        cache_file._source_stamp = (cache_file._source_stamp, _STAMP)
+    return dispatcher  # type: ignore[no-any-return]
+
+
+def kernel(func: F) -> F:
+    """Compile scalar algebra and small dense loops; IEEE semantics throughout."""
+    return _compile(func)
+
+
+def vector_kernel(func: F) -> F:
+    """Compile a loop over n-vectors, whose sums may be reordered to use SIMD.
+
+    NaN and infinity keep their meaning; only the order of additions is free.
+    """
+    return _compile(func, fastmath={"reassoc", "contract", "nsz"})
+
+
+@vector_kernel
+def max_abs(a):
+    """Largest absolute value of a vector; NaN or infinity where an element is not finite."""
+    largest = 0.0
+    poison = 0.0
+    for i in range(a.size):
+        value = abs(np.float64(a[i]))
+        poison += value - value
+        largest = max(largest, value)
+    return largest + poison
+
+
+@vector_kernel
+def _sum_squares(a, inverse):
+    total = 0.0
+    for i in range(a.size):
+        value = np.float64(a[i]) * inverse
+        total += value * value
+    return total
+
+
+@kernel
+def norm2(a):
+    """Euclidean norm without overflow or harmful underflow."""
+    largest = max_abs(a)
+    if largest == 0.0 or not math.isfinite(largest):
+        return largest
+    if 1e-140 < largest < 1e140:
+        return math.sqrt(_sum_squares(a, 1.0))
+    inverse = 1.0 / max(largest, TINY)
+    return math.sqrt(_sum_squares(a, inverse)) / inverse

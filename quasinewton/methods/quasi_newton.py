@@ -1,0 +1,367 @@
+"""Quasi-Newton methods: a compact model, a subproblem in its eigenbasis, a weight rule.
+
+One call of `advance` is one iteration: it judges the trial, stores its pair, moves,
+adapts the weight, renews the spectrum and makes the next trial, on plain arrays.
+"""
+
+from __future__ import annotations
+
+import math
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..globalization import (
+    ACCEPT,
+    KEEP,
+    RELAX,
+    RULES,
+    SHRINK_MAX,
+    SHRINK_MIN,
+    RuleParameters,
+    interpolate,
+    next_length,
+    ranganath_weight,
+    ratio,
+)
+from ..kernels import kernel, max_abs, norm2
+from ..models.compact import (
+    CompactModel,
+    absorb,
+    add_combination,
+    choose_gamma,
+    multiply_rows,
+    spectrum,
+)
+from ..models.updates import KINDS
+from ..subproblems.cubic import cubic_euclidean, cubic_shape
+from ..subproblems.trust_region import trust_region
+
+if TYPE_CHECKING:
+    from ..options import Options
+
+__all__ = ["SUBPROBLEMS", "QuasiNewton", "advance", "propose"]
+
+#: Subproblems by name, as the kernels number them.
+SUBPROBLEMS = {"shape": 0, "euclidean": 1, "trust_region": 2}
+
+SHAPE, EUCLIDEAN, TRUST_REGION = 0, 1, 2
+
+# Scalars of the state, by their place in the array `q`.
+(
+    F,  # f at x
+    F_TRIAL,  # f at the trial point
+    G_MAX,  # largest |g_i| at x
+    G_NORM,  # |g| at x
+    S_NORM,  # |s| of the trial step
+    SLOPE,  # g.s
+    PREDICTED,  # decrease that the model predicts for the trial
+    RHO,  # actual / predicted reduction of the last trial
+    LENGTH,  # bound on |s|
+    SIGMA,  # least cubic weight
+    SIGMA_USED,  # the weight the trial solves its subproblem for; the multiplier mu of a radius
+    F_BEST,  # least f of an accepted point that x has left for a better gradient
+    GAMMA,  # B outside the span of the pairs
+    LOWEST,  # smallest eigenvalue of B
+    LENGTH_MAX,  # bound on LENGTH
+) = range(15)
+SCALARS = 15
+
+# Integers of the state; 0 and 1 belong to the model (pairs stored, newest used).
+RANK, ACCEPTED, MOVED, RESETS = 2, 3, 4, 5
+INTEGERS = 6
+
+
+@kernel
+def propose(
+    kind, subproblem, rule, window, x, g, trial, rows, gram, h, tau, cosine, order, lam, vectors,
+    work, small, q, ints,
+):  # fmt: skip
+    """Renew the spectrum of the model at x and write the next trial point."""
+    n = x.size
+    m = order.size
+    dense = n <= 2 * m
+    g_norm = q[G_NORM]
+    for attempt in range(2):
+        gamma = choose_gamma(tau, cosine, order, ints, window, g_norm / q[LENGTH])
+        rank, _ = spectrum(
+            kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, work
+        )
+        # The eigenbasis of B, with one more direction for the gradient outside of it,
+        # in units in which the largest eigenvalue and |g| are 1.
+        size = rank if rank == n else rank + 1
+        spectral, reduced, step = small[0, :size], small[1, :size], small[2, :size]
+        top = gamma if rank < n else 0.0
+        lowest = gamma if rank < n else math.inf
+        inside = 0.0
+        for i in range(rank):
+            top = max(top, abs(lam[i]))
+            lowest = min(lowest, lam[i])
+            total = 0.0
+            if dense:
+                for j in range(n):
+                    total += vectors[i, j] * (np.float64(g[j]) / g_norm)
+            else:
+                for j in range(2 * m):
+                    total += vectors[i, j] * (h[j] / g_norm)
+            reduced[i] = total
+            inside += total * total
+        if top == 0.0:
+            top = 1.0
+        for i in range(rank):
+            spectral[i] = lam[i] / top
+        if rank < n:
+            spectral[rank] = gamma / top
+            reduced[rank] = math.sqrt(max(0.0, 1.0 - inside))
+        unit = g_norm / top  # of the step
+        length = q[LENGTH] / unit
+        q[GAMMA] = gamma
+        q[LOWEST] = lowest
+        sigma = q[SIGMA] * unit / top
+        if subproblem == TRUST_REGION:
+            step_norm, weight = trust_region(spectral, reduced, length, step)
+            q[SIGMA_USED] = weight * top
+        else:
+            longest = math.inf if rule == 1 else length
+            if subproblem == SHAPE:
+                step_norm, weight = cubic_shape(spectral, reduced, sigma, longest, step)
+            else:
+                step_norm, weight = cubic_euclidean(spectral, reduced, sigma, longest, step)
+            q[SIGMA_USED] = weight * top / unit
+        slope = 0.0
+        bend = 0.0
+        cube = 0.0
+        for i in range(size):
+            slope += reduced[i] * step[i]
+            bend += spectral[i] * step[i] * step[i]
+            cube += abs(step[i]) ** 3
+        predicted = -(slope + 0.5 * bend)
+        if rule == 1 and subproblem != TRUST_REGION:  # the published ratio counts the cubic term
+            predicted -= weight / 3.0 * (cube if subproblem == SHAPE else step_norm**3)
+        if predicted > 0.0 and math.isfinite(step_norm) and step_norm > 0.0:
+            break
+        # The model is of no use: start it anew.
+        ints[0] = 0
+        ints[RESETS] += 1
+    q[S_NORM] = step_norm * unit
+    q[SLOPE] = slope * unit * g_norm
+    q[PREDICTED] = predicted * unit * g_norm
+    ints[RANK] = rank
+
+    # s = -alpha g + U (s_bar + alpha g_bar)
+    alpha = 0.0
+    if rank < n and reduced[rank] > 0.0:
+        alpha = -step[rank] / (reduced[rank] * top)
+    w = small[3, : vectors.shape[1]]
+    w[:] = 0.0
+    for i in range(rank):
+        c = step[i] * unit + alpha * (reduced[i] * g_norm)
+        for j in range(w.size):
+            w[j] += c * vectors[i, j]
+    moved = False
+    if dense:
+        for j in range(n):
+            trial[j] = x[j] + (w[j] - alpha * g[j])
+            moved = moved or trial[j] != x[j]
+    else:
+        used = ints[0]
+        if used == m:
+            moved = add_combination(-alpha, g, rows, w, x, trial)
+        elif used == 0:
+            moved = add_combination(-alpha, g, rows[:0], w[:0], x, trial)
+        else:
+            moved = add_combination(-alpha, g, rows[: m + used], w[: m + used], x, trial)
+    ints[MOVED] = 1 if moved else 0
+
+
+@kernel
+def receive(
+    has_gradient, rule, x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau, cosine, order, products,
+    q, ints, par,
+):  # fmt: skip
+    """Judge the trial, store its pair, move to it if it is better, adapt the weight."""
+    f, f_trial = q[F], q[F_TRIAL]
+    rho, in_noise = ratio(f, f_trial, q[PREDICTED])
+    g_max = 0.0
+    g_norm = 0.0
+    if has_gradient:
+        g_max = max_abs(g_trial)
+        if math.isfinite(g_max):
+            g_norm = norm2(g_trial)
+        else:
+            has_gradient = False
+            rho = -math.inf
+            in_noise = False
+    accepted = has_gradient and rho > par[ACCEPT]
+    if in_noise:
+        accepted = has_gradient and g_norm < q[G_NORM]
+    ints[ACCEPTED] = 1 if accepted else 0
+    q[RHO] = rho
+    shrink = interpolate(f, f_trial, q[SLOPE], par[SHRINK_MIN], par[SHRINK_MAX])
+    if has_gradient and (accepted or rho > par[KEEP]):
+        stored = absorb(
+            x, trial, g, g_trial, g_trial if accepted else g, rows, gram, h, tau, cosine, order,
+            products, ints,
+        )  # fmt: skip
+        if accepted and not stored and x.size > 2 * order.size:
+            multiply_rows(rows, g_trial, h)
+    if accepted:
+        if f_trial > f and f < q[F_BEST]:  # within roundoff, for a smaller gradient
+            q[F_BEST] = f
+            x_best[:] = x
+            g_best[:] = g
+        x[:] = trial
+        g[:] = g_trial
+        q[F] = f_trial
+        q[G_MAX] = g_max
+        q[G_NORM] = g_norm
+    convex = q[LOWEST] > 0.0
+    if rule == 1:
+        q[SIGMA] = ranganath_weight(q[SIGMA], rho)
+    else:
+        if not in_noise or not accepted:
+            q[LENGTH] = min(
+                next_length(q[LENGTH], q[S_NORM], rho, accepted, shrink, convex, par),
+                q[LENGTH_MAX],
+            )
+        if accepted:
+            q[SIGMA] = par[RELAX] * q[SIGMA_USED]
+
+
+@kernel
+def advance(
+    has_gradient, kind, subproblem, rule, window, x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau,
+    cosine, order, products, lam, vectors, work, small, q, ints, par,
+):  # fmt: skip
+    """One iteration: `receive` the trial's f (in q) and gradient, `propose` the next."""
+    receive(
+        has_gradient, rule, x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau, cosine, order,
+        products, q, ints, par,
+    )  # fmt: skip
+    if q[G_MAX] > 0.0:
+        propose(
+            kind, subproblem, rule, window, x, g, trial, rows, gram, h, tau, cosine, order, lam,
+            vectors, work, small, q, ints,
+        )  # fmt: skip
+
+
+class QuasiNewton:
+    """The state of a quasi-Newton method, and the calls that move it on.
+
+    Parameters
+    ----------
+    x0 : array, shape (n,)
+        Not kept; its dtype (float32 or float64) is that of every n-vector.
+    f : float
+    g : array, shape (n,)
+        Objective and gradient at x0, finite.
+    kind, subproblem : str
+        Keys of `models.updates.KINDS` and `SUBPROBLEMS`.
+    options : Options
+    """
+
+    direction = None  # never asks for a Hessian product
+
+    def __init__(
+        self, x0: np.ndarray, f: float, g: np.ndarray, kind: str, subproblem: str, options: Options
+    ) -> None:
+        n = x0.size
+        memory = options.memory or default_memory(n)
+        self.model = CompactModel(n, memory, kind, x0.dtype)
+        self.x = x0.copy()
+        self.g = np.array(g, x0.dtype)
+        self.trial = np.empty_like(self.x)
+        self.x_best = np.empty_like(self.x)
+        self.g_best = np.empty_like(self.x)
+        self.q = q = np.zeros(SCALARS)
+        self.par = RuleParameters(**options.rule_parameters).array()
+        rule = RULES[options.weight_rule]
+        q[F], q[G_MAX], q[G_NORM] = f, max_abs(self.g), norm2(self.g)
+        q[F_BEST] = math.inf
+        q[LENGTH_MAX] = options.max_trust_radius
+        length = options.initial_trust_radius or min(1.0, q[G_NORM])
+        q[LENGTH] = min(length, q[LENGTH_MAX])
+        default_weight = 100.0 if options.weight_rule == "ranganath" else 0.0
+        q[SIGMA] = default_weight if options.initial_weight is None else options.initial_weight
+        model = self.model
+        small = np.zeros((4, max(model.vectors.shape[1], model.lam.size + 1)))
+        model.ints = np.zeros(INTEGERS, np.int64)
+        code, sub = KINDS[kind], SUBPROBLEMS[subproblem]
+        window = 7
+        self._before = (code, sub, rule, window, self.x, self.g, self.trial)
+        self._between = (
+            self.x_best, self.g_best, model.rows, model.gram, model.h, model.tau, model.cosine, model.order,
+            model.products, model.lam, model.vectors, model.work, small, q, model.ints, self.par,
+        )  # fmt: skip
+        if q[G_MAX] > 0.0:
+            propose(
+                code, sub, rule, window, self.x, self.g, self.trial, model.rows, model.gram,
+                model.h, model.tau, model.cosine, model.order, model.lam, model.vectors,
+                model.work, small, q, model.ints,
+            )  # fmt: skip
+
+    def needs_gradient(self, f: float) -> bool:
+        """Whether `receive` can use the gradient at a trial with this value."""
+        q = self.q
+        return bool(math.isfinite(f) and q[F] - f > self.par[KEEP] * q[PREDICTED])
+
+    def receive(self, f: float, g: np.ndarray | None) -> None:
+        """One iteration, from the objective (and gradient) at `trial`."""
+        self.q[F_TRIAL] = f
+        if g is None:
+            advance(False, *self._before, self.g, *self._between)
+        else:
+            advance(True, *self._before, g, *self._between)
+
+    @property
+    def f(self) -> float:
+        """Objective at `x`."""
+        return float(self.q[F])
+
+    @property
+    def optimality(self) -> float:
+        """Largest absolute component of the gradient at `x`."""
+        return float(self.q[G_MAX])
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the last trial was accepted."""
+        return bool(self.model.ints[ACCEPTED])
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the next trial cannot be told from `x` in floating point."""
+        return not self.model.ints[MOVED] or not self.q[PREDICTED] > 0.0
+
+    @property
+    def step_norm(self) -> float:
+        """Length of the step to `trial`."""
+        return float(self.q[S_NORM])
+
+    @property
+    def predicted(self) -> float:
+        """Decrease that the model predicts for the step to `trial`."""
+        return float(self.q[PREDICTED])
+
+    @property
+    def rho(self) -> float:
+        """Actual over predicted reduction of the last trial."""
+        return float(self.q[RHO])
+
+    @property
+    def weight(self) -> float:
+        """Cubic weight, or multiplier of the trust region, of the step to `trial`."""
+        return float(self.q[SIGMA_USED])
+
+    @property
+    def best(self) -> tuple[np.ndarray, float, np.ndarray]:
+        """The accepted point of least f, with its f and gradient."""
+        if self.q[F_BEST] < self.q[F]:
+            return self.x_best, float(self.q[F_BEST]), self.g_best
+        return self.x, self.f, self.g
+
+
+def default_memory(n: int) -> int:
+    """Pairs kept where the user does not say: all curvature for small n, else 10."""
+    return 2 * n + 5 if n <= 40 else 10

@@ -1,0 +1,147 @@
+"""Trust-region Newton with Steihaug's conjugate gradients."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..globalization import (
+    ACCEPT,
+    SHRINK_MAX,
+    SHRINK_MIN,
+    RuleParameters,
+    interpolate,
+    next_length,
+    ratio,
+)
+from ..kernels import max_abs, norm2
+from ..subproblems.steihaug import SteihaugCG
+
+if TYPE_CHECKING:
+    from ..options import Options
+
+__all__ = ["TrustCG"]
+
+
+class TrustCG:
+    """The state of the method, and the calls that move it on.
+
+    Where `direction` is an array the method waits for `receive_product(H d)`, H the
+    Hessian at `x`; else for `receive(f, g)` at `trial`.
+
+    Parameters
+    ----------
+    x0 : array, shape (n,)
+        Not kept; its dtype is that of every n-vector.
+    f : float
+    g : array, shape (n,)
+        Objective and gradient at x0, finite.
+    options : Options
+    """
+
+    def __init__(self, x0: np.ndarray, f: float, g: np.ndarray, options: Options) -> None:
+        self.x = x0.copy()
+        self.g = np.array(g, x0.dtype)
+        self.f = f
+        self.optimality = max_abs(self.g)
+        self.g_norm = norm2(self.g)
+        self.trial = np.empty_like(self.x)
+        self.x_best = np.empty_like(self.x)
+        self.g_best = np.empty_like(self.x)
+        self.f_best = math.inf
+        self.par = RuleParameters(**options.rule_parameters).array()
+        self.cg = SteihaugCG(x0.size, x0.dtype)
+        self.radius_max = options.max_trust_radius
+        radius = options.initial_trust_radius or min(1.0, self.g_norm)
+        self.radius = min(radius, self.radius_max)
+        self.rho = math.nan
+        self.accepted = False
+        self.stalled = False
+        self._prepare()
+
+    @property
+    def direction(self) -> np.ndarray | None:
+        """What to multiply by the Hessian at `x`; None when `trial` is ready."""
+        return self.cg.direction
+
+    def receive_product(self, hd: np.ndarray) -> None:
+        """Take the Hessian product of `direction`."""
+        self.cg.receive(hd)
+        if self.cg.direction is None:
+            self._set_trial()
+
+    def needs_gradient(self, f: float) -> bool:
+        """Whether `receive` can use the gradient at a trial with this value."""
+        rho, in_noise = ratio(self.f, f, self.cg.predicted)
+        return bool(rho > self.par[ACCEPT] or in_noise)
+
+    def receive(self, f: float, g: np.ndarray | None) -> None:
+        """One iteration, from the objective (and gradient) at `trial`."""
+        cg = self.cg
+        rho, in_noise = ratio(self.f, f, cg.predicted)
+        g_max = max_abs(g) if g is not None else math.nan
+        if g is not None and not math.isfinite(g_max):
+            rho, in_noise = -math.inf, False
+        g_norm = norm2(g) if math.isfinite(g_max) else math.inf
+        accepted = rho > self.par[ACCEPT]
+        if in_noise:
+            accepted = g_norm < self.g_norm
+        self.rho, self.accepted = rho, accepted
+        shrink = interpolate(
+            self.f, f, cg.slope, self.par[SHRINK_MIN], self.par[SHRINK_MAX]
+        )
+        if not (in_noise and accepted):
+            self.radius = min(
+                next_length(
+                    self.radius, cg.length, rho, accepted, shrink, not cg.negative_curvature,
+                    self.par,
+                ),
+                self.radius_max,
+            )  # fmt: skip
+        if not accepted:
+            cg.recut(self.radius)
+            self._set_trial()
+            return
+        if f > self.f and self.f < self.f_best:  # within roundoff, for a smaller gradient
+            self.f_best = self.f
+            self.x_best[:] = self.x
+            self.g_best[:] = self.g
+        self.x[:] = self.trial
+        self.g[:] = g
+        self.f, self.optimality, self.g_norm = f, g_max, g_norm
+        self._prepare()
+
+    def _prepare(self) -> None:
+        if self.g_norm == 0.0:
+            return
+        n = self.x.size
+        tolerance = min(0.5, math.sqrt(self.g_norm)) * self.g_norm
+        self.cg.prepare(self.g, self.g_norm, self.radius, tolerance, 2 * n + 10)
+
+    def _set_trial(self) -> None:
+        np.add(self.x, self.cg.step, out=self.trial)
+        self.stalled = not self.cg.predicted > 0.0 or np.array_equal(self.trial, self.x)
+
+    @property
+    def step_norm(self) -> float:
+        """Length of the step to `trial`."""
+        return self.cg.length
+
+    @property
+    def predicted(self) -> float:
+        """Decrease that the model predicts for the step to `trial`."""
+        return self.cg.predicted
+
+    @property
+    def weight(self) -> float:
+        """The trust radius."""
+        return self.radius
+
+    @property
+    def best(self) -> tuple[np.ndarray, float, np.ndarray]:
+        """The accepted point of least f, with its f and gradient."""
+        if self.f_best < self.f:
+            return self.x_best, self.f_best, self.g_best
+        return self.x, self.f, self.g

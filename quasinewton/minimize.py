@@ -1,0 +1,240 @@
+"""`minimize`, and every method as a callable for `scipy.optimize.minimize(method=...)`."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from .methods import METHODS
+from .options import Options
+from .status import Status
+
+__all__ = ["arc_lsr1", "minimize", "trust_cg", "trust_lsr1"]
+
+
+def minimize(
+    fun: Callable[..., Any],
+    x0: Any,
+    args: tuple[Any, ...] | Any = (),
+    method: str | Callable[..., OptimizeResult] | None = None,
+    jac: Any = None,
+    hess: Any = None,
+    hessp: Callable[..., Any] | None = None,
+    callback: Callable[..., Any] | None = None,
+    tol: float | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> OptimizeResult:
+    r"""Find a local minimiser of a smooth function of n variables, without constraints.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *args) -> float`` with x of shape (n,); ``-> (f, g)`` where `jac` is True.
+    x0 : array_like, shape (n,)
+        Start; never changed. float32 stays float32, any other real dtype becomes float64.
+    args : tuple, default ()
+        Further arguments of `fun`, `jac`, `hess` and `hessp`.
+    method : str or callable, optional
+        One of
+
+        - ``'arc_lsr1'``: cubic regularization with a limited-memory SR1 Hessian;
+        - ``'trust_lsr1'``: the same model in a trust region;
+        - ``'trust_cg'``: trust-region Newton with conjugate gradients;
+
+        or a function of this package of that name. Default: ``'trust_cg'`` where `hess` or
+        `hessp` is given, else ``'arc_lsr1'``.
+    jac : callable, bool or {'2-point', '3-point', 'cs'}, optional
+        ``jac(x, *args) -> array, shape (n,)``; True: `fun` returns the gradient too;
+        otherwise differences of `fun`, whose evaluations count in `nfev`.
+    hess : callable, matrix, HessianUpdateStrategy or {'2-point', '3-point', 'cs'}, optional
+        ``hess(x, *args)`` returns an array, a sparse matrix or a LinearOperator of shape (n, n).
+        Only `trust_cg` uses it. Strings: differences of the gradient, as by default.
+    hessp : callable, optional
+        ``hessp(x, p, *args) -> array, shape (n,)``, the product of the Hessian with p. It is
+        preferred to `hess`.
+    callback : callable, optional
+        Called after every iteration: with an OptimizeResult where its only parameter is named
+        ``intermediate_result``, else with a copy of the current point. StopIteration ends the
+        run.
+    tol : float, optional
+        `gtol`, where the options do not set it.
+    options : dict, optional
+        See `quasinewton.options.Options`.
+
+    Returns
+    -------
+    OptimizeResult
+        ``x, fun, jac, success, status, message, nit, nfev, njev, nhev, optimality,
+        execution_time, method``, for quasi-Newton methods ``hess`` (the model at the end, a
+        LinearOperator), and ``history``, ``allvecs`` where asked for. `status` is a
+        `quasinewton.Status`; only a small gradient counts as success, and `x` is the best
+        point seen in any case.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that make no sense, naming the argument, before `fun` is called.
+
+    Examples
+    --------
+    >>> from scipy.optimize import rosen, rosen_der
+    >>> from quasinewton import minimize
+    >>> result = minimize(rosen, [-1.2, 1.0], jac=rosen_der, tol=1e-8)
+    >>> result.success
+    True
+    """
+    if method is None:
+        method = "arc_lsr1" if hess is None and hessp is None else "trust_cg"
+    if callable(method):
+        name = getattr(method, "__name__", "")
+        if globals().get(name) is not method or name not in METHODS:
+            # another callable by SciPy's protocol
+            extra = dict(options or {}) if tol is None else {"tol": tol, **(options or {})}
+            return method(
+                fun, x0, args=_as_tuple(args), jac=jac, hess=hess, hessp=hessp, bounds=None,
+                constraints=(), callback=callback, **extra,
+            )  # fmt: skip
+        method = name
+    if not isinstance(method, str):
+        raise TypeError(f"`method` must be a string or callable, got {type(method).__name__}")
+    method = method.lower()
+    if method not in METHODS:
+        raise ValueError(f"Unknown solver {method!r}; expected one of {', '.join(METHODS)}")
+    parsed = Options.parse(options, tol)
+    return _run(method, fun, x0, _as_tuple(args), jac, hess, hessp, callback, parsed)
+
+
+def _as_tuple(args: Any) -> tuple[Any, ...]:
+    return args if isinstance(args, tuple) else (args,)
+
+
+def _run(
+    method: str,
+    fun: Callable[..., Any],
+    x0: Any,
+    args: tuple[Any, ...],
+    jac: Any,
+    hess: Any,
+    hessp: Any,
+    callback: Callable[..., Any] | None,
+    options: Options,
+) -> OptimizeResult:
+    """Drive a `Solver` with a user's functions."""
+    from .objective import Objective
+    from .solver import Solver, as_start
+
+    start = as_start(x0)
+    objective = Objective(fun, start, args, jac, hess, hessp, options.finite_diff_rel_step)
+    notify = _callback(callback)
+    solver = Solver(start, method, options, objective.counts)
+    iterations = 0
+    if not np.isfinite(start).all():
+        solver.stop(Status.NONFINITE_START)
+    while solver.running:
+        if solver.direction is not None:
+            solver.tell_product(
+                objective.product(solver.x, solver.g, solver.direction, solver.version)
+            )
+            continue
+        solver.tell(objective.fun(solver.ask()), objective.gradient)
+        if notify is not None and solver.nit > iterations:
+            iterations = solver.nit
+            try:
+                notify(solver)
+            except StopIteration:
+                if solver.running:
+                    solver.stop(Status.CALLBACK)
+    return solver.finish()
+
+
+def _callback(callback: Callable[..., Any] | None) -> Callable[[Any], Any] | None:
+    """The user's callback in the form in which it wants to be called."""
+    if callback is None:
+        return None
+    if not callable(callback):
+        raise TypeError(f"`callback` must be callable, got {type(callback).__name__}")
+    try:
+        names = set(inspect.signature(callback).parameters)
+    except (TypeError, ValueError):
+        names = set()
+    if names == {"intermediate_result"}:
+        return lambda solver: callback(intermediate_result=solver.intermediate())
+    return lambda solver: callback(solver.x.copy())
+
+
+def _scipy_method(name: str, doc: str) -> Callable[..., OptimizeResult]:
+    def method(
+        fun: Callable[..., Any],
+        x0: Any,
+        args: tuple[Any, ...] = (),
+        jac: Any = None,
+        hess: Any = None,
+        hessp: Any = None,
+        bounds: Any = None,
+        constraints: Any = (),
+        callback: Callable[..., Any] | None = None,
+        tol: float | None = None,
+        **options: Any,
+    ) -> OptimizeResult:
+        if bounds is not None:
+            lower, upper = _bounds(bounds)
+            if np.isfinite(lower).any() or np.isfinite(upper).any():
+                warnings.warn(
+                    f"Method {name} cannot handle constraints nor bounds.",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+        if constraints is not None and (
+            not isinstance(constraints, list | tuple) or len(constraints)
+        ):
+            warnings.warn(
+                f"Method {name} cannot handle constraints.", RuntimeWarning, stacklevel=3
+            )
+        return _run(
+            name, fun, x0, _as_tuple(args), jac, hess, hessp, callback, Options.parse(options, tol)
+        )
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = doc + _SCIPY_DOC.format(name=name)
+    return method
+
+
+_SCIPY_DOC = """
+
+    For ``scipy.optimize.minimize(fun, x0, method={name}, options=...)``, where it is called by
+    SciPy's protocol for callables, or for a call of its own. Arguments, options and result as
+    in `quasinewton.minimize`; bounds and constraints draw a RuntimeWarning and are not kept.
+    """
+
+
+def _bounds(bounds: Any) -> tuple[np.ndarray, np.ndarray]:
+    if hasattr(bounds, "lb"):
+        return np.atleast_1d(bounds.lb), np.atleast_1d(bounds.ub)
+    pairs = [(-np.inf if a is None else a, np.inf if b is None else b) for a, b in bounds]
+    array = np.array(pairs, np.float64).reshape(-1, 2)
+    return array[:, 0], array[:, 1]
+
+
+arc_lsr1 = _scipy_method(
+    "arc_lsr1",
+    """Adaptive cubic regularization with a limited-memory SR1 Hessian.
+
+    Minimises g.s + s.B s/2 + (sigma/3) phi(s)^3 at each iteration, in closed form in the
+    shape-changing norm or by a secular equation in the 2-norm (Ranganath et al.,
+    arXiv:2502.12298).""",
+)
+trust_lsr1 = _scipy_method(
+    "trust_lsr1",
+    """A limited-memory SR1 Hessian in a trust region, whose subproblem is solved to full
+    accuracy in the eigenbasis (Brust, Erway & Marcia 2017).""",
+)
+trust_cg = _scipy_method(
+    "trust_cg",
+    """Trust-region Newton with Steihaug's conjugate gradients (Nocedal & Wright 2006,
+    Algorithm 7.2), with products from `hessp`, `hess`, or differences of the gradient.""",
+)

@@ -1,0 +1,488 @@
+r"""Limited-memory quasi-Newton matrices in spectral form.
+
+Every model is :math:`B = \gamma I + C`, where C is symmetric and lives on the span of the
+stored pairs. What is stored of a pair is
+
+* the direction :math:`\hat s = s/\|s\|`,
+* the curvature :math:`\tau = \|y\|/\|s\|` and the cosine :math:`c = s^T y/(\|s\|\|y\|)`,
+* the rest :math:`z = y/\|y\| - c\,\hat s`,
+
+so :math:`y/\|s\| = \tau (c\,\hat s + z)`. This scaling changes no model (each is invariant
+under (s, y) -> (a s, a y)), keeps every inner product of order one at any scale of the
+problem, and keeps the digits of y - (multiple of s), which Psi = Y - gamma S would lose
+where y is nearly parallel to s.
+
+From the Gram matrix of the rows [S; Z] a Cholesky factorisation gives orthonormal
+coordinates of the pairs: rows^T = U X with orthonormal U = rows^T T, neither formed. In
+these coordinates the updates run as dense recursions on k x k matrices (`updates`), an
+eigendecomposition yields the spectrum, and a new gamma costs no pass over n-vectors.
+When n <= 2m the coordinates are the variables themselves and no Gram matrix is needed.
+
+This is the compact representation of Byrd, Nocedal & Schnabel (1994) with its partial
+eigendecomposition as in Brust, Erway & Marcia (2017), for any sequence of updates.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..kernels import block_length, kernel, vector_kernel
+from .updates import KINDS, recursion
+
+__all__ = ["CompactModel", "absorb", "add_combination", "multiply_rows", "spectrum"]
+
+#: A row whose part outside the span of the others is smaller than this is dependent.
+_INDEPENDENT = 1e-6
+#: Eigenvalues of C below this fraction of the largest are roundoff.
+_NULL = 1e-13
+
+
+@vector_kernel
+def _largest_differences(x, x_trial, g, g_trial):
+    """max|x_trial - x|, max|g_trial - g|, NaN or inf where those are not finite."""
+    s_max = 0.0
+    y_max = 0.0
+    poison = 0.0
+    for i in range(x.size):
+        s = abs(np.float64(x_trial[i]) - np.float64(x[i]))
+        y = abs(np.float64(g_trial[i]) - np.float64(g[i]))
+        s_max = max(s_max, s)
+        y_max = max(y_max, y)
+        poison += (s - s) + (y - y)
+    return s_max + poison, y_max + poison
+
+
+@vector_kernel
+def _pair_products(x, x_trial, g, g_trial, s_inverse, y_inverse):
+    ss = 0.0
+    sy = 0.0
+    yy = 0.0
+    for i in range(x.size):
+        s = (np.float64(x_trial[i]) - np.float64(x[i])) * s_inverse
+        y = (np.float64(g_trial[i]) - np.float64(g[i])) * y_inverse
+        ss += s * s
+        sy += s * y
+        yy += y * y
+    return ss, sy, yy
+
+
+@vector_kernel
+def _store_rows(x, x_trial, g, g_trial, s_inverse, y_inverse, s_norm, y_norm, cosine, s_row, z_row):
+    """s_row = s/|s|, z_row = y/|y| - c s/|s|; two factors each, so that none overflows."""
+    for i in range(x.size):
+        s = (np.float64(x_trial[i]) - np.float64(x[i])) * s_inverse / s_norm
+        s_row[i] = s
+        if y_norm > 0.0:
+            y = (np.float64(g_trial[i]) - np.float64(g[i])) * y_inverse / y_norm
+            z_row[i] = y - cosine * s
+        else:
+            z_row[i] = 0.0
+
+
+@vector_kernel
+def _three_products(rows, a, b, c, out):
+    """out[j] = (rows[j].a, rows[j].b, rows[j].c) for all j, streaming `rows` once."""
+    count, n = rows.shape
+    out[:, :] = 0.0
+    for start in range(0, n, block_length):
+        stop = min(start + block_length, n)
+        for j in range(count):
+            pa = 0.0
+            pb = 0.0
+            pc = 0.0
+            for i in range(start, stop):
+                r = np.float64(rows[j, i])
+                pa += r * np.float64(a[i])
+                pb += r * np.float64(b[i])
+                pc += r * np.float64(c[i])
+            out[j, 0] += pa
+            out[j, 1] += pb
+            out[j, 2] += pc
+
+
+@vector_kernel
+def multiply_rows(rows, v, out):
+    """out = rows @ v, streaming `rows` once."""
+    count, n = rows.shape
+    out[:] = 0.0
+    for start in range(0, n, block_length):
+        stop = min(start + block_length, n)
+        for j in range(count):
+            p = 0.0
+            for i in range(start, stop):
+                p += np.float64(rows[j, i]) * np.float64(v[i])
+            out[j] += p
+
+
+@vector_kernel
+def add_combination(alpha, v, rows, w, base, out):
+    """out = base + (alpha v + rows^T w), streaming `rows` once; whether out differs from base."""
+    count, n = rows.shape
+    moved = False
+    buffer = np.empty(min(block_length, n))
+    for start in range(0, n, block_length):
+        size = min(block_length, n - start)
+        for i in range(size):
+            buffer[i] = alpha * np.float64(v[start + i])
+        j = 0
+        while j + 1 < count:
+            a = w[j]
+            b = w[j + 1]
+            if a != 0.0 or b != 0.0:
+                for i in range(size):
+                    buffer[i] += a * np.float64(rows[j, start + i]) + b * np.float64(
+                        rows[j + 1, start + i]
+                    )
+            j += 2
+        if j < count and w[j] != 0.0:
+            a = w[j]
+            for i in range(size):
+                buffer[i] += a * np.float64(rows[j, start + i])
+        for i in range(size):
+            old = base[start + i]
+            out[start + i] = old + buffer[i]
+            moved = moved or out[start + i] != old
+    return moved
+
+
+@kernel
+def absorb(x, x_trial, g, g_trial, g_next, rows, gram, h, tau, cosine, order, products, ints):
+    """Store the pair (x_trial - x, g_trial - g) in place of the oldest.
+
+    Parameters
+    ----------
+    x, x_trial, g, g_trial : arrays, shape (n,)
+    g_next : array, shape (n,)
+        The gradient at the point the solver goes on from.
+    rows : array, shape (2m, n)
+        Directions s in rows 0..m-1 and rests z in rows m..2m-1, by slot.
+    gram : float64 array, shape (2m, 2m)
+    h : float64 array, shape (2m,)
+        Becomes rows @ g_next. Neither it nor `gram` is kept when n <= 2m.
+    tau, cosine : float64 arrays, shape (m,)
+    order : int64 array, shape (m,)
+        Slots from the oldest pair to the newest.
+    products : float64 array, shape (2m, 3)
+        Workspace.
+    ints : int64 array
+        ints[0] is the number of pairs.
+
+    Returns
+    -------
+    stored : bool
+        False, and nothing has changed, where the pair is zero or not finite.
+    """
+    n = x.size
+    m = order.size
+    s_max, y_max = _largest_differences(x, x_trial, g, g_trial)
+    if s_max == 0.0 or not (math.isfinite(s_max) and math.isfinite(y_max)):
+        return False
+    s_inverse = 1.0 / s_max
+    y_inverse = 1.0 / y_max if y_max > 0.0 else 0.0
+    if not math.isfinite(s_inverse):
+        return False
+    if not math.isfinite(y_inverse):
+        y_inverse = 0.0
+        y_max = 0.0
+    ss, sy, yy = _pair_products(x, x_trial, g, g_trial, s_inverse, y_inverse)
+    s_norm = math.sqrt(ss)
+    y_norm = math.sqrt(yy)
+    curvature = (y_max / s_max) * (y_norm / s_norm)
+    if not math.isfinite(curvature):
+        return False
+    c = min(max(sy / (s_norm * y_norm), -1.0), 1.0) if y_norm > 0.0 else 0.0
+
+    count = ints[0]
+    if count < m:
+        slot = count
+        ints[0] = count + 1
+    else:
+        slot = order[0]
+        for j in range(m - 1):
+            order[j] = order[j + 1]
+        count = m - 1
+    order[count] = slot
+    tau[slot] = curvature
+    cosine[slot] = c
+    _store_rows(
+        x, x_trial, g, g_trial, s_inverse, y_inverse, s_norm, y_norm, c, rows[slot], rows[m + slot]
+    )
+    if n > 2 * m:
+        used = ints[0]
+        _three_products(rows[:used], rows[slot], rows[m + slot], g_next, products[:used])
+        _three_products(
+            rows[m : m + used], rows[slot], rows[m + slot], g_next, products[m : m + used]
+        )
+        for part in range(2):
+            for j in range(part * m, part * m + used):
+                gram[j, slot] = gram[slot, j] = products[j, 0]
+                gram[j, m + slot] = gram[m + slot, j] = products[j, 1]
+                h[j] = products[j, 2]
+    return True
+
+
+@kernel
+def _orthonormalise(gram, order, count, coordinates, basis, residual, pivots):
+    """Pivoted Cholesky of the Gram matrix, the newest pair first.
+
+    Fills coordinates[:, 2j] and [:, 2j+1] with those of the direction and the rest of
+    the j-th oldest pair, and basis[i] with the coefficients, by row of `rows`, of the
+    i-th orthonormal vector. Returns how many there are.
+    """
+    m = order.size
+    columns = 2 * count
+    basis[:, :] = 0.0
+    for j in range(columns):
+        row = order[j // 2] + (j % 2) * m
+        residual[j] = 1.0 if gram[row, row] > 0.0 else -1.0
+    rank = 0
+    while rank < columns:
+        # The newest pair keeps its exact coordinates; the others by their residuals.
+        pivot = -1
+        if rank == 0:
+            pivot = columns - 2
+        elif residual[columns - 1] > _INDEPENDENT**2:
+            pivot = columns - 1
+        else:
+            best = _INDEPENDENT**2
+            for j in range(columns):
+                if residual[j] > best:
+                    best = residual[j]
+                    pivot = j
+        if pivot < 0:
+            break
+        root = math.sqrt(residual[pivot])
+        pivot_row = order[pivot // 2] + (pivot % 2) * m
+        pivot_scale = math.sqrt(gram[pivot_row, pivot_row])
+        for j in range(columns):
+            if residual[j] == -2.0:  # an earlier pivot: triangular zero
+                coordinates[rank, j] = 0.0
+                continue
+            row = order[j // 2] + (j % 2) * m
+            scale = math.sqrt(gram[row, row])
+            if scale == 0.0:
+                coordinates[rank, j] = 0.0
+                continue
+            value = gram[pivot_row, row] / (pivot_scale * scale)
+            for i in range(rank):
+                value -= coordinates[i, pivot] * coordinates[i, j]
+            value /= root
+            coordinates[rank, j] = value
+            if residual[j] > 0.0:
+                residual[j] -= value * value
+        coordinates[rank, pivot] = root
+        residual[pivot] = -2.0
+        # u = (row/|row| - sum coordinates[i] u_i) / root
+        basis[rank, pivot_row] = 1.0 / pivot_scale
+        for i in range(rank):
+            factor = coordinates[i, pivot]
+            if factor != 0.0:
+                for l in range(rank):
+                    row = pivots[l]
+                    basis[rank, row] -= factor * basis[i, row]
+        pivots[rank] = pivot_row
+        for l in range(rank + 1):
+            basis[rank, pivots[l]] /= root
+        rank += 1
+    for j in range(columns):  # undo the equilibration
+        row = order[j // 2] + (j % 2) * m
+        scale = math.sqrt(gram[row, row])
+        for i in range(rank):
+            coordinates[i, j] *= scale
+    return rank
+
+
+@kernel
+def spectrum(kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, work):
+    """Eigenvalues of B off gamma, and their eigenvectors as combinations of `rows`.
+
+    Parameters
+    ----------
+    kind : int
+        Which update, see `updates.KINDS`.
+    gamma : float
+        B on the complement of the pairs.
+    rows, gram, tau, cosine, order, ints
+        As `absorb` leaves them.
+    lam : float64 array, shape (r_max,), r_max = min(n, 2m)
+        Filled with eigenvalues of B.
+    vectors : float64 array, shape (r_max, 2m) or (n, n) when n <= 2m
+        vectors[i] are the coefficients of the i-th eigenvector on the rows, or the
+        eigenvector itself when n <= 2m.
+    work : float64 array, shape (workspace(n, m),)
+
+    Returns
+    -------
+    rank : int
+        Number of eigenvalues filled.
+    used : int
+        Number of pairs that passed the skip rule. ints[1] tells whether the newest did.
+    """
+    m = order.size
+    n = rows.shape[1]
+    count = ints[0]
+    ints[1] = 0
+    if count == 0:
+        return 0, 0
+    dense = n <= 2 * m
+    most = min(n, 2 * m)
+    columns = 2 * count
+    offset = most * 2 * m
+    coordinates = work[:offset].reshape(most, 2 * m)
+    basis = work[offset : offset + most * 2 * m].reshape(most, 2 * m)
+    offset *= 2
+    if dense:
+        rank = n
+        for j in range(count):
+            slot = order[j]
+            for i in range(n):
+                coordinates[i, 2 * j] = rows[slot, i]
+                coordinates[i, 2 * j + 1] = rows[m + slot, i]
+    else:
+        residual = work[offset : offset + 2 * m]
+        pivots = np.empty(2 * m, np.int64)
+        rank = _orthonormalise(gram, order, count, coordinates, basis, residual, pivots)
+    # s, y and Bs of one pair, then C
+    scratch = work[offset : offset + 3 * most].reshape(3, most)
+    offset += 3 * most
+    matrix = work[offset : offset + rank * rank].reshape(rank, rank)
+    largest = abs(gamma)
+    for j in range(count):
+        largest = max(largest, tau[order[j]])
+    used = 0
+    if largest > 0.0:
+        used = recursion(
+            kind, gamma, largest, coordinates, columns, tau, cosine, order, matrix, scratch, ints
+        )
+    if used == 0:
+        return 0, 0
+    values, rotation = np.linalg.eigh(matrix)
+    top = max(abs(values[0]), abs(values[rank - 1]))
+    kept = 0
+    for i in range(rank):
+        if abs(values[i]) <= _NULL * top:
+            continue
+        lam[kept] = gamma + values[i] * largest
+        if dense:
+            for j in range(n):
+                vectors[kept, j] = rotation[j, i]
+        else:
+            vectors[kept, :] = 0.0
+            for l in range(rank):
+                factor = rotation[l, i]
+                for j in range(2 * m):
+                    vectors[kept, j] += factor * basis[l, j]
+        kept += 1
+    return kept, used
+
+
+def workspace(n: int, m: int) -> int:
+    """Length of the workspace of `spectrum`."""
+    most = min(n, 2 * m)
+    return most * 4 * m + max(3 * most, 2 * m) + most * most
+
+
+@kernel
+def choose_gamma(tau, cosine, order, ints, window, fallback):
+    """max of y.y / s.y over the last `window` pairs of positive curvature."""
+    count = ints[0]
+    best = 0.0
+    for j in range(max(0, count - window), count):
+        slot = order[j]
+        if cosine[slot] > 1e-8:
+            best = max(best, tau[slot] / cosine[slot])
+    return best if best > 0.0 and math.isfinite(best) else fallback
+
+
+class CompactModel:
+    """A limited-memory quasi-Newton matrix B of n variables from the last m pairs.
+
+    Parameters
+    ----------
+    n, memory : int
+        Number of variables; number of pairs kept.
+    kind : {'lsr1', 'lbfgs', 'hybrid'}
+        The update, see `quasinewton.models.updates`.
+    dtype : float32 or float64
+        Of the n-vectors; everything of size m is float64.
+    gamma : float, default 1
+        B = gamma I where no pair says otherwise.
+
+    Attributes
+    ----------
+    rows : array, shape (2m, n)
+        The pairs, scaled; see `quasinewton.models.compact`.
+    lam, vectors : arrays
+        After `refresh`: the first `rank` eigenvalues of B off gamma and the coefficients
+        of their eigenvectors.
+    """
+
+    def __init__(
+        self, n: int, memory: int, kind: str = "lsr1", dtype: Any = np.float64, gamma: float = 1.0
+    ) -> None:
+        m = memory
+        most = min(n, 2 * m)
+        self.n, self.memory, self.kind, self.gamma = n, m, kind, float(gamma)
+        self.dense = n <= 2 * m
+        self.rows = np.zeros((2 * m, n), dtype)
+        self.gram = np.zeros((2 * m, 2 * m))
+        self.h = np.zeros(2 * m)
+        self.tau = np.zeros(m)
+        self.cosine = np.zeros(m)
+        self.order = np.zeros(m, np.int64)
+        self.ints = np.zeros(4, np.int64)
+        self.lam = np.zeros(most)
+        self.vectors = np.zeros((most, n if self.dense else 2 * m))
+        self.products = np.zeros((2 * m, 3))
+        self.work = np.zeros(workspace(n, m))
+        self.rank = 0
+
+    @property
+    def count(self) -> int:
+        """Number of stored pairs."""
+        return int(self.ints[0])
+
+    def push(self, x: np.ndarray, x_trial: np.ndarray, g: np.ndarray, g_trial: np.ndarray) -> bool:
+        """Store the pair (x_trial - x, g_trial - g); False where it is zero or not finite."""
+        return bool(
+            absorb(
+                x, x_trial, g, g_trial, g_trial, self.rows, self.gram, self.h, self.tau,
+                self.cosine, self.order, self.products, self.ints,
+            )
+        )  # fmt: skip
+
+    def refresh(self, gamma: float | None = None) -> int:
+        """Recompute the spectrum, with a new gamma if given; the number of pairs used."""
+        if gamma is not None:
+            self.gamma = float(gamma)
+        self.rank, used = spectrum(
+            KINDS[self.kind], self.gamma, self.rows, self.gram, self.tau, self.cosine, self.order,
+            self.ints, self.lam, self.vectors, self.work,
+        )  # fmt: skip
+        return int(used)
+
+    def coordinates(self, v: np.ndarray) -> np.ndarray:
+        """U^T v for the eigenvectors U off gamma, shape (rank,)."""
+        if self.dense:
+            h = np.asarray(v, np.float64)
+        else:
+            h = np.empty(2 * self.memory)
+            multiply_rows(self.rows, v, h)
+        return self.vectors[: self.rank] @ h
+
+    def combine(self, alpha: float, v: np.ndarray, c: np.ndarray) -> np.ndarray:
+        """alpha v + U c."""
+        w = c @ self.vectors[: self.rank]
+        if self.dense:
+            return alpha * v + w
+        out = np.zeros(self.n, self.rows.dtype)
+        add_combination(alpha, v, self.rows, w, out, out)
+        return out
+
+    def matvec(self, v: np.ndarray) -> np.ndarray:
+        """B v in O(nm)."""
+        lam = self.lam[: self.rank]
+        return self.combine(self.gamma, v, (lam - self.gamma) * self.coordinates(v))

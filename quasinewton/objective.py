@@ -1,0 +1,204 @@
+"""What the user gives - fun, jac, hess, hessp in all their forms - made uniform and counted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.optimize import HessianUpdateStrategy
+from scipy.optimize._numdiff import approx_derivative
+from scipy.sparse import issparse
+from scipy.sparse.linalg import LinearOperator
+
+from .solver import Counts
+
+__all__ = ["Objective"]
+
+_DIFFERENCES = ("2-point", "3-point", "cs")
+
+
+class Objective:
+    """An objective at one point after another.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *args) -> float``, or ``-> (float, array)`` where `jac` is True.
+    x0 : array, shape (n,)
+        Gives shape and dtype.
+    args : tuple
+    jac : callable, bool, None or one of '2-point', '3-point', 'cs'
+    hess : callable, HessianUpdateStrategy, one of '2-point', '3-point', 'cs', or None
+        A callable returns an array, a sparse matrix or a LinearOperator.
+    hessp : callable or None
+        ``hessp(x, p, *args) -> array``.
+    rel_step : float or None
+        Relative step of differences.
+    """
+
+    def __init__(
+        self,
+        fun: Callable[..., Any],
+        x0: np.ndarray,
+        args: tuple[Any, ...] = (),
+        jac: Any = None,
+        hess: Any = None,
+        hessp: Any = None,
+        rel_step: float | None = None,
+    ) -> None:
+        if not callable(fun):
+            raise TypeError(f"`fun` must be callable, got {type(fun).__name__}")
+        if isinstance(jac, str):
+            if jac not in _DIFFERENCES:
+                raise ValueError(f"`jac` must be callable, a bool, None or one of {_DIFFERENCES}, got {jac!r}")
+        elif not (jac is None or isinstance(jac, bool | np.bool_) or callable(jac)):
+            raise TypeError(
+                f"`jac` must be callable, a bool, None or one of {_DIFFERENCES}, got {jac!r}"
+            )
+        if hessp is not None and not callable(hessp):
+            raise TypeError(f"`hessp` must be callable or None, got {type(hessp).__name__}")
+        if isinstance(hess, str) and hess not in _DIFFERENCES:
+            raise ValueError(f"`hess` must be one of {_DIFFERENCES} where it is a string, got {hess!r}")
+        if not (
+            hess is None or callable(hess) or isinstance(hess, str)
+            or _is_strategy(hess) or _is_matrix(hess)
+        ):  # fmt: skip
+            raise TypeError(
+                "`hess` must be callable, a matrix, a HessianUpdateStrategy, None or one of "
+                f"{_DIFFERENCES}, got {type(hess).__name__}"
+            )
+        self.counts = Counts()
+        self.n = x0.size
+        self._x0_norm = float(np.linalg.norm(x0))
+        self._fun, self._jac, self._hess, self._hessp = fun, jac, hess, hessp
+        self._args = args
+        self._joint = isinstance(jac, bool | np.bool_) and bool(jac)
+        self._scheme = jac if isinstance(jac, str) else None if (callable(jac) or self._joint) else "2-point"
+        self._rel_step = rel_step
+        self._x: np.ndarray | None = None  # where `fun` was called last
+        self._f = math.nan
+        self._g: Any = None
+        self._version = -1  # of the point whose Hessian is held
+        self._matrix: Any = None
+        self._previous: tuple[np.ndarray, np.ndarray] | None = None
+
+    def fun(self, x: np.ndarray) -> float:
+        """The objective at x. x is handed to the user, who may keep or change it."""
+        self._x = x.copy()
+        self.counts.nfev += 1
+        value = self._fun(x, *self._args)
+        if self._joint:
+            self.counts.njev += 1
+            try:
+                value, self._g = value
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"`fun` must return (f, gradient) where `jac` is True, got {value!r}"
+                ) from error
+        self._f = as_value(value)
+        return self._f
+
+    def gradient(self) -> np.ndarray:
+        """The gradient at the point of the last call of `fun`."""
+        assert self._x is not None
+        if self._joint:
+            return self._g  # type: ignore[no-any-return]
+        return self._gradient_at(self._x, self._f)
+
+    def _gradient_at(self, x: np.ndarray, f: float | None) -> np.ndarray:
+        if self._joint:
+            self.counts.nfev += 1
+            self.counts.njev += 1
+            return self._fun(x.copy(), *self._args)[1]  # type: ignore[no-any-return]
+        self.counts.njev += 1
+        if self._scheme is None:
+            return self._jac(x.copy(), *self._args)  # type: ignore[no-any-return]
+
+        def counted(z: np.ndarray) -> Any:
+            self.counts.nfev += 1
+            value = self._fun(z.copy(), *self._args)
+            return value if self._scheme == "cs" else as_value(value)
+
+        gradient = approx_derivative(
+            counted, x.astype(np.float64), method=self._scheme, rel_step=self._rel_step, f0=f
+        )
+        return np.atleast_1d(gradient)
+
+    def product(self, x: np.ndarray, g: np.ndarray, d: np.ndarray, version: int) -> np.ndarray:
+        """H(x) d.
+
+        Parameters
+        ----------
+        x, g, d : arrays, shape (n,)
+            Point, gradient there, direction.
+        version : int
+            Changes whenever x does.
+        """
+        if self._hessp is not None:
+            self.counts.nhev += 1
+            return np.asarray(self._hessp(x.copy(), d.copy(), *self._args)).reshape(-1)
+        if self._hess is None or isinstance(self._hess, str):
+            return self._difference(x, g, d)
+        if version != self._version:
+            self._renew(x, g)
+            self._version = version
+        if _is_strategy(self._matrix):
+            return self._matrix.dot(d)  # type: ignore[no-any-return]
+        return np.asarray(self._matrix @ d).reshape(-1)
+
+    def _renew(self, x: np.ndarray, g: np.ndarray) -> None:
+        """Make the Hessian that `hess` stands for that of x."""
+        hess = self._hess
+        if _is_strategy(hess):
+            if self._previous is None:
+                hess.initialize(self.n, "hess")
+            else:
+                hess.update(x - self._previous[0], g - self._previous[1])
+            self._previous = (x.copy(), g.copy())
+            self._matrix = hess
+            return
+        if _is_matrix(hess):
+            self._matrix = hess
+        else:
+            self.counts.nhev += 1
+            self._matrix = hess(x.copy(), *self._args)
+            if not _is_matrix(self._matrix):
+                self._matrix = np.asarray(self._matrix)
+        if self._matrix.shape != (self.n, self.n):
+            raise ValueError(
+                f"the Hessian must have shape {(self.n, self.n)}, got {self._matrix.shape}"
+            )
+
+    def _difference(self, x: np.ndarray, g: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """(g(x + h d) - g(x)) / h, with h |d| in proportion to |x|."""
+        eps = float(np.finfo(x.dtype).eps)
+        if self._scheme in ("2-point", "3-point"):
+            eps = eps ** (2.0 / 3.0)  # the gradient is itself a difference
+        scale = max(float(np.linalg.norm(x)), self._x0_norm) or 1.0
+        relative = self._rel_step or math.sqrt(eps)
+        h = relative * scale / float(np.linalg.norm(d))
+        shifted = (x + h * d).astype(x.dtype)
+        gradient = np.asarray(self._gradient_at(shifted, None), np.float64).reshape(-1)
+        return ((gradient - g) / h).astype(x.dtype)
+
+
+def as_value(value: Any) -> float:
+    """A float from what `fun` returned: a number or an array of one."""
+    if type(value) is float:
+        return value
+    try:
+        return float(np.asarray(value).item())
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The user-provided objective function must return a scalar value, got {value!r}"
+        ) from error
+
+
+def _is_strategy(hess: Any) -> bool:
+    return isinstance(hess, HessianUpdateStrategy)
+
+
+def _is_matrix(hess: Any) -> bool:
+    return isinstance(hess, np.ndarray | LinearOperator) or issparse(hess)

@@ -1,0 +1,172 @@
+"""The options of every method: names, defaults, checks."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from scipy.optimize import OptimizeWarning
+
+__all__ = ["Options"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `options` may hold, with the defaults.
+
+    Attributes
+    ----------
+    gtol : float, default 1e-5
+        Converged when max|g_i| <= gtol ...
+    grtol : float, default 0
+        ... or when max|g_i| <= grtol times its value at x0.
+    xtol, ftol : float, default 0
+        Stop, without success, after an accepted step with |s| <= xtol (xtol + |x|), or with a
+        decrease <= ftol max(|f|, |f_new|).
+    maxiter : int, default max(1000, 200 n)
+        Most iterations (trial steps, rejected ones included).
+    maxfev : int, default no limit
+        Most evaluations of the objective, differences included.
+    maxtime : float, default no limit
+        Most seconds.
+    f_target : float, default -inf
+        Stop, without success, once f <= f_target.
+    memory : int
+        Pairs kept by the quasi-Newton methods; default 2n + 5 for n <= 40, else 10.
+        `maxcor` is another name for it.
+    norm : {'shape', 'euclidean'}, default 'shape'
+        Norm of the cubic term.
+    weight_rule : {'length', 'ranganath'}, default 'length'
+        How the cubic weight is adapted: by the length of steps, or by the rule of
+        arXiv:2502.12298.
+    initial_weight : float
+        First cubic weight; default 0 with 'length' (the first length bounds the step),
+        100 with 'ranganath'.
+    initial_trust_radius : float, default min(1, |g|)
+        Length of the first step.
+    max_trust_radius : float, default inf
+        Bound on the length of every step.
+    finite_diff_rel_step : float
+        Relative step of the differences that stand in for a missing derivative.
+    disp : bool, default False
+        Print the message and the counts at the end.
+    verbose : {0, 1, 2, 3}, default 0
+        1: as `disp`; 2: a line for every tenth iteration too; 3: for every iteration.
+    return_all : bool, default False
+        Keep every accepted point in `result.allvecs`.
+    history : bool, default False
+        Keep arrays over the iterations in `result.history`.
+    rule_parameters : dict, default {}
+        Changes to the constants of the globalization, see
+        `quasinewton.globalization.RuleParameters`.
+    """
+
+    gtol: float = 1e-5
+    grtol: float = 0.0
+    xtol: float = 0.0
+    ftol: float = 0.0
+    maxiter: int | None = None
+    maxfev: int | None = None
+    maxtime: float = math.inf
+    f_target: float = -math.inf
+    memory: int | None = None
+    norm: str = "shape"
+    weight_rule: str = "length"
+    initial_weight: float | None = None
+    initial_trust_radius: float | None = None
+    max_trust_radius: float = math.inf
+    finite_diff_rel_step: float | None = None
+    disp: bool = False
+    verbose: int = 0
+    return_all: bool = False
+    history: bool = False
+    rule_parameters: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, options: Mapping[str, Any] | None, tol: float | None = None) -> Options:
+        """Check the options of a call; unknown ones draw an `OptimizeWarning`.
+
+        Parameters
+        ----------
+        options : mapping or None
+        tol : float, optional
+            The value of `gtol` where that is not among the options.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the option, what was given and what is expected.
+        """
+        given = dict(options or {})
+        if "maxcor" in given:
+            given.setdefault("memory", given.pop("maxcor"))
+            given.pop("maxcor", None)
+        if tol is not None:
+            given.setdefault("gtol", tol)
+        known = {f.name for f in fields(cls)}
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            warnings.warn(
+                f"Unknown solver options: {', '.join(unknown)}", OptimizeWarning, stacklevel=4
+            )
+        values = {name: given[name] for name in given if name in known}
+        for name in _OPTIONAL:
+            if name in values and values[name] is None:
+                del values[name]
+        for name, (kind, low, open_low) in _RANGES.items():
+            if name in values:
+                values[name] = _number(name, values[name], kind, low, open_low)
+        for name, choices in _CHOICES.items():
+            if name in values and values[name] not in choices:
+                raise ValueError(
+                    f"option `{name}` must be one of {', '.join(map(repr, choices))}, "
+                    f"got {values[name]!r}"
+                )
+        return cls(**values)
+
+
+#: (type, least value, least value excluded)
+_RANGES: dict[str, tuple[type, float, bool]] = {
+    "gtol": (float, 0.0, False),
+    "grtol": (float, 0.0, False),
+    "xtol": (float, 0.0, False),
+    "ftol": (float, 0.0, False),
+    "maxiter": (int, 0, False),
+    "maxfev": (int, 1, False),
+    "maxtime": (float, 0.0, False),
+    "f_target": (float, -math.inf, False),
+    "memory": (int, 1, False),
+    "initial_weight": (float, 0.0, False),
+    "initial_trust_radius": (float, 0.0, True),
+    "max_trust_radius": (float, 0.0, True),
+    "finite_diff_rel_step": (float, 0.0, True),
+    "verbose": (int, 0, False),
+}
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "norm": ("shape", "euclidean"),
+    "weight_rule": ("length", "ranganath"),
+}
+
+#: Options for which None means the default.
+_OPTIONAL = (
+    "maxiter", "maxfev", "maxtime", "f_target", "memory", "initial_weight",
+    "initial_trust_radius", "max_trust_radius", "finite_diff_rel_step", "gtol", "grtol",
+)  # fmt: skip
+
+
+def _number(name: str, value: Any, kind: type, low: float, open_low: bool) -> float | int:
+    expected = "an integer" if kind is int else "a number"
+    if not isinstance(value, numbers.Real) or (
+        kind is int and not isinstance(value, numbers.Integral) and value != int(value)
+    ):
+        raise TypeError(f"option `{name}` must be {expected}, got {value!r}")
+    value = kind(value)
+    if math.isnan(value) or value < low or (open_low and value == low):
+        relation = ">" if open_low else ">="
+        raise ValueError(f"option `{name}` must be {expected} {relation} {low:g}, got {value!r}")
+    return value

@@ -1,0 +1,57 @@
+"""The table that `verbose` prints."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from scipy.optimize import OptimizeResult
+
+if TYPE_CHECKING:
+    from .options import Options
+    from .solver import Solver
+
+__all__ = ["ProgressTable"]
+
+_HEAD = (
+    f"{'iter':>6} {'f':>16} {'max|g|':>10} {'|step|':>9} {'ratio':>9} {'weight':>9} "
+    f"{'nfev':>6} {'products':>8}"
+)
+
+
+def _short(value: float, width: int = 9) -> str:
+    return " " * (width - 1) + "-" if math.isnan(value) else f"{value:{width}.2e}"
+
+
+class ProgressTable:
+    """Prints nothing, the end, every tenth iteration or every one, as `verbose` says."""
+
+    def __init__(self, options: Options) -> None:
+        self.level = max(options.verbose, int(options.disp))
+        self.verbose = self.level >= 2
+        self._rows = 0
+
+    def row(self, solver: Solver, step: float, rho: float, weight: float) -> None:
+        """One line for the iteration just ended."""
+        if self.level < 3 and solver.nit % 10 and solver.running:
+            return
+        if self._rows % 30 == 0:
+            print(_HEAD)
+        self._rows += 1
+        optimality = solver._method.optimality
+        print(
+            f"{solver.nit:6d} {solver.f:16.8e} {optimality:10.3e} {_short(step)} {_short(rho)} "
+            f"{_short(weight)} {solver.counts.nfev:6d} {solver.counts.nhev:8d}",
+            flush=True,
+        )
+
+    def close(self, result: OptimizeResult) -> None:
+        """The message and the counts, in SciPy's layout."""
+        if self.level < 1:
+            return
+        print(result.message)
+        print(f"         Current function value: {result.fun:f}")
+        print(f"         Iterations: {result.nit:d}")
+        print(f"         Function evaluations: {result.nfev:d}")
+        print(f"         Gradient evaluations: {result.njev:d}")
+        print(f"         Hessian evaluations: {result.nhev:d}")

@@ -1,0 +1,222 @@
+r"""Truncated conjugate gradients for the trust-region subproblem (Steihaug 1983, Toint 1981).
+
+.. math:: \min_s\; q(s) = g^T s + \tfrac12 s^T H s \quad\text{subject to}\quad \|s\| \le \Delta
+
+Nocedal & Wright (2006), Algorithm 7.2, in reverse communication: `direction` is what the
+caller multiplies by H, `receive` takes the product.
+
+The iterates are kept, so a smaller radius is answered from the path without a product.
+When the store is full every second point is dropped: along the chord between two CG
+iterates :math:`z_i, z_k` the model falls monotonically, because
+:math:`r_i^T d_j = -\|r_j\|^2` for :math:`i \le j` gives
+:math:`q(z_i + t(z_k - z_i)) = q_i + (q_k - q_i)(2t - t^2)`, so a thinned path is a
+descent path still and its values are known.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..kernels import kernel, norm2, vector_kernel
+
+__all__ = ["SteihaugCG"]
+
+
+@vector_kernel
+def _dot(a, b):
+    total = 0.0
+    for i in range(a.size):
+        total += np.float64(a[i]) * np.float64(b[i])
+    return total
+
+
+@vector_kernel
+def _point(z, t, d, out):
+    """out = z + t d; its squared norm."""
+    square = 0.0
+    for i in range(z.size):
+        out[i] = z[i] + t * d[i]
+        value = np.float64(out[i])
+        square += value * value
+    return square
+
+
+@vector_kernel
+def _update_residual(r, alpha, hd):
+    """r += alpha hd; its squared norm."""
+    square = 0.0
+    for i in range(r.size):
+        r[i] = r[i] + alpha * hd[i]
+        value = np.float64(r[i])
+        square += value * value
+    return square
+
+
+@vector_kernel
+def _update_direction(d, beta, r):
+    """d = beta d - r."""
+    for i in range(d.size):
+        d[i] = beta * d[i] - r[i]
+
+
+@kernel
+def _to_boundary(zz, zd, dd, radius):
+    """The t >= 0 at which |z + t d| = radius, for |z| <= radius."""
+    gap = max(0.0, radius * radius - zz)
+    root = math.sqrt(zd * zd + dd * gap)
+    if zd > 0.0:
+        return gap / (zd + root)
+    return (root - zd) / dd
+
+
+class SteihaugCG:
+    """Truncated CG at one point after another; see the module.
+
+    Parameters
+    ----------
+    n : int
+    dtype : float32 or float64
+    points : int
+        Iterates of the path that are kept; odd.
+
+    Attributes
+    ----------
+    direction : array or None
+        What to multiply by the Hessian next; None when the step is ready.
+    step : array, shape (n,)
+        The step, when ready; `predicted` is the decrease of the model, `slope` is g.s,
+        `length` its norm and `on_boundary` whether the radius stopped it.
+    """
+
+    def __init__(self, n: int, dtype: np.dtype, points: int = 9) -> None:
+        self.z = np.zeros(n, dtype)
+        self.r = np.zeros(n, dtype)
+        self.d = np.zeros(n, dtype)
+        self.step = np.zeros(n, dtype)
+        self.path = np.zeros((points, n), dtype)
+        self.direction: np.ndarray | None = None
+        self.length = self.predicted = self.slope = 0.0
+        self.on_boundary = self.negative_curvature = False
+
+    def prepare(self, g: np.ndarray, g_norm: float, radius: float, tolerance: float, most: int) -> None:
+        """Start at a new point.
+
+        Parameters
+        ----------
+        g : array, shape (n,)
+        g_norm, radius, tolerance : float
+            |g|; the trust radius; stop when |r| <= tolerance.
+        most : int
+            Most products.
+        """
+        # Everything runs on g/|g|, so that no square overflows or vanishes.
+        self.unit = g_norm
+        self.z[:] = 0.0
+        np.divide(g, g_norm, out=self.r)
+        np.negative(self.r, out=self.d)
+        self.g = g
+        self.rr = 1.0
+        self.radius = radius / g_norm
+        self.tolerance = tolerance / g_norm
+        self.most = most
+        self.products = 0
+        self.zz = self.zd = 0.0
+        self.dd = 1.0
+        self.q = 0.0
+        self.kept = 1  # path[0] = 0
+        self.path[0] = 0.0
+        self.values = [0.0]  # q at the kept points
+        self.norms = [0.0]
+        self.last_slope = 0.0  # of q along the last chord, if that ends on the boundary
+        self.ended_on_boundary = False
+        self.direction = self.d
+        self.negative_curvature = False
+
+    def receive(self, hd: np.ndarray) -> None:
+        """Take the product H d of the `direction` d."""
+        self.products += 1
+        curvature = _dot(self.d, hd)
+        if not math.isfinite(curvature):
+            self._finish_inside()
+            return
+        # The path leaves the region along d, on negative curvature or by its own length.
+        if curvature <= 0.0:
+            self.negative_curvature = True
+            self._finish_on_boundary(curvature)
+            return
+        alpha = self.rr / curvature
+        zz = self.zz + alpha * (2.0 * self.zd + alpha * self.dd)
+        if zz >= self.radius * self.radius:
+            self._finish_on_boundary(curvature)
+            return
+        self.zz = _point(self.z, alpha, self.d, self.z)
+        self.q -= 0.5 * alpha * self.rr
+        self._keep(self.z)
+        rr = _update_residual(self.r, alpha, hd)
+        if math.sqrt(rr) <= self.tolerance or self.products >= self.most:
+            self._finish_inside()
+            return
+        beta = rr / self.rr
+        self.zd = beta * (self.zd + alpha * self.dd)
+        self.dd = rr + beta * beta * self.dd
+        self.rr = rr
+        _update_direction(self.d, beta, self.r)
+
+    def recut(self, radius: float) -> None:
+        """The step for a smaller radius, from the stored path."""
+        radius = radius / self.unit
+        last = self.kept - 1
+        end = next((i for i in range(1, last + 1) if self.norms[i] > radius), None)
+        if end is None:
+            self._ready(self.path[last], self.values[last], self.norms[last], False)
+            return
+        start, chord = self.path[end - 1], self.path[end] - self.path[end - 1]
+        t = _to_boundary(
+            self.norms[end - 1] ** 2, _dot(start, chord), _dot(chord, chord), radius
+        )
+        t = min(t, 1.0)
+        difference = self.values[end] - self.values[end - 1]
+        slope = 2.0 * difference
+        if end == last and self.ended_on_boundary:
+            slope = self.last_slope
+        value = self.values[end - 1] + t * slope + t * t * (difference - slope)
+        square = _point(start, t, chord, self.step)
+        self._ready(self.step, value, math.sqrt(square), True)
+
+    def _keep(self, z: np.ndarray) -> None:
+        if self.kept == len(self.path):
+            for i in range(1, (self.kept + 1) // 2):  # an odd number: the last one stays
+                self.path[i] = self.path[2 * i]
+            self.values = self.values[::2]
+            self.norms = self.norms[::2]
+            self.kept = len(self.values)
+        self.path[self.kept] = z
+        self.values.append(self.q)
+        self.norms.append(math.sqrt(self.zz))
+        self.kept += 1
+
+    def _finish_on_boundary(self, curvature: float) -> None:
+        t = _to_boundary(self.zz, self.zd, self.dd, self.radius)
+        self.last_slope = -t * self.rr
+        self.q += t * (-self.rr + 0.5 * t * curvature)
+        self.zz = _point(self.z, t, self.d, self.z)
+        self._keep(self.z)
+        self.ended_on_boundary = True
+        self._ready(self.z, self.q, math.sqrt(self.zz), True)
+
+    def _finish_inside(self) -> None:
+        self.ended_on_boundary = False
+        self._ready(self.z, self.q, math.sqrt(self.zz), False)
+
+    def _ready(self, z: np.ndarray, value: float, norm: float, on_boundary: bool) -> None:
+        if z is not self.step:
+            self.step[:] = z
+        self.direction = None
+        unit = self.unit
+        np.multiply(self.step, unit, out=self.step)
+        self.length = norm * unit
+        self.predicted = (-value * unit) * unit
+        self.slope = _dot(self.g, self.step)
+        self.on_boundary = on_boundary
