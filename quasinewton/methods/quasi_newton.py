@@ -7,8 +7,7 @@ adapts the weight, renews the spectrum and makes the next trial, on plain arrays
 from __future__ import annotations
 
 import math
-
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 

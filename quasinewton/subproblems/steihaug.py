@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-from ..kernels import kernel, norm2, vector_kernel
+from ..kernels import kernel, vector_kernel
 
 __all__ = ["SteihaugCG"]
 

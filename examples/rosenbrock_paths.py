@@ -1,0 +1,98 @@
+"""Paths of four methods through Rosenbrock's valley, as a picture.
+
+    python examples/rosenbrock_paths.py [FILE]
+
+Left the classical function, right its tame variant without the factor 100. Each marker is an
+iterate; the legend counts evaluations of f, of the gradient g and Hessian-vector products Hv.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.optimize import minimize as scipy_minimize
+
+from quasinewton import minimize, problems
+
+OUTPUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "rosenbrock_paths.png"
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+STYLES = {
+    "arc_lsr1": ("#D55E00", "o"),
+    "trust_cg": ("#0072B2", "s"),
+    "SciPy L-BFGS-B": ("#009E73", "^"),
+    "SciPy CG": ("#CC79A7", "D"),
+}
+
+PANELS = (
+    # problem, title, start, range of x1, range of x2
+    ("rosenbrock", r"$(1-x_1)^2 + 100\,(x_2-x_1^2)^2$", (-1.2, 1.0), (-1.6, 1.45), (-0.75, 1.8)),
+    ("talk_rosenbrock", r"$(1-x_1)^2 + (x_2-x_1^2)^2$", (-1.5, -0.5), (-1.9, 1.75), (-1.0, 2.05)),
+)
+
+
+def path(name: str, problem: problems.Problem, start: tuple[float, float]):
+    """The iterates of a method, and what they cost."""
+    options = {"gtol": 1e-6, "return_all": True}
+    if name.startswith("SciPy"):
+        points = [np.array(start)]
+        result = scipy_minimize(
+            problem.fun, start, jac=problem.grad, method=name.removeprefix("SciPy "),
+            options={"gtol": 1e-6}, callback=lambda x: points.append(x.copy()),
+        )  # fmt: skip
+    else:
+        # Only trust_cg uses the products.
+        result = minimize(
+            problem.fun, start, jac=problem.grad, hessp=problem.hessp, method=name,
+            options=options,
+        )  # fmt: skip
+        points = result.allvecs
+    cost = f"{result.nfev} f, {result.njev} g"
+    if result.get("nhev"):
+        cost += f", {result.nhev} Hv"
+    return np.array(points), cost
+
+
+def panel(axes, name, title, start, x_range, y_range):
+    """One function with the four paths over its contours."""
+    problem = problems.get(name)
+    x, y = np.meshgrid(np.linspace(*x_range, 400), np.linspace(*y_range, 400))
+    f = np.array([[problem.fun(np.array(p)) for p in zip(*row, strict=True)]
+                  for row in zip(x, y, strict=True)])  # fmt: skip
+    log_f = np.log10(np.maximum(f, 1e-3))
+    axes.contourf(x, y, log_f, levels=24, cmap="Greys", alpha=0.55)
+    axes.contour(x, y, log_f, levels=12, colors="0.45", linewidths=0.4)
+    for method, (colour, marker) in STYLES.items():
+        points, cost = path(method, problem, start)
+        axes.plot(
+            *points.T, color=colour, marker=marker, markersize=4.5, linewidth=1.5,
+            markeredgecolor="white", markeredgewidth=0.5, label=f"{method}: {cost}",
+        )  # fmt: skip
+    axes.plot(*start, "o", markersize=9, markerfacecolor="white", markeredgecolor="black", zorder=5)
+    axes.plot(1, 1, "*", markersize=15, color="#F0E442", markeredgecolor="black", zorder=5)
+    axes.annotate("start", start, xytext=(0, 10), textcoords="offset points", ha="center")
+    axes.annotate("minimum", (1, 1), xytext=(10, -12), textcoords="offset points")
+    axes.set(title=title, xlabel="$x_1$", ylabel="$x_2$", xlim=x_range, ylim=y_range)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
+
+
+def main(output: Path = OUTPUT) -> None:
+    """Draw and save the picture."""
+    plt.rcParams.update({"font.size": 11, "legend.fontsize": 10.5})
+    figure, axes = plt.subplots(1, 2, figsize=(14, 6.5), layout="constrained")
+    for ax, arguments in zip(axes, PANELS, strict=True):
+        panel(ax, *arguments)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(output, dpi=100)
+    plt.close(figure)
+    print(f"wrote {output}")
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:2]))

@@ -1,0 +1,259 @@
+"""What a command line names: a problem or a user's functions, and options."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Target", "UsageError", "find_options", "find_target", "unknown"]
+
+
+class UsageError(Exception):
+    """The message says in one line what is wrong and what is expected."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be minimised.
+
+    Attributes
+    ----------
+    label : str
+    fun : callable
+        ``fun(x) -> float``, or ``-> (f, g)`` where `joint`.
+    grad : callable or None
+        ``grad(x) -> array``; None for differences, or where `joint`.
+    hessp : callable or None
+        ``hessp(x, p) -> array``.
+    x0 : array, shape (n,)
+    joint : bool
+    """
+
+    label: str
+    fun: Callable[[Any], Any]
+    grad: Callable[[Any], Any] | None
+    hessp: Callable[[Any, Any], Any] | None
+    x0: np.ndarray
+    joint: bool = False
+
+    def value(self, x: np.ndarray) -> Any:
+        """The objective alone."""
+        value = self.fun(x.copy())
+        return value[0] if self.joint else value
+
+    def gradient(self, x: np.ndarray) -> np.ndarray:
+        """The gradient alone; by differences where there is none."""
+        if self.joint:
+            return np.asarray(self.fun(x.copy())[1])
+        if self.grad is not None:
+            return np.asarray(self.grad(x.copy()))
+        from scipy.optimize._numdiff import approx_derivative
+
+        return np.atleast_1d(approx_derivative(self.fun, np.asarray(x, np.float64)))
+
+
+def find_target(args: argparse.Namespace) -> Target:
+    """The problem or the user's functions that a command line names, tried out once at x0.
+
+    Raises
+    ------
+    UsageError
+    """
+    name, n = args.target, args.n
+    if name is None:
+        name, n = _default(n)
+    target = _imported(args) if ":" in name else _problem(args, name, n)
+    try:
+        value = target.fun(target.x0.copy())
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{name} fails at x0 of shape {target.x0.shape}: {type(error).__name__}: {error}"
+        ) from error
+    pair = isinstance(value, tuple) and len(value) == 2
+    if target.joint and not pair:
+        raise UsageError(f"--joint: {name} must return (f, gradient), got {_brief(value)}")
+    if pair and not target.joint:
+        raise UsageError(f"{name} returns a pair; expected a number, or --joint for (f, gradient)")
+    f = value[0] if pair else value
+    if np.size(f) != 1 or np.asarray(f).dtype.kind not in "biuf":
+        raise UsageError(f"{name} must return one real number, got {_brief(f)}")
+    if target.grad is not None or target.joint:
+        g = target.gradient(target.x0)
+        if g.shape != target.x0.shape:
+            raise UsageError(
+                f"the gradient must have the shape of x0, {target.x0.shape}, got {g.shape}"
+            )
+    return target
+
+
+def _default(n: int | None) -> tuple[str, int | None]:
+    from importlib.util import find_spec
+
+    if find_spec("sklearn") is not None and n is None:
+        print("no TARGET given: logistic regression on scikit-learn's breast-cancer data")
+        return "logistic_breast_cancer", None
+    why = "scikit-learn is not installed" if n is None else "--n asks for a size"
+    print(f"no TARGET given, and {why}: the extended Rosenbrock function")
+    return "extended_rosenbrock", n or 1000
+
+
+def _problem(args: argparse.Namespace, name: str, n: int | None) -> Target:
+    from . import problems
+    for option in ("jac", "hessp", "joint"):
+        if getattr(args, option):
+            raise UsageError(f"--{option} goes with a TARGET of the form package.module:function")
+    if name not in problems.names():
+        raise UsageError(
+            f"{unknown('problem', name, problems.names())} The command `problems` lists them; a "
+            "function is named as package.module:function"
+        )
+    try:
+        problem = problems.get(name, n)
+    except ValueError as error:
+        others = [other for other in problems.scalable() if name in other]
+        hint = f"; other sizes: {', '.join(others)}" if name not in others and others else ""
+        raise UsageError(f"--n: {error}{hint}") from error
+    x0 = np.array(problem.x0)
+    if args.x0 is not None:
+        x0 = _start(args.x0)
+        if x0.shape != problem.x0.shape:
+            raise UsageError(f"--x0: expected {problem.n} numbers for {name}, got {x0.size}")
+    return Target(name, problem.fun, problem.grad, problem.hessp, x0)
+
+
+def _imported(args: argparse.Namespace) -> Target:
+    if args.n is not None:
+        raise UsageError("--n goes with a problem's name; the size of a function is that of --x0")
+    if args.jac is not None and args.joint:
+        raise UsageError("--jac and --joint exclude each other: --joint returns the gradient too")
+    fun, module = _load("TARGET", args.target)
+    grad = None if args.jac is None else _load("--jac", args.jac)[0]
+    hessp = None if args.hessp is None else _load("--hessp", args.hessp)[0]
+    if args.x0 is not None:
+        x0 = _start(args.x0)
+    elif hasattr(module, "x0"):
+        x0 = _vector("x0", module.x0)
+    else:
+        raise UsageError(
+            f"no start: expected --x0 1,2,3 or --x0 file.npy, or x0 in module {module.__name__}"
+        )
+    return Target(args.target, fun, grad, hessp, x0, args.joint)
+
+
+def _load(option: str, text: str) -> tuple[Any, Any]:
+    """The function and the module that ``package.module:function`` names."""
+    from importlib import import_module
+
+    path, _, name = text.partition(":")
+    if not re.fullmatch(r"\w+(\.\w+)*", path) or not name.isidentifier():
+        raise UsageError(f"{option}: expected package.module:function, got {text!r}")
+    try:
+        module = import_module(path)
+    except Exception as error:
+        # whatever a user's module raises
+        raise UsageError(
+            f"{option}: importing {path} failed: {type(error).__name__}: {error}"
+        ) from error
+    if not hasattr(module, name):
+        functions = [key for key, value in vars(module).items() if callable(value)]
+        raise UsageError(f"{option}: {unknown(f'function of {path}', name, functions)}")
+    function = getattr(module, name)
+    if not callable(function):
+        raise UsageError(f"{option}: {text} is not a function but {_brief(function)}")
+    return function, module
+
+
+def _start(text: str) -> np.ndarray:
+    """The vector that --x0 gives or names."""
+    expected = "expected numbers with commas between, or a file that ends in .npy or .txt"
+    try:
+        if text.endswith(".npy"):
+            return _vector("--x0", np.load(text, allow_pickle=False))
+        if text.endswith(".txt"):
+            return _vector("--x0", np.loadtxt(text, ndmin=1))
+        return _vector("--x0", [float(part) for part in text.split(",")])
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--x0: {error}; {expected}") from error
+
+
+def _vector(option: str, value: Any) -> np.ndarray:
+    x = np.atleast_1d(np.asarray(value))
+    if x.ndim != 1 or x.size == 0 or x.dtype.kind not in "biuf":
+        raise UsageError(f"{option}: expected a vector of real numbers, got {_brief(value)}")
+    return x.astype(np.float32 if x.dtype == np.float32 else np.float64)
+
+
+def find_options(args: argparse.Namespace, shortcuts: Iterable[str]) -> dict[str, Any]:
+    """The options for `minimize` of a command line, checked.
+
+    Parameters
+    ----------
+    args : Namespace
+    shortcuts : iterable of str
+        Options with a flag of their own.
+
+    Raises
+    ------
+    UsageError
+    """
+    from dataclasses import fields
+
+    from .options import Options
+
+    known = [field.name for field in fields(Options)]
+    given = {key: getattr(args, key, None) for key in shortcuts}
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    for text in getattr(args, "option", ()):
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--option: expected KEY=VALUE, got {text!r}")
+        if key.startswith("rule_parameters."):
+            rule = options.setdefault("rule_parameters", {})
+            rule[key.partition(".")[2]] = _literal(value)
+        elif key not in known or key == "rule_parameters":
+            raise UsageError(f"--option: {unknown('key', key, known)}")
+        else:
+            options[key] = _literal(value)
+    try:
+        parsed = Options.parse(options)
+        if parsed.rule_parameters:
+            from .globalization import RuleParameters
+
+            RuleParameters(**parsed.rule_parameters)
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    return options
+
+
+def _literal(text: str) -> Any:
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def unknown(what: str, given: str, known: Iterable[str]) -> str:
+    """The message for a name that is none of the known ones, with those close to it."""
+    known = list(known)
+    close = difflib.get_close_matches(given, known, n=3)
+    message = f"unknown {what} {given!r}"
+    if close:
+        return f"{message}; did you mean {', '.join(close)}?"
+    if 0 < len(known) <= 10:
+        return f"{message}; expected one of {', '.join(known)}."
+    return f"{message}."
+
+
+def _brief(value: Any) -> str:
+    return f"{type(value).__name__} {value!r:.60}".partition("\n")[0]

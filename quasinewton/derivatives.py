@@ -1,0 +1,452 @@
+"""Checks of a gradient and of Hessian products against central differences."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Comparison", "DerivativeCheck", "check_gradient", "check_hessp"]
+
+Vector = NDArray[Any]
+
+#: Steps relative to max(|x|, 1). Which is best depends on the third derivative and on the
+#: roundoff in f, neither of which is known.
+STEPS = tuple(10.0**-k for k in range(1, 9))
+
+#: How far off, relative to max(|x|, 1), the size of the derivative is taken that stands in for
+#: its size at x where that is about zero.
+_NEARBY = 1e-2
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One derivative as given and by differences.
+
+    Attributes
+    ----------
+    label : str
+        Which derivative: ``direction 3``, ``x[0]``, ``symmetry 1, 2``.
+    given : float
+        ``g.d`` or ``|H d|``; for a symmetry, ``u.Hv``.
+    difference : float
+        The same by central differences with the best step; for a symmetry, ``v.Hu``.
+    error : float
+        Relative error; inf where something is not finite.
+    step : float
+        Step relative to max(|x|, 1) whose difference comes closest to `given`; NaN for a
+        symmetry, which takes no step.
+    note : str
+        Further hints on where an error sits.
+    """
+
+    label: str
+    given: float
+    difference: float
+    error: float
+    step: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class DerivativeCheck:
+    """The outcome of a check; `print` shows it as a table with a verdict.
+
+    Attributes
+    ----------
+    what : str
+        What was checked.
+    n : int
+        Number of variables.
+    rows : tuple of Comparison
+    tolerance : float
+        Largest relative error that passes.
+    """
+
+    what: str
+    n: int
+    rows: tuple[Comparison, ...]
+    tolerance: float
+
+    @property
+    def worst(self) -> float:
+        """The largest relative error."""
+        return max(row.error for row in self.rows)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every relative error is within `tolerance`."""
+        return self.worst <= self.tolerance
+
+    def __str__(self) -> str:
+        width = max(len("where"), *(len(row.label) for row in self.rows))
+        lines = [
+            f"{self.what}, n = {self.n}",
+            f"{'where':<{width}} {'given':>16} {'difference':>16} {'rel. error':>10} {'step':>7}",
+        ]
+        for row in self.rows:
+            step = "-" if math.isnan(row.step) else f"{row.step:.0e}"
+            notes = [row.note] if row.note else []
+            if not row.error <= self.tolerance:
+                notes.insert(0, "FAILS")
+            lines.append(
+                f"{row.label:<{width}} {row.given:16.8e} {row.difference:16.8e} "
+                f"{row.error:10.1e} {step:>7}  {', '.join(notes)}".rstrip()
+            )
+        worst = max(self.rows, key=lambda row: row.error)
+        if self.ok:
+            verdict = f"ok: no relative error above {self.tolerance:.0e}; the largest is "
+        else:
+            failures = sum(not row.error <= self.tolerance for row in self.rows)
+            verdict = (
+                f"FAILED: {failures} of {len(self.rows)} relative errors above "
+                f"{self.tolerance:.0e}; the largest is "
+            )
+        lines.append(f"{verdict}{worst.error:.1e} at {worst.label}")
+        return "\n".join(lines)
+
+
+def check_gradient(
+    fun: Callable[[Vector], Any],
+    grad: Callable[[Vector], ArrayLike],
+    x: ArrayLike,
+    *,
+    directions: int = 8,
+    coordinates: int = 8,
+    seed: int | np.random.Generator = 0,
+    tolerance: float | None = None,
+) -> DerivativeCheck:
+    r"""Compare a gradient with central differences of the function.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x) -> float``.
+    grad : callable
+        ``grad(x) -> array, shape (n,)``.
+    x : array_like, shape (n,)
+        Where to compare. Away from a minimiser and without zeros is best: where a derivative
+        vanishes, a wrong factor does not show. float32 stays float32.
+    directions : int, default 8
+        Number of random unit vectors d along which ``g.d`` is compared. An error in any
+        coordinate shows in them.
+    coordinates : int, default 8
+        Number of coordinates compared singly: all if n is not larger, else the first, the
+        last and a random choice of the others.
+    seed : int or numpy.random.Generator, default 0
+    tolerance : float, optional
+        Largest relative error that passes; default 1e-5, in single precision 5e-3.
+
+    Returns
+    -------
+    DerivativeCheck
+        If only random directions fail, a coordinate with a wrong derivative is sought by
+        bisection and added to the rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that make no sense, naming the argument, and where `fun` is not finite
+        at `x`.
+
+    Notes
+    -----
+    Differences are taken with steps :math:`h/\max(|x|, 1) = 10^{-1}, \ldots, 10^{-8}`, and
+    that which comes closest counts; in a coordinate, :math:`|x_i|` stands for :math:`|x|`.
+    The absolute error is divided by
+
+    .. math:: \max\bigl(|g^T d|,\; |D_h|,\;
+              \epsilon^{1/3} \max(|g|,\; |f| / L,\; |d^T H d| L,\; |D_{L/100}|)\bigr),
+              \quad L = \max(|x|, 1).
+
+    The last term decides where the derivative itself is about zero: roundoff in f leaves
+    :math:`\epsilon^{2/3} |f| / L` in the best difference, and the truncation error there is in
+    proportion to the derivative at nearby points.
+
+    Examples
+    --------
+    >>> from scipy.optimize import rosen, rosen_der
+    >>> from quasinewton.derivatives import check_gradient
+    >>> check_gradient(rosen, rosen_der, [-1.2, 1.0]).ok
+    True
+    >>> check_gradient(rosen, lambda x: 2 * rosen_der(x), [-1.2, 1.0]).worst
+    0.5
+    """
+    x, rng, tol = _arguments(x, directions, coordinates, seed, tolerance, fun=fun, grad=grad)
+    f0 = _value(fun, x)
+    if not math.isfinite(f0):
+        raise ValueError(f"`fun` must be finite at `x`, got {f0}")
+    g = _vector("grad", grad(x.copy()), x)
+    g_norm = _norm(g[np.isfinite(g)])
+
+    def compare(label: str, d: Vector, length: float, note: str = "") -> Comparison:
+        given = float(g @ d)
+
+        def difference(h: float) -> float:
+            plus, minus = _moved(x, d, h), _moved(x, d, -h)
+            return (_value(fun, plus) - _value(fun, minus)) / _gap(plus, minus, d)
+
+        h = _NEARBY * length
+        plus, minus = _value(fun, _moved(x, d, h)), _value(fun, _moved(x, d, -h))
+        bend = abs(plus - 2 * f0 + minus) / h**2 * length
+        slope = abs(plus - minus) / (2 * h)
+        floor = _cube_root_eps(x) * _largest(g_norm, abs(f0) / length, bend, slope)
+        best = Comparison(label, given, math.nan, math.inf, STEPS[0], note)
+        for step in STEPS:
+            value = difference(step * length)
+            error = _relative(abs(given - value), max(abs(given), abs(value), floor))
+            if error < best.error or math.isnan(best.difference):
+                best = Comparison(label, given, value, error, step, note)
+        return best
+
+    length = max(_norm(x), 1.0)
+    units = _directions(rng, directions, x)
+    rows = [compare(f"direction {k}", d, length) for k, d in enumerate(units, 1)]
+    chosen = _coordinates(rng, coordinates, x.size)
+    rows += [compare(f"x[{i}]", *_unit(x, i)) for i in chosen]
+    failing = [k for k in range(directions) if not rows[k].error <= tol]
+    if failing and all(row.error <= tol for row in rows[directions:]):
+        i = _bisect(compare, units[failing[0]], length)
+        if i not in chosen:
+            rows.append(compare(f"x[{i}]", *_unit(x, i), note="found by bisection"))
+    return DerivativeCheck("gradient against central differences", x.size, tuple(rows), tol)
+
+
+def check_hessp(
+    grad: Callable[[Vector], ArrayLike],
+    hessp: Callable[[Vector, Vector], ArrayLike],
+    x: ArrayLike,
+    *,
+    directions: int = 8,
+    coordinates: int = 8,
+    seed: int | np.random.Generator = 0,
+    tolerance: float | None = None,
+) -> DerivativeCheck:
+    r"""Compare products of the Hessian with central differences of the gradient.
+
+    Parameters
+    ----------
+    grad : callable
+        ``grad(x) -> array, shape (n,)``.
+    hessp : callable
+        ``hessp(x, p) -> array, shape (n,)``, the product of the Hessian at x with p.
+    x : array_like, shape (n,)
+        Where to compare.
+    directions, coordinates, seed, tolerance
+        As in `check_gradient`; the products with the directions are also tested for symmetry,
+        ``u.Hv = v.Hu``, by pairs of successive ones.
+
+    Returns
+    -------
+    DerivativeCheck
+        The rows show the 2-norms of the products; the error is that of the vector,
+        ``|H d - D| / max(|H d|, |D|)``, with a floor under the denominator as in
+        `check_gradient`, a derivative higher. Rows that fail name the component that is
+        furthest off.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that make no sense, naming the argument, and where `grad` is not finite
+        at `x`.
+
+    Examples
+    --------
+    >>> from scipy.optimize import rosen_der, rosen_hess_prod
+    >>> from quasinewton.derivatives import check_hessp
+    >>> check_hessp(rosen_der, rosen_hess_prod, [-1.2, 1.0]).ok
+    True
+    """
+    x, rng, tol = _arguments(x, directions, coordinates, seed, tolerance, grad=grad, hessp=hessp)
+    g0 = _vector("grad", grad(x.copy()), x)
+    if not np.isfinite(g0).all():
+        raise ValueError("`grad` must be finite at `x`, got nan or inf among its elements")
+    small = _cube_root_eps(x)
+
+    def gradient(z: Vector) -> Vector:
+        with np.errstate(all="ignore"):
+            return _vector("grad", grad(z), x)
+
+    def product(d: Vector) -> Vector:
+        return _vector("hessp", hessp(x.copy(), d.astype(x.dtype)), x)
+
+    def compare(label: str, d: Vector, length: float) -> Comparison:
+        given = product(d)
+        size = _norm(given)
+        h = _NEARBY * length
+        plus, minus = gradient(_moved(x, d, h)), gradient(_moved(x, d, -h))
+        with np.errstate(all="ignore"):
+            bend = _norm(plus - 2 * g0 + minus) / h**2 * length
+            slope = _norm(plus - minus) / (2 * h)
+        floor = small * _largest(_norm(g0) / length, bend, slope)
+        best = Comparison(label, size, math.nan, math.inf, STEPS[0])
+        for step in STEPS:
+            plus, minus = _moved(x, d, step * length), _moved(x, d, -step * length)
+            with np.errstate(all="ignore"):
+                value = (gradient(plus) - gradient(minus)) / _gap(plus, minus, d)
+                off = np.abs(given - value)
+            norm = _norm(value)
+            error = _relative(_norm(off), max(size, norm, floor))
+            if error < best.error or math.isnan(best.difference):
+                # argmax finds the first NaN, if there is one
+                note = "" if error <= tol else f"most in component {int(np.argmax(off))}"
+                best = Comparison(label, size, norm, error, step, note)
+        return best
+
+    units = _directions(rng, directions, x)
+    length = max(_norm(x), 1.0)
+    rows = [compare(f"direction {k}", d, length) for k, d in enumerate(units, 1)]
+    rows += [compare(f"x[{i}]", *_unit(x, i)) for i in _coordinates(rng, coordinates, x.size)]
+    if x.size > 1:
+        products = [product(d) for d in units]
+        for k in range(1, directions):
+            (u, hu), (v, hv) = (units[k - 1], products[k - 1]), (units[k], products[k])
+            a, b = float(u @ hv), float(v @ hu)
+            # both may be small by chance, beside products that are not
+            size = small * max(_norm(hu), _norm(hv))
+            error = _relative(abs(a - b), max(abs(a), abs(b), size))
+            rows.append(Comparison(f"symmetry {k}, {k + 1}", a, b, error, math.nan))
+    what = "norms of Hessian products against central differences of the gradient"
+    return DerivativeCheck(what, x.size, tuple(rows), tol)
+
+
+def _arguments(
+    x: ArrayLike,
+    directions: int,
+    coordinates: int,
+    seed: Any,
+    tolerance: float | None,
+    **functions: Any,
+) -> tuple[Vector, np.random.Generator, float]:
+    """The checked point, the generator and the tolerance."""
+    for name, function in functions.items():
+        if not callable(function):
+            raise TypeError(f"`{name}` must be callable, got {type(function).__name__}")
+    try:
+        point = np.atleast_1d(np.asarray(x))
+    except ValueError as error:
+        raise ValueError(f"`x` must be a vector of real numbers, got {x!r}") from error
+    if point.dtype.kind not in "biuf":
+        raise TypeError(f"`x` must hold real numbers, got an array of dtype {point.dtype}")
+    if point.ndim != 1 or point.size == 0:
+        raise ValueError(f"`x` must have shape (n,) with n > 0, got shape {point.shape}")
+    if not np.isfinite(point).all():
+        raise ValueError("`x` must be finite, got nan or inf among its elements")
+    point = np.array(point, np.float32 if point.dtype == np.float32 else np.float64)
+    for name, count in (("directions", directions), ("coordinates", coordinates)):
+        if not isinstance(count, numbers.Integral):
+            raise TypeError(f"`{name}` must be an integer, got {count!r}")
+        if count < 0:
+            raise ValueError(f"`{name}` must be an integer >= 0, got {count!r}")
+    if directions == coordinates == 0:
+        raise ValueError("`directions` and `coordinates` must not both be 0")
+    try:
+        rng = np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"`seed` must be an integer >= 0 or a Generator, got {seed!r}") from error
+    if tolerance is None:
+        tolerance = 5e-3 if point.dtype == np.float32 else 1e-5
+    if not isinstance(tolerance, numbers.Real):
+        raise TypeError(f"`tolerance` must be a number, got {tolerance!r}")
+    if not tolerance > 0:
+        raise ValueError(f"`tolerance` must be a number > 0, got {tolerance!r}")
+    return point, rng, float(tolerance)
+
+
+def _value(fun: Callable[[Vector], Any], x: Vector) -> float:
+    # far from x a function may well overflow, which is no error here
+    with np.errstate(all="ignore"):
+        value = fun(x.copy())
+    try:
+        return float(np.asarray(value).item())
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`fun` must return a scalar, got {value!r}") from error
+
+
+def _vector(name: str, value: ArrayLike, x: Vector) -> Vector:
+    vector = np.asarray(value)
+    if vector.dtype.kind not in "biuf":
+        raise TypeError(f"`{name}` must return real numbers, got {type(value).__name__}")
+    if vector.shape != x.shape:
+        raise ValueError(
+            f"`{name}` must return an array of shape {x.shape}, got shape {vector.shape}"
+        )
+    # a copy: the user's function may hand out the same array every time
+    return np.array(vector, np.float64)
+
+
+def _directions(rng: np.random.Generator, count: int, x: Vector) -> list[Vector]:
+    vectors = rng.standard_normal((count, x.size))
+    return [d / np.linalg.norm(d) for d in vectors]
+
+
+def _coordinates(rng: np.random.Generator, count: int, n: int) -> list[int]:
+    """All or `count` of them: mistakes like to sit at both ends of a sum."""
+    if n <= count:
+        return list(range(n))
+    ends = [0, n - 1][:count]
+    inner = 1 + rng.choice(n - 2, count - len(ends), replace=False) if count > 2 else ()
+    return sorted([*ends, *map(int, inner)])
+
+
+def _unit(x: Vector, i: int) -> tuple[Vector, float]:
+    """The i-th unit vector and the length to which steps along it are relative."""
+    d = np.zeros(x.size)
+    d[i] = 1.0
+    return d, max(abs(float(x[i])), 1.0)
+
+
+def _moved(x: Vector, d: Vector, h: float) -> Vector:
+    return (x + h * d).astype(x.dtype)
+
+
+def _gap(plus: Vector, minus: Vector, d: Vector) -> float:
+    """The distance from `minus` to `plus` along d after rounding; NaN where nothing is left."""
+    gap = float((plus.astype(np.float64) - minus) @ d)
+    return gap if gap > 0 else math.nan
+
+
+def _cube_root_eps(x: Vector) -> float:
+    return math.cbrt(float(np.finfo(x.dtype).eps))
+
+
+def _norm(v: Vector) -> float:
+    return float(np.linalg.norm(v))
+
+
+def _largest(*sizes: float) -> float:
+    """The largest that is finite: a function may overflow some way off x."""
+    return max((size for size in sizes if math.isfinite(size)), default=0.0)
+
+
+def _relative(error: float, size: float) -> float:
+    if error == 0.0:
+        return 0.0
+    if not (math.isfinite(error) and math.isfinite(size)):
+        return math.inf
+    return error / size if size > 0.0 else math.inf
+
+
+def _bisect(
+    compare: Callable[[str, Vector, float], Comparison], d: Vector, length: float
+) -> int:
+    """A coordinate that is to blame for the failure along d."""
+    low, high = 0, d.size
+    while high - low > 1:
+        middle = (low + high) // 2
+        errors = []
+        for part in (slice(low, middle), slice(middle, high)):
+            half = np.zeros(d.size)
+            half[part] = d[part]
+            size = _norm(half)
+            row = compare("", half / size, length)
+            # of the two, that which contributes more to the error along d
+            off = abs(row.given - row.difference) * size
+            errors.append(off if math.isfinite(off) else math.inf)
+        low, high = (low, middle) if errors[0] >= errors[1] else (middle, high)
+    return low

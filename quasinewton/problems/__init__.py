@@ -1,0 +1,19 @@
+"""Classical test problems for smooth unconstrained optimization.
+
+Each problem carries its objective, gradient, exact Hessian-vector product, standard starting
+point and, where known, its minimum and minimisers; see `Problem`.
+
+>>> from quasinewton import problems
+>>> problem = problems.get("rosenbrock")
+>>> problem.fun(problem.x0)
+24.199999999999996
+"""
+
+from . import chained, coupled, data, mgh, planar
+from ._registry import Problem, admits, get, names, scalable
+from ._registry import iterate as all
+
+__all__ = ["Problem", "admits", "all", "get", "names", "scalable"]
+
+# The modules enter their problems into the table when imported.
+del chained, coupled, data, mgh, planar
