@@ -58,12 +58,12 @@ class Problem:
 def load(name: str, products: bool = True) -> Problem:
     """Build and compile one problem at its standard size."""
     jax, sif2jax = _import()
-    import jax.flatten_util
+    from jax.flatten_util import ravel_pytree
 
     problem = {p.name: p for p in sif2jax.unconstrained_minimisation_problems}.get(name)
     if problem is None:
         raise KeyError(f"no unconstrained problem {name} in sif2jax")
-    flat, unravel = jax.flatten_util.ravel_pytree(problem.y0)
+    flat, unravel = ravel_pytree(problem.y0)
     args = problem.args
     x0 = np.array(flat, np.float64)
 

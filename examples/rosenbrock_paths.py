@@ -22,18 +22,19 @@ from quasinewton import minimize, problems
 
 OUTPUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "rosenbrock_paths.png"
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
+# Okabe and Ito's palette, which colour-blind readers can tell apart. Wide lines are drawn first,
+# so that a path stays visible below another one that takes the same way.
 STYLES = {
-    "arc_lsr1": ("#D55E00", "o"),
-    "trust_cg": ("#0072B2", "s"),
-    "SciPy L-BFGS-B": ("#009E73", "^"),
-    "SciPy CG": ("#CC79A7", "D"),
+    "SciPy CG": ("#E69F00", "D", 4.5),
+    "SciPy L-BFGS-B": ("#009E73", "^", 3.2),
+    "trust_cg": ("#0072B2", "s", 2.1),
+    "arc_lsr1": ("#CC79A7", "o", 1.1),
 }
 
 PANELS = (
     # problem, title, start, range of x1, range of x2
-    ("rosenbrock", r"$(1-x_1)^2 + 100\,(x_2-x_1^2)^2$", (-1.2, 1.0), (-1.6, 1.45), (-0.75, 1.8)),
-    ("talk_rosenbrock", r"$(1-x_1)^2 + (x_2-x_1^2)^2$", (-1.5, -0.5), (-1.9, 1.75), (-1.0, 2.05)),
+    ("rosenbrock", r"$(1-x_1)^2 + 100\,(x_2-x_1^2)^2$", (-1.2, 1.0), (-1.4, 1.3), (-0.35, 1.45)),
+    ("talk_rosenbrock", r"$(1-x_1)^2 + (x_2-x_1^2)^2$", (-1.3, 1.9), (-1.75, 1.5), (-0.6, 2.3)),
 )
 
 
@@ -66,12 +67,12 @@ def panel(axes, name, title, start, x_range, y_range):
     f = np.array([[problem.fun(np.array(p)) for p in zip(*row, strict=True)]
                   for row in zip(x, y, strict=True)])  # fmt: skip
     log_f = np.log10(np.maximum(f, 1e-3))
-    axes.contourf(x, y, log_f, levels=24, cmap="Greys", alpha=0.55)
-    axes.contour(x, y, log_f, levels=12, colors="0.45", linewidths=0.4)
-    for method, (colour, marker) in STYLES.items():
+    axes.contourf(x, y, log_f, levels=24, cmap="Greys", alpha=0.35)
+    axes.contour(x, y, log_f, levels=12, colors="0.5", linewidths=0.4)
+    for method, (colour, marker, width) in STYLES.items():
         points, cost = path(method, problem, start)
         axes.plot(
-            *points.T, color=colour, marker=marker, markersize=4.5, linewidth=1.5,
+            *points.T, color=colour, marker=marker, markersize=3 + width, linewidth=width,
             markeredgecolor="white", markeredgewidth=0.5, label=f"{method}: {cost}",
         )  # fmt: skip
     axes.plot(*start, "o", markersize=9, markerfacecolor="white", markeredgecolor="black", zorder=5)
@@ -79,12 +80,12 @@ def panel(axes, name, title, start, x_range, y_range):
     axes.annotate("start", start, xytext=(0, 10), textcoords="offset points", ha="center")
     axes.annotate("minimum", (1, 1), xytext=(10, -12), textcoords="offset points")
     axes.set(title=title, xlabel="$x_1$", ylabel="$x_2$", xlim=x_range, ylim=y_range)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False)
 
 
 def main(output: Path = OUTPUT) -> None:
     """Draw and save the picture."""
-    plt.rcParams.update({"font.size": 11, "legend.fontsize": 10.5})
+    plt.rcParams.update({"font.size": 11, "legend.fontsize": 11})
     figure, axes = plt.subplots(1, 2, figsize=(14, 6.5), layout="constrained")
     for ax, arguments in zip(axes, PANELS, strict=True):
         panel(ax, *arguments)

@@ -137,6 +137,7 @@ def _run(
         solver.stop(Status.NONFINITE_START)
     while solver.running:
         if solver.direction is not None:
+            assert solver.g is not None
             solver.tell_product(
                 objective.product(solver.x, solver.g, solver.direction, solver.version)
             )

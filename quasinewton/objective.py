@@ -52,7 +52,7 @@ class Objective:
             raise TypeError(f"`fun` must be callable, got {type(fun).__name__}")
         if isinstance(jac, str):
             if jac not in _DIFFERENCES:
-                raise ValueError(f"`jac` must be callable, a bool, None or one of {_DIFFERENCES}, got {jac!r}")
+                raise ValueError(f"`jac` must be one of {_DIFFERENCES} as a string, got {jac!r}")
         elif not (jac is None or isinstance(jac, bool | np.bool_) or callable(jac)):
             raise TypeError(
                 f"`jac` must be callable, a bool, None or one of {_DIFFERENCES}, got {jac!r}"
@@ -60,7 +60,7 @@ class Objective:
         if hessp is not None and not callable(hessp):
             raise TypeError(f"`hessp` must be callable or None, got {type(hessp).__name__}")
         if isinstance(hess, str) and hess not in _DIFFERENCES:
-            raise ValueError(f"`hess` must be one of {_DIFFERENCES} where it is a string, got {hess!r}")
+            raise ValueError(f"`hess` must be one of {_DIFFERENCES} as a string, got {hess!r}")
         if not (
             hess is None or callable(hess) or isinstance(hess, str)
             or _is_strategy(hess) or _is_matrix(hess)
@@ -75,7 +75,11 @@ class Objective:
         self._fun, self._jac, self._hess, self._hessp = fun, jac, hess, hessp
         self._args = args
         self._joint = isinstance(jac, bool | np.bool_) and bool(jac)
-        self._scheme = jac if isinstance(jac, str) else None if (callable(jac) or self._joint) else "2-point"
+        self._scheme: str | None = None  # of differences for the gradient
+        if isinstance(jac, str):
+            self._scheme = jac
+        elif not (callable(jac) or self._joint):
+            self._scheme = "2-point"
         self._rel_step = rel_step
         self._x: np.ndarray | None = None  # where `fun` was called last
         self._f = math.nan
@@ -181,7 +185,7 @@ class Objective:
         h = relative * scale / float(np.linalg.norm(d))
         shifted = (x + h * d).astype(x.dtype)
         gradient = np.asarray(self._gradient_at(shifted, None), np.float64).reshape(-1)
-        return ((gradient - g) / h).astype(x.dtype)
+        return np.asarray((gradient - g) / h, x.dtype)
 
 
 def as_value(value: Any) -> float:

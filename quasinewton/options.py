@@ -162,11 +162,11 @@ _OPTIONAL = (
 def _number(name: str, value: Any, kind: type, low: float, open_low: bool) -> float | int:
     expected = "an integer" if kind is int else "a number"
     if not isinstance(value, numbers.Real) or (
-        kind is int and not isinstance(value, numbers.Integral) and value != int(value)
+        kind is int and not isinstance(value, numbers.Integral) and float(value) % 1 != 0
     ):
         raise TypeError(f"option `{name}` must be {expected}, got {value!r}")
-    value = kind(value)
-    if math.isnan(value) or value < low or (open_low and value == low):
+    number: float | int = int(float(value)) if kind is int else float(value)
+    if math.isnan(number) or number < low or (open_low and number == low):
         relation = ">" if open_low else ">="
         raise ValueError(f"option `{name}` must be {expected} {relation} {low:g}, got {value!r}")
-    return value
+    return number

@@ -140,7 +140,8 @@ class Solver:
         """The point to evaluate next; a copy that the caller may keep or change."""
         if self._method is None:
             return self.x0.copy()
-        return self._method.trial.copy()
+        trial: np.ndarray = self._method.trial
+        return trial.copy()
 
     def tell(self, f: float, g: np.ndarray | Callable[[], np.ndarray] | None) -> None:
         """Take the objective and the gradient at the point of `ask`.
@@ -244,7 +245,8 @@ class Solver:
             if np.iscomplexobj(g):
                 raise TypeError("the gradient must be real, got a complex array")
             g = np.ascontiguousarray(g, self.x0.dtype)
-        return g
+        gradient: np.ndarray = g
+        return gradient
 
     def _start(self, f: float, g: Any) -> None:
         self._f0 = float(f)

@@ -46,7 +46,7 @@ def _compile(func: F, **options: Any) -> F:
         dispatcher = numba.njit(cache=True, **options)(func)
     except RuntimeError:  # no folder to write a cache to: compile in memory
         return numba.njit(**options)(func)  # type: ignore[no-any-return]
-    cache_file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    cache_file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if hasattr(cache_file, "_source_stamp"):
         cache_file._source_stamp = (cache_file._source_stamp, _STAMP)
     return dispatcher  # type: ignore[no-any-return]

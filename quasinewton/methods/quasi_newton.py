@@ -82,7 +82,7 @@ def propose(
     m = order.size
     dense = n <= 2 * m
     g_norm = q[G_NORM]
-    for attempt in range(2):
+    for _attempt in range(2):
         gamma = choose_gamma(tau, cosine, order, ints, window, g_norm / q[LENGTH])
         rank, _ = spectrum(
             kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, work
@@ -176,8 +176,8 @@ def propose(
 
 @kernel
 def receive(
-    has_gradient, rule, x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau, cosine, order, products,
-    q, ints, par,
+    has_gradient, rule, x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau, cosine, order,
+    products, q, ints, par,
 ):  # fmt: skip
     """Judge the trial, store its pair, move to it if it is better, adapt the weight."""
     f, f_trial = q[F], q[F_TRIAL]
@@ -230,13 +230,13 @@ def receive(
 
 @kernel
 def advance(
-    has_gradient, kind, subproblem, rule, window, x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau,
-    cosine, order, products, lam, vectors, work, small, q, ints, par,
+    has_gradient, kind, subproblem, rule, window, x, g, trial, g_trial, x_best, g_best, rows, gram,
+    h, tau, cosine, order, products, lam, vectors, work, small, q, ints, par,
 ):  # fmt: skip
     """One iteration: `receive` the trial's f (in q) and gradient, `propose` the next."""
     receive(
-        has_gradient, rule, x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau, cosine, order,
-        products, q, ints, par,
+        has_gradient, rule, x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau, cosine,
+        order, products, q, ints, par,
     )  # fmt: skip
     if q[G_MAX] > 0.0:
         propose(
@@ -290,7 +290,8 @@ class QuasiNewton:
         window = 7
         self._before = (code, sub, rule, window, self.x, self.g, self.trial)
         self._between = (
-            self.x_best, self.g_best, model.rows, model.gram, model.h, model.tau, model.cosine, model.order,
+            self.x_best, self.g_best, model.rows, model.gram, model.h, model.tau, model.cosine,
+            model.order,
             model.products, model.lam, model.vectors, model.work, small, q, model.ints, self.par,
         )  # fmt: skip
         if q[G_MAX] > 0.0:

@@ -100,7 +100,9 @@ class SteihaugCG:
         self.length = self.predicted = self.slope = 0.0
         self.on_boundary = self.negative_curvature = False
 
-    def prepare(self, g: np.ndarray, g_norm: float, radius: float, tolerance: float, most: int) -> None:
+    def prepare(
+        self, g: np.ndarray, g_norm: float, radius: float, tolerance: float, most: int
+    ) -> None:
         """Start at a new point.
 
         Parameters
