@@ -1,0 +1,112 @@
+"""Slow, plain answers that the fast code is held to."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import brentq
+
+
+def dense_sr1(pairs, gamma, skip=1e-8):
+    """SR1 by its definition, with the library's skip rule; B and which pairs were used."""
+    n = pairs[0][0].size
+    b = gamma * np.eye(n)
+    used = []
+    for s, y in pairs:
+        scale = np.linalg.norm(s)
+        if scale == 0.0:
+            used.append(False)
+            continue
+        s, y = s / scale, y / scale
+        bs = b @ s
+        r = y - bs
+        noise = 1e-14 * (np.linalg.norm(y) + np.linalg.norm(b, 2))
+        ok = np.linalg.norm(r) > noise and abs(r @ s) > skip * np.linalg.norm(r)
+        used.append(bool(ok))
+        if ok:
+            b = b + np.outer(r, r) / (r @ s)
+    return b, used
+
+
+def cubic_value(lam, g, sigma, s, norm):
+    """The cubic model at s, in the eigenbasis."""
+    cube = np.sum(np.abs(s) ** 3) if norm == "shape" else np.linalg.norm(s) ** 3
+    return g @ s + 0.5 * s @ (lam * s) + sigma / 3.0 * cube
+
+
+def scalar_cubic(lam, g, sigma):
+    """min of g t + lam t^2/2 + sigma |t|^3/3 from the roots of its two derivatives."""
+    candidates = [0.0]
+    for sign in (1.0, -1.0):  # g + lam t + sign sigma t^2 = 0 with sign t > 0
+        for root in np.roots([sign * sigma, lam, g]):
+            if abs(root.imag) < 1e-12 * (1 + abs(root)):
+                candidates.append(float(root.real))
+    return min(g * t + 0.5 * lam * t * t + sigma / 3 * abs(t) ** 3 for t in candidates)
+
+
+def dense_trust_region(lam, g, radius):
+    """Least value of g.s + s.diag(lam).s/2 over |s| <= radius, by bisection on mu."""
+    low = max(0.0, -lam.min())
+
+    def step(mu):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return np.where(g == 0.0, 0.0, -g / (lam + mu))
+
+    def value(s):
+        return g @ s + 0.5 * s @ (lam * s)
+
+    inside = step(low)
+    if np.abs(inside).max() < 1e150 and np.linalg.norm(inside) <= radius:
+        if low > 0.0:
+            rest = np.sqrt(max(0.0, radius**2 - inside @ inside))
+            inside = inside + rest * (np.arange(lam.size) == np.argmin(lam))
+        return value(inside)
+    high = low + np.linalg.norm(g) / radius + 1.0
+    a, b = low, high
+    for _ in range(2000):
+        middle = 0.5 * (a + b)
+        if middle in (a, b):
+            break
+        if not np.abs(step(middle)).max() < 1e150 or np.linalg.norm(step(middle)) > radius:
+            a = middle
+        else:
+            b = middle
+    return value(step(b))
+
+
+def dense_cubic_euclidean(lam, g, sigma):
+    """Least value of the cubic model in the 2-norm: min over the radius of the trust region's."""
+    top = 1.0
+    while top**2 * sigma < 4.0 * (np.abs(lam).max() * top + np.linalg.norm(g)):
+        top *= 2.0
+
+    # m(r) = trust-region value on the sphere + sigma r^3/3; its minimiser solves mu = sigma r
+    def gap(r):
+        low = max(0.0, -lam.min())
+        mu = sigma * r
+        if mu <= low:
+            return -1.0
+        s = np.where(g == 0.0, 0.0, g / np.maximum(lam + mu, 1e-150))
+        return r - np.linalg.norm(np.minimum(np.abs(s), 1e150))
+
+    low = max(max(0.0, -lam.min()) / sigma, 0.0)
+    start = np.nextafter(low, np.inf) if low > 0 else np.finfo(float).tiny * 1e10
+    if gap(start) >= 0.0:  # hard case: the radius is -lam_min / sigma
+        r = low
+    else:
+        r = brentq(gap, start, top, xtol=1e-300, rtol=8.9e-16, maxiter=1000)
+    return dense_trust_region(lam, g, r) + sigma * r**3 / 3.0 if r > 0 else 0.0
+
+
+def random_search(value, start, size, rng, rounds=40, samples=60):
+    """Least of `value` over a shrinking cloud of samples around the best point so far."""
+    best, least = start.copy(), value(start)
+    spread = size
+    for _ in range(rounds):
+        cloud = best + spread * rng.standard_normal((samples, start.size))
+        values = [value(p) for p in cloud]
+        k = int(np.argmin(values))
+        if values[k] < least:
+            best, least = cloud[k], values[k]
+        else:
+            spread *= 0.6
+    return least

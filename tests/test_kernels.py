@@ -1,0 +1,124 @@
+"""What the kernels share, and how they are compiled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from quasinewton.globalization import interpolate, ratio
+from quasinewton.kernels import max_abs, norm2
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("scale", [1e-300, 1e-150, 1.0, 1e150, 1e300])
+@pytest.mark.parametrize("n", [1, 7, 5000])
+def test_norm2(n, scale):
+    v = np.linspace(-1.0, 0.7, n) if n > 1 else np.array([-0.3])
+    assert norm2(v * scale) / scale == pytest.approx(np.linalg.norm(v), rel=1e-13)
+    assert max_abs(v * scale) == np.abs(v * scale).max()
+
+
+@pytest.mark.kernels
+def test_norm2_of_special_values():
+    assert norm2(np.zeros(3)) == 0.0
+    assert not np.isfinite(norm2(np.array([1.0, np.inf])))
+    assert not np.isfinite(max_abs(np.array([np.nan, 1.0])))
+    assert norm2(np.array([5e-324])) > 0.0
+
+
+@pytest.mark.kernels
+def test_ratio():
+    assert ratio(2.0, 1.0, 0.5) == (2.0, False)
+    assert ratio(2.0, np.nan, 0.5)[0] == -np.inf
+    assert ratio(2.0, np.inf, 0.5)[0] == -np.inf
+    assert ratio(2.0, 1.0, 0.0)[0] == -np.inf
+    assert ratio(2.0, 1.0, -1.0)[0] == -np.inf
+    assert ratio(2.0, 1.0, np.nan)[0] == -np.inf
+    assert ratio(1.0, 1.0 + 1e-16, 1e-17)[1]
+    assert not ratio(1.0, 2.0, 1e-17)[1]
+
+
+@pytest.mark.kernels
+def test_interpolate_minimises_the_parabola():
+    # f(t) = 1 - t + 3 t^2 has f(1) = 3 and its minimum at 1/6
+    assert interpolate(1.0, 3.0, -1.0, 0.1, 0.5) == pytest.approx(1 / 6)
+    assert interpolate(1.0, np.inf, -1.0, 0.1, 0.5) == 0.1
+    assert interpolate(1.0, 1e9, -1.0, 0.1, 0.5) == 0.1
+    assert interpolate(1.0, 0.5, -1.0, 0.1, 0.5) == 0.5
+
+
+SOLVE = textwrap.dedent(
+    """
+    import warnings
+    warnings.simplefilter("error")
+    from scipy.optimize import rosen, rosen_der
+    import quasinewton
+    for method in ("arc_lsr1", "trust_lsr1", "trust_cg"):
+        r = quasinewton.minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=method)
+        assert r.success
+    print("solved")
+    """
+)
+
+
+def run(code, **environment):
+    env = {**os.environ, **environment}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
+    )
+
+
+def test_without_jit():
+    done = run(SOLVE, NUMBA_DISABLE_JIT="1")
+    assert done.stdout == "solved\n", done.stderr
+
+
+def test_where_no_cache_can_be_written():
+    # numba finds no place for a cache: the decorator must compile in memory
+    code = (
+        "import numba.core.caching as c; c.CacheImpl._locator_classes = []\n"
+        "import quasinewton.kernels as k, numpy as np\n"
+        "assert k.norm2(np.array([3.0, 4.0])) == 5.0; print('solved')"
+    )
+    done = run(code)
+    assert done.stdout == "solved\n", done.stderr
+
+
+def test_editing_a_helper_makes_cached_callers_stale(tmp_path):
+    """numba looks only at the file of the outermost kernel; the package at all of them."""
+    package = tmp_path / "quasinewton"
+    (package / "kernels").mkdir(parents=True)
+    source = __import__("quasinewton.kernels").kernels.__file__
+    (package / "__init__.py").write_text("")
+    (package / "kernels" / "__init__.py").write_text(open(source).read())
+    (package / "helper.py").write_text(
+        "from .kernels import kernel\n@kernel\ndef helper(x):\n    return x + 1\n"
+    )
+    (package / "caller.py").write_text(
+        "from .kernels import kernel\nfrom .helper import helper\n"
+        "@kernel\ndef caller(x):\n    return helper(x)\n"
+    )
+    code = "from quasinewton.caller import caller; print(caller(1))"
+    environment = {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", code]
+
+    def call():
+        return subprocess.run(
+            command, env={**os.environ, **environment}, cwd=tmp_path, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+
+    assert call().stdout == "2\n"
+    helper = package / "helper.py"
+    helper.write_text(helper.read_text().replace("x + 1", "x + 100"))
+    assert call().stdout == "101\n"
+
+
+def test_import_does_not_load_numba():
+    done = run("import quasinewton, sys; print('numba' in sys.modules)")
+    assert done.stdout == "False\n", done.stderr

@@ -1,0 +1,536 @@
+"""Every method on every classical problem, and what callers of a minimizer expect of it."""
+
+from __future__ import annotations
+
+import time
+import warnings
+
+import numpy as np
+import pytest
+from scipy import optimize, sparse
+from scipy.optimize import BFGS, OptimizeResult, OptimizeWarning, rosen, rosen_der
+from scipy.optimize import rosen_hess, rosen_hess_prod
+from scipy.sparse.linalg import aslinearoperator
+
+import quasinewton as qn
+from quasinewton import Status, minimize, problems
+from quasinewton.methods import METHODS
+
+SCIPY_FACES = [getattr(qn, name) for name in METHODS]
+X0 = np.array([-1.2, 1.0, 0.7])
+VARIANTS = [
+    *[(m, {}) for m in METHODS],
+    ("arc_lsr1", {"norm": "euclidean"}),
+    ("arc_lsr1", {"weight_rule": "ranganath"}),
+    ("arc_lsr1", {"memory": 3}),
+]
+
+
+def at_limits(result, options):
+    """The status tells the truth."""
+    status = Status(result.status)
+    if status is Status.MAXITER:
+        return result.nit >= options["maxiter"]
+    return status in (Status.PRECISION, Status.UNBOUNDED)
+
+
+@pytest.mark.parametrize("name", problems.names())
+@pytest.mark.parametrize(("method", "options"), VARIANTS)
+def test_gradient_is_small_or_the_status_says_why(method, options, name):
+    p = problems.get(name)
+    options = {"gtol": 1e-6, "grtol": 1e-8, "maxiter": 400, **options}
+    hessp = p.hessp if method == "trust_cg" else None
+    with np.errstate(all="ignore"):
+        r = minimize(p.fun, p.x0, jac=p.grad, hessp=hessp, method=method, options=options)
+        f, g = p.fun(r.x), p.grad(r.x)
+    assert r.fun == f
+    assert np.array_equal(r.jac, g)
+    assert r.optimality == np.abs(g).max()
+    assert r.fun <= p.fun(p.x0)
+    if r.success:
+        tolerance = max(1e-6, 1e-8 * np.abs(p.grad(p.x0)).max())
+        assert r.status == 0
+        assert np.abs(g).max() <= tolerance
+    else:
+        assert at_limits(r, options)
+
+
+def solved(method, **options):
+    count = 0
+    for name in problems.names():
+        p = problems.get(name)
+        with np.errstate(all="ignore"):
+            r = minimize(
+                p.fun, p.x0, jac=p.grad, hessp=p.hessp if method == "trust_cg" else None,
+                method=method, options={"gtol": 1e-6, "grtol": 1e-6, "maxiter": 2000, **options},
+            )  # fmt: skip
+        count += r.success
+    return count / len(problems.names())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_most_classical_problems_are_solved(method):
+    assert solved(method) >= 0.95
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [2, 10])
+def test_rotation_changes_only_roundoff(method, n):
+    rng = np.random.default_rng(n)
+    q, _ = np.linalg.qr(rng.standard_normal((n, n)))
+    x0 = rng.standard_normal(n)
+    options = {"maxiter": 12, "gtol": 0.0, "history": True}
+
+    def hessp(x, p):
+        return rosen_hess_prod(x, p)
+
+    plain = minimize(rosen, x0, jac=rosen_der, hessp=hessp, method=method, options=options)
+    turned = minimize(
+        lambda z: rosen(q @ z), q.T @ x0, jac=lambda z: q.T @ rosen_der(q @ z),
+        hessp=lambda z, p: q.T @ rosen_hess_prod(q @ z, q @ p), method=method, options=options,
+    )  # fmt: skip
+    assert np.allclose(plain.history["fun"], turned.history["fun"], rtol=1e-6)
+    assert np.allclose(q @ turned.x, plain.x, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_affine_function_ends_with_a_true_message(method):
+    c = np.array([1.0, -2.0, 0.5])
+    r = minimize(
+        lambda x: c @ x, np.zeros(3), jac=lambda x: c, hessp=lambda x, p: 0 * p, method=method,
+        options={"maxiter": 5000},
+    )  # fmt: skip
+    assert not r.success
+    assert r.status in (Status.UNBOUNDED, Status.MAXITER)
+    assert np.isfinite(r.x).all()
+    assert r.fun < -1e50
+
+
+# --- SciPy's face ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("face", SCIPY_FACES)
+@pytest.mark.parametrize("n", [2, 10, 1000])
+def test_through_scipy(face, n):
+    x0 = np.full(n, 1.3)
+    x0[::2] = 0.7
+    kept = x0.copy()
+    hessp = rosen_hess_prod if face is qn.trust_cg else None
+    r = optimize.minimize(
+        rosen, x0, jac=rosen_der, hessp=hessp, method=face, options={"gtol": 1e-8}
+    )
+    assert isinstance(r, OptimizeResult)
+    assert r.success and r.status == 0
+    assert np.abs(rosen_der(r.x)).max() <= 1e-8
+    assert np.array_equal(x0, kept)
+    for field in ("x", "fun", "jac", "success", "status", "message", "nit", "nfev", "njev"):
+        assert field in r
+    assert r.message == "Optimization terminated successfully."
+
+
+@pytest.mark.parametrize("face", SCIPY_FACES)
+def test_tol_and_callable_method_in_our_own_minimize(face):
+    r = minimize(rosen, X0, jac=rosen_der, method=face, tol=1e-9)
+    assert r.success and r.method == face.__name__
+    assert np.abs(rosen_der(r.x)).max() <= 1e-9
+    r = optimize.minimize(rosen, X0, jac=rosen_der, method=face, tol=1e-9)
+    assert np.abs(rosen_der(r.x)).max() <= 1e-9
+
+
+def test_a_foreign_callable_method_is_called_by_the_protocol():
+    def foreign(fun, x0, args=(), **kwargs):
+        return OptimizeResult(x=x0, fun=fun(x0, *args), seen=kwargs)
+
+    r = minimize(lambda x, a: a, [1.0], args=(3.0,), method=foreign, options={"answer": 42})
+    assert r.fun == 3.0 and r.seen["answer"] == 42
+
+
+@pytest.mark.parametrize("face", SCIPY_FACES)
+def test_basinhopping(face):
+    r = optimize.basinhopping(
+        lambda x: np.cos(3 * x[0]) + x[0] ** 2 / 5 + x[1] ** 2, [2.0, 1.0], niter=15,
+        minimizer_kwargs={"method": face}, rng=1,
+    )  # fmt: skip
+    assert r.fun == pytest.approx(-0.7962, abs=1e-3)
+
+
+def test_dual_annealing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # dual_annealing hands over its bounds
+        r = optimize.dual_annealing(
+            lambda x: np.sum(x**2), [(-2, 2)] * 2, maxiter=20, rng=1,
+            minimizer_kwargs={"method": qn.arc_lsr1},
+        )  # fmt: skip
+    assert r.fun < 1e-8
+
+
+@pytest.mark.parametrize("face", SCIPY_FACES)
+def test_bounds_and_constraints_warn_in_scipys_words(face):
+    with pytest.warns(RuntimeWarning, match="cannot handle constraints nor bounds"):
+        optimize.minimize(rosen, X0, jac=rosen_der, method=face, bounds=[(0, 1)] * 3)
+    with pytest.warns(RuntimeWarning, match="cannot handle constraints"):
+        optimize.minimize(
+            rosen, X0, jac=rosen_der, method=face,
+            constraints={"type": "ineq", "fun": lambda x: x[0]},
+        )  # fmt: skip
+    optimize.minimize(rosen, X0, jac=rosen_der, method=face, bounds=[(None, None)] * 3)
+
+
+# --- what the user gives --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("jac", [rosen_der, None, False, "2-point", "3-point", "cs", True])
+def test_forms_of_jac(method, jac):
+    calls = 0
+
+    def fun(x):
+        nonlocal calls
+        calls += 1
+        return (rosen(x), rosen_der(x)) if jac is True else rosen(x)
+
+    r = minimize(fun, X0, jac=jac, method=method, options={"gtol": 1e-4})
+    assert r.success
+    assert r.nfev == calls
+    assert np.abs(rosen_der(r.x)).max() <= 1e-3
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"hessp": rosen_hess_prod},
+        {"hess": rosen_hess},
+        {"hess": lambda x: sparse.csr_array(rosen_hess(x))},
+        {"hess": lambda x: aslinearoperator(rosen_hess(x))},
+        {"hess": BFGS()},
+        {"hess": "2-point"},
+        {"hess": "3-point"},
+        {},
+    ],
+    ids=["hessp", "array", "sparse", "operator", "BFGS", "2-point", "3-point", "none"],
+)
+def test_sources_of_products(given):
+    r = minimize(rosen, X0, jac=rosen_der, method="trust_cg", tol=1e-7, **given)
+    assert r.success
+    assert np.allclose(r.x, 1.0, atol=1e-4)
+    by_user = "hessp" in given or callable(given.get("hess"))
+    assert (r.nhev > 0) == by_user
+
+
+def test_a_constant_matrix_as_hess():
+    h = np.diag([1.0, 10.0])
+    r = minimize(
+        lambda x: 0.5 * x @ h @ x, [3.0, 1.0], jac=lambda x: h @ x, hess=h, method="trust_cg"
+    )
+    assert r.success and np.allclose(r.x, 0, atol=1e-5)
+
+
+def test_default_methods():
+    assert minimize(rosen, X0, jac=rosen_der).method != "trust_cg"
+    assert minimize(rosen, X0, jac=rosen_der, hessp=rosen_hess_prod).method == "trust_cg"
+    assert minimize(rosen, X0, jac=rosen_der, hess=rosen_hess).method == "trust_cg"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_args_reach_every_function(method):
+    def fun(x, a, b):
+        return a * np.sum((x - b) ** 2)
+
+    r = minimize(
+        fun, np.zeros(4), args=(3.0, 2.0), jac=lambda x, a, b: 2 * a * (x - b),
+        hessp=lambda x, p, a, b: 2 * a * p, method=method,
+    )  # fmt: skip
+    assert np.allclose(r.x, 2.0)
+    r = minimize(lambda x, a: np.sum((x - a) ** 2), np.zeros(2), args=5.0, method=method)
+    assert np.allclose(r.x, 5.0, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("x0", [2.0, [2.0], (2, 3), np.array([1, 2, 3]), np.float32([1, 2])])
+def test_forms_of_x0(method, x0):
+    r = minimize(lambda x: float(np.sum(x**4 + x**2)), x0, jac=lambda x: 4 * x**3 + 2 * x,
+                 method=method, tol=1e-4)  # fmt: skip
+    assert r.success and r.x.ndim == 1
+    assert r.x.dtype == (np.float32 if getattr(x0, "dtype", None) == np.float32 else float)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_float32_stays_float32(method):
+    seen = set()
+
+    def fun(x):
+        seen.add(x.dtype)
+        return rosen(x)
+
+    x0 = np.full(60, 0.8, np.float32)
+    r = minimize(fun, x0, jac=lambda x: rosen_der(x).astype(x.dtype), method=method, tol=1e-2)
+    assert seen == {np.dtype(np.float32)}
+    assert r.x.dtype == r.jac.dtype == np.float32
+    assert r.success
+
+
+def test_functions_that_keep_or_change_their_argument_do_no_harm():
+    shared = np.empty(3)
+    kept = []
+
+    def fun(x):
+        kept.append(x)
+        value = rosen(x)
+        x[:] = np.nan
+        return value
+
+    def jac(x):
+        shared[:] = rosen_der(x)
+        x[:] = np.nan
+        return shared  # the same array each time
+
+    clean = minimize(rosen, X0, jac=rosen_der)
+    r = minimize(fun, X0, jac=jac)
+    assert np.array_equal(r.x, clean.x) and r.nfev == clean.nfev
+
+
+# --- callback, limits, records --------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_callback_forms(method):
+    points, results = [], []
+
+    def by_position(xk):
+        points.append(xk)
+        xk[:] = np.nan  # a copy: may be changed
+
+    def by_keyword(*, intermediate_result):
+        results.append(intermediate_result)
+
+    r1 = minimize(rosen, X0, jac=rosen_der, method=method, callback=by_position)
+    r2 = minimize(rosen, X0, jac=rosen_der, method=method, callback=by_keyword)
+    assert r1.success and len(points) == r1.nit
+    assert np.array_equal(results[-1].x, r2.x) and results[-1].fun == r2.fun
+    assert [s.nit for s in results] == list(range(1, r2.nit + 1))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_stop_iteration(method):
+    def stop(intermediate_result):
+        if intermediate_result.nit == 3:
+            raise StopIteration
+
+    r = minimize(rosen, X0, jac=rosen_der, method=method, callback=stop)
+    assert r.status == 99 and not r.success and r.nit == 3
+    assert r.message == "`callback` raised `StopIteration`."
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"maxiter": 4}, Status.MAXITER),
+        ({"maxiter": 0}, Status.MAXITER),
+        ({"maxfev": 5}, Status.MAXFEV),
+        ({"f_target": 1.0}, Status.F_TARGET),
+        ({"maxtime": 0.0}, Status.MAXTIME),
+        ({"xtol": 10.0}, Status.XTOL),
+        ({"ftol": 1.0}, Status.FTOL),
+    ],
+)
+def test_limits(method, options, status):
+    seen = []
+
+    def fun(x):
+        seen.append(rosen(x))
+        return seen[-1]
+
+    r = minimize(fun, X0, jac=rosen_der, method=method, options=options)
+    assert r.status == status and not r.success
+    assert r.fun == min(seen) == rosen(r.x)
+    if "maxfev" in options:
+        assert r.nfev <= 5
+    if "maxiter" in options:
+        assert r.nit == options["maxiter"]
+    if "f_target" in options:
+        assert r.fun <= 1.0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_maxtime_stops_a_slow_function(method):
+    def slow(x):
+        time.sleep(0.02)
+        return rosen(x)
+
+    r = minimize(slow, X0, jac=rosen_der, method=method, options={"maxtime": 0.1})
+    assert r.status == Status.MAXTIME
+    assert r.nfev <= 6
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_grtol_is_relative_to_the_start(method):
+    r = minimize(rosen, X0, jac=rosen_der, method=method, options={"gtol": 0, "grtol": 1e-3})
+    assert r.success
+    assert np.abs(r.jac).max() <= 1e-3 * np.abs(rosen_der(X0)).max()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_records(method):
+    r = minimize(rosen, X0, jac=rosen_der, method=method,
+                 options={"history": True, "return_all": True})  # fmt: skip
+    h = r.history
+    assert len(h["fun"]) == r.nit + 1
+    assert h["fun"][-1] == r.fun and h["nfev"][-1] == r.nfev
+    assert np.all(np.diff(h["fun"]) <= 1e-12)
+    assert len(r.allvecs) == 1 + int(np.sum(h["accepted"]))
+    assert np.array_equal(r.allvecs[0], X0) and np.array_equal(r.allvecs[-1], r.x)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_verbose_table(method, capsys):
+    minimize(rosen, X0, jac=rosen_der, method=method, options={"verbose": 3})
+    out = capsys.readouterr().out
+    assert "max|g|" in out and "Optimization terminated successfully." in out
+    minimize(rosen, X0, jac=rosen_der, method=method, options={"disp": True})
+    out = capsys.readouterr().out
+    assert "Gradient evaluations" in out and "max|g|" not in out
+    minimize(rosen, X0, jac=rosen_der, method=method)
+    assert capsys.readouterr().out == ""
+
+
+# --- trouble --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_infinite_outside_a_region(method):
+    def barrier(x):
+        inside = 1 - x @ x
+        return -np.log(inside) - 5 * x[0] if inside > 0 else np.inf
+
+    def gradient(x):
+        return 2 * x / (1 - x @ x) - np.array([5.0, 0.0])
+
+    r = minimize(barrier, [0.0, 0.3], jac=gradient, method=method, tol=1e-8)
+    assert r.success
+    assert r.x[0] == pytest.approx((np.sqrt(26) - 1) / 5, abs=1e-7)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_not_finite_at_the_start(method, bad):
+    r = minimize(lambda x: bad, X0, jac=rosen_der, method=method)
+    assert r.status == Status.NONFINITE_START and r.nfev == 1 and r.nit == 0
+    r = minimize(rosen, X0, jac=lambda x: np.full(3, bad), method=method)
+    assert r.status == Status.NONFINITE_START
+    r = minimize(rosen, [0.0, bad], jac=rosen_der, method=method)
+    assert r.status == Status.NONFINITE_START and r.nfev == 0
+    assert "not finite" in r.message
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_gradient_not_finite_on_the_way(method):
+    def gradient(x):
+        g = rosen_der(x)
+        return g * np.nan if np.abs(x - 1).max() > 2.0 else g
+
+    r = minimize(rosen, [-0.9, 0.9], jac=gradient, method=method)
+    assert r.success
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_start_at_a_minimum(method):
+    r = minimize(rosen, np.ones(3), jac=rosen_der, method=method)
+    assert r.success and r.nit == 0 and r.nfev == 1
+    r = minimize(lambda x: 1.0, np.ones(3), jac=np.zeros_like, method=method,
+                 options={"gtol": 0.0})  # fmt: skip
+    assert r.success and r.nit == 0
+
+
+BAD = [
+    ({"fun": 3}, TypeError, "fun"),
+    ({"x0": "abc"}, TypeError, "x0"),
+    ({"x0": [1j, 2]}, TypeError, "x0"),
+    ({"x0": [[1.0, 2.0], [3.0, 4.0]]}, ValueError, "x0"),
+    ({"x0": [[1.0], [2.0, 3.0]]}, ValueError, "x0"),
+    ({"x0": []}, ValueError, "x0"),
+    ({"x0": [None, 1.0]}, TypeError, "x0"),
+    ({"jac": 7}, TypeError, "jac"),
+    ({"jac": "4-point"}, ValueError, "jac"),
+    ({"hessp": 7}, TypeError, "hessp"),
+    ({"hess": 7}, TypeError, "hess"),
+    ({"hess": "secant"}, ValueError, "hess"),
+    ({"callback": 7}, TypeError, "callback"),
+    ({"method": "newton"}, ValueError, "arc_lsr1"),
+    ({"method": 7}, TypeError, "method"),
+    ({"tol": -1.0}, ValueError, "gtol"),
+    ({"options": {"gtol": "small"}}, TypeError, "gtol"),
+    ({"options": {"gtol": np.nan}}, ValueError, "gtol"),
+    ({"options": {"grtol": -1}}, ValueError, "grtol"),
+    ({"options": {"memory": 0}}, ValueError, "memory"),
+    ({"options": {"memory": 2.5}}, TypeError, "memory"),
+    ({"options": {"maxiter": -1}}, ValueError, "maxiter"),
+    ({"options": {"maxfev": 0}}, ValueError, "maxfev"),
+    ({"options": {"norm": "max"}}, ValueError, "norm"),
+    ({"options": {"weight_rule": "none"}}, ValueError, "weight_rule"),
+    ({"options": {"initial_trust_radius": 0}}, ValueError, "initial_trust_radius"),
+    ({"options": {"rule_parameters": {"nonsense": 1}}}, TypeError, "nonsense"),
+]
+
+
+@pytest.mark.parametrize(("change", "error", "word"), BAD)
+def test_bad_input_is_named_before_any_work(change, error, word):
+    calls = []
+
+    def fun(x):
+        calls.append(x)
+        return rosen(x)
+
+    given = {"fun": fun, "x0": X0, "jac": rosen_der, **change}
+    with pytest.raises(error, match=word):
+        minimize(**given)
+    assert not calls
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_wrong_shapes_are_named_at_the_first_call(method):
+    with pytest.raises(ValueError, match=r"gradient must have shape \(3,\), got \(4,\)"):
+        minimize(rosen, X0, jac=lambda x: np.ones(4), method=method)
+    with pytest.raises(ValueError, match="scalar"):
+        minimize(lambda x: x, X0, jac=rosen_der, method=method)
+    with pytest.raises(ValueError, match="jac"):
+        minimize(rosen, X0, jac=True, method=method)
+    with pytest.raises(TypeError, match="complex"):
+        minimize(rosen, X0, jac=lambda x: 1j * x, method=method)
+
+
+def test_wrong_products_are_named():
+    with pytest.raises(ValueError, match="product must have shape"):
+        minimize(rosen, X0, jac=rosen_der, hessp=lambda x, p: np.ones(2))
+    with pytest.raises(ValueError, match="Hessian must have shape"):
+        minimize(rosen, X0, jac=rosen_der, hess=lambda x: np.ones((2, 2)))
+
+
+def test_unknown_options_warn():
+    with pytest.warns(OptimizeWarning, match="Unknown solver options: frobnicate"):
+        minimize(rosen, X0, jac=rosen_der, options={"frobnicate": 1})
+    r = minimize(rosen, X0, jac=rosen_der, options={"maxcor": 4})
+    assert r.hess.model.memory == 4
+
+
+def test_exceptions_of_the_user_come_through():
+    def fun(x):
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        minimize(fun, X0, jac=rosen_der)
+
+
+def test_minimize_inside_minimize():
+    def outer(x):
+        return minimize(lambda z: (z[0] - x[0]) ** 2, [0.0], method="arc_lsr1").fun + x[0] ** 2
+
+    assert minimize(outer, [1.0], tol=1e-4).success
+
+
+def test_large_scale_memory_and_progress():
+    n = 200_000
+    x0 = np.full(n, 0.5)
+    r = minimize(rosen, x0, jac=rosen_der, options={"memory": 10, "maxiter": 10})
+    assert r.nit == 10 and r.fun < rosen(x0)
+    assert r.hess.model.rows.shape == (20, n)

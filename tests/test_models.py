@@ -1,0 +1,195 @@
+"""Compact models against dense SR1 rebuilt from the pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles import dense_sr1
+
+from quasinewton.models.compact import CompactModel
+from quasinewton.models.strategy import ModelOperator
+
+pytestmark = pytest.mark.kernels
+
+
+@st.composite
+def histories(draw):
+    """Pairs of every kind: random, of a quadratic, repeated, reversed, dependent, s.y <= 0, y = Bs."""
+    n = draw(st.integers(1, 25))
+    memory = draw(st.integers(1, 8))
+    count = draw(st.integers(1, memory + 4))
+    gamma = draw(st.sampled_from([1.0, -0.5, 1e-3, 30.0, 0.0]))
+    exponent = draw(st.integers(-100, 100))  # of the curvature
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    hessian = rng.standard_normal((n, n))
+    hessian = hessian + hessian.T
+    pairs = []
+    for _ in range(count):
+        kind = draw(
+            st.sampled_from(
+                ["random", "quadratic", "repeat", "reverse", "dependent", "orthogonal",
+                 "negative", "multiple", "zero y"]
+            )
+        )  # fmt: skip
+        s, y = rng.standard_normal(n), rng.standard_normal(n)
+        if kind == "quadratic":
+            y = hessian @ s
+        elif kind == "repeat" and pairs:
+            s, y = (v.copy() for v in pairs[-1])
+        elif kind == "reverse" and pairs:
+            s, y = (-v for v in pairs[-1])
+        elif kind == "dependent" and len(pairs) > 1:
+            s = pairs[-1][0] - 0.5 * pairs[-2][0]
+        elif kind == "orthogonal":
+            y = y - (y @ s) / (s @ s) * s
+        elif kind == "negative":
+            y = y - (1 + abs(y @ s) / (s @ s)) * s
+        elif kind == "multiple":
+            y = gamma * s
+        elif kind == "zero y":
+            y = np.zeros(n)
+        pairs.append((s, y))
+    return n, memory, gamma, exponent, pairs
+
+
+def build(n, memory, gamma, pairs, scale_s=1.0, scale_y=1.0, dtype=np.float64):
+    model = CompactModel(n, memory, "lsr1", dtype)
+    zero = np.zeros(n, dtype)
+    for s, y in pairs:
+        model.push(zero, (s * scale_s).astype(dtype), zero, (y * scale_y).astype(dtype))
+    model.refresh(gamma * scale_y / scale_s)
+    return model
+
+
+def dense(model):
+    return np.array([model.matvec(e) for e in np.eye(model.n, dtype=model.rows.dtype)]).T
+
+
+def near_the_skip_threshold(pairs, gamma):
+    """Whether a slightly different threshold would use other pairs: then nothing is to compare."""
+    return dense_sr1(pairs, gamma, 1e-9)[1] != dense_sr1(pairs, gamma, 1e-7)[1]
+
+
+@given(histories())
+def test_equals_dense_sr1(history):
+    n, memory, gamma, exponent, pairs = history
+    kept = pairs[-memory:]
+    expected, used = dense_sr1(kept, gamma)
+    if near_the_skip_threshold(kept, gamma):
+        return
+    scale_y = 10.0**exponent
+    model = build(n, memory, gamma, pairs, scale_y=scale_y)
+    b = dense(model) / scale_y
+    assert np.isfinite(b).all()
+    # Each update may magnify the roundoff of those before it by |r|/|r.s| of its own.
+    growth = 1.0
+    size = max(abs(gamma), 1e-300)  # of the largest of them: they may cancel in the end
+    partial = gamma * np.eye(n)
+    for (s, y), ok in zip(kept, used, strict=True):
+        if ok:
+            r = y - partial @ s
+            growth *= 1 + np.linalg.norm(r) * np.linalg.norm(s) / abs(r @ s)
+            partial = partial + np.outer(r, r) / (r @ s)
+            size = max(size, np.abs(partial).max())
+    assert np.abs(b - expected).max() <= 1e-11 * min(growth, 1e9) * size
+    assert np.abs(b - b.T).max() <= 1e-8 * size
+
+
+@given(histories())
+def test_last_secant_equation_holds(history):
+    n, memory, gamma, exponent, pairs = history
+    scale_y = 10.0**exponent
+    model = build(n, memory, gamma, pairs, scale_y=scale_y)
+    s, y = pairs[-1]
+    if model.ints[1] == 0:  # skipped: then dense SR1 has no sound update either
+        expected, used = dense_sr1(pairs[-memory:], gamma, 1e-7)
+        assert not used[-1]
+        return
+    error = np.linalg.norm(model.matvec(s) / scale_y - y)
+    b_norm = np.abs(model.lam[: model.rank] / scale_y).max(initial=abs(gamma))
+    assert error <= 1e-8 * np.linalg.norm(y) + 1e-13 * b_norm * np.linalg.norm(s)
+
+
+@given(histories())
+def test_spectrum_reproduces_b(history):
+    n, memory, gamma, _, pairs = history
+    model = build(n, memory, gamma, pairs)
+    b = dense(model)
+    eigenvalues = np.linalg.eigvalsh((b + b.T) / 2)
+    k = model.rank
+    claimed = np.sort(np.concatenate([model.lam[:k], np.full(n - k, gamma)]))
+    top = max(np.abs(eigenvalues).max(), 1e-300)
+    assert np.abs(eigenvalues - claimed).max() <= 1e-7 * top
+    u = np.array([model.combine(0.0, np.zeros(n), e) for e in np.eye(k)])
+    if k:
+        assert np.abs(u @ u.T - np.eye(k)).max() <= 1e-4  # see _INDEPENDENT
+
+
+@given(st.integers(-100, 100), st.integers(-100, 100))
+def test_scales(exponent_s, exponent_y):
+    rng = np.random.default_rng(0)
+    n, memory = 30, 4
+    pairs = [(rng.standard_normal(n), rng.standard_normal(n)) for _ in range(4)]
+    reference = dense(build(n, memory, 1.0, pairs))
+    scale_s, scale_y = 10.0**exponent_s, 10.0**exponent_y
+    b = dense(build(n, memory, 1.0, pairs, scale_s, scale_y)) / (scale_y / scale_s)
+    assert np.abs(b - reference).max() <= 1e-9 * np.abs(reference).max()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_pairs_that_cannot_be_used_change_nothing(bad):
+    model = CompactModel(5, 3)
+    zero, ones = np.zeros(5), np.ones(5)
+    assert not model.push(zero, zero, zero, ones)
+    assert not model.push(zero, ones, zero, np.full(5, bad))
+    assert not model.push(zero, np.full(5, bad), zero, ones)
+    assert model.count == 0
+    model.refresh(2.0)
+    assert np.array_equal(model.matvec(ones), 2.0 * ones)
+
+
+def test_pair_and_exact_reverse():
+    rng = np.random.default_rng(5)
+    for n, memory in ((40, 5), (6, 5)):
+        s, y = rng.standard_normal((2, n))
+        one = build(n, memory, 1.0, [(s, y)])
+        two = build(n, memory, 1.0, [(s, y), (-s, -y)])
+        assert np.allclose(dense(one), dense(two), rtol=0, atol=1e-12 * np.abs(dense(one)).max())
+
+
+def test_float32_vectors_float64_algebra():
+    rng = np.random.default_rng(6)
+    n = 50
+    pairs = [(rng.standard_normal(n), rng.standard_normal(n)) for _ in range(3)]
+    model = build(n, 5, 1.0, pairs, dtype=np.float32)
+    assert model.rows.dtype == np.float32
+    assert model.gram.dtype == model.lam.dtype == np.float64
+    product = model.matvec(pairs[-1][0].astype(np.float32))
+    assert product.dtype == np.float32
+    assert np.linalg.norm(product - pairs[-1][1]) <= 1e-5 * np.linalg.norm(pairs[-1][1])
+
+
+def test_new_gamma_needs_no_new_pass():
+    rng = np.random.default_rng(7)
+    n = 60
+    pairs = [(rng.standard_normal(n), rng.standard_normal(n)) for _ in range(5)]
+    model = build(n, 6, 1.0, pairs)
+    rows = model.rows
+    model.rows = np.full_like(rows, np.nan)  # a refresh that looked at the rows would show
+    model.refresh(3.0)
+    model.rows = rows
+    fresh = build(n, 6, 3.0, pairs)
+    assert np.allclose(dense(model), dense(fresh), rtol=1e-12, atol=1e-12)
+
+
+def test_operator_face():
+    rng = np.random.default_rng(8)
+    n = 30
+    model = build(n, 4, 1.0, [(rng.standard_normal(n), rng.standard_normal(n))])
+    operator = ModelOperator(model)
+    v = rng.standard_normal(n)
+    assert np.array_equal(operator @ v, model.matvec(v))
+    assert np.array_equal(operator.H @ v, model.matvec(v))
+    assert operator.shape == (n, n)

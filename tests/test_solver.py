@@ -1,0 +1,77 @@
+"""The steppable solver."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import rosen, rosen_der, rosen_hess_prod
+
+from quasinewton import Solver, Status, minimize
+from quasinewton.methods import METHODS
+
+X0 = np.array([-1.2, 1.0])
+
+
+def drive(solver, steps=10**6):
+    while solver.running and steps > 0:
+        if solver.direction is not None:
+            solver.tell_product(rosen_hess_prod(solver.x, solver.direction))
+        else:
+            x = solver.ask()
+            solver.tell(rosen(x), rosen_der(x))
+            steps -= 1
+    return solver
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_ask_and_tell_is_minimize(method):
+    stepped = drive(Solver(X0, method)).result()
+    whole = minimize(rosen, X0, jac=rosen_der, hessp=rosen_hess_prod, method=method)
+    assert stepped.success
+    assert np.array_equal(stepped.x, whole.x)
+    assert stepped.nfev == whole.nfev and stepped.nit == whole.nit
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_callable_gradient_is_called_only_when_needed(method):
+    calls = 0
+
+    def gradient():
+        nonlocal calls
+        calls += 1
+        return rosen_der(x)
+
+    solver = Solver(X0, method)
+    while solver.running:
+        if solver.direction is not None:
+            solver.tell_product(rosen_hess_prod(solver.x, solver.direction))
+            continue
+        x = solver.ask()
+        solver.tell(rosen(x), gradient)
+    result = solver.result()
+    assert result.njev == calls <= result.nfev
+    if method == "trust_cg":  # a rejected trial needs no gradient
+        assert calls < result.nfev
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_asked_points_are_copies(method):
+    solver = Solver(X0, method)
+    first = solver.ask()
+    first[:] = np.nan
+    assert np.array_equal(solver.ask(), X0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_result_at_any_time(method):
+    solver = Solver(X0, method)
+    assert solver.result().status == Status.RUNNING
+    drive(solver, 5)
+    result = solver.result()
+    assert result.status == Status.RUNNING and not result.success
+    assert result.fun == rosen(result.x) <= rosen(X0)
+
+
+def test_unknown_method():
+    with pytest.raises(ValueError, match="arc_lsr1"):
+        Solver(X0, "simplex")

@@ -1,0 +1,176 @@
+"""The cubic and trust-region subproblems against dense solutions and brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles import (
+    cubic_value,
+    dense_cubic_euclidean,
+    dense_trust_region,
+    random_search,
+    scalar_cubic,
+)
+
+from quasinewton.subproblems.cubic import cubic_euclidean, cubic_shape
+from quasinewton.subproblems.trust_region import trust_region
+
+pytestmark = pytest.mark.kernels
+
+
+@st.composite
+def eigenproblems(draw):
+    """Spectra and gradients with every awkward feature: repeats, zeros, tiny parts, any sign."""
+    k = draw(st.integers(1, 7))
+    value = st.one_of(
+        st.sampled_from([-1.0, 0.0, 0.5, 1.0]),
+        st.floats(-1.0, 1.0),
+        st.builds(lambda a, e: a * 10.0**e, st.floats(-1.0, 1.0), st.integers(-12, 0)),
+    )
+    lam = np.array(draw(st.lists(value, min_size=k, max_size=k)))
+    g = np.array(draw(st.lists(value, min_size=k, max_size=k)))
+    lam[np.abs(lam) < 1e-200] = 0.0
+    g[np.abs(g) < 1e-200] = 0.0
+    return lam, g
+
+
+weights = st.builds(lambda a, e: a * 10.0**e, st.floats(1.0, 9.0), st.integers(-4, 4))
+
+
+def scale_of(lam, g, s):
+    """Size of the terms that cancel in the model's value: what roundoff is relative to."""
+    return np.abs(g * s).sum() + np.abs(lam * s * s).sum() + 1e-300
+
+
+@given(eigenproblems(), weights)
+def test_trust_region_optimality_and_value(problem, radius):
+    lam, g = problem
+    s = np.empty_like(g)
+    length, mu = trust_region(lam, g, radius, s)
+    assert length <= radius * (1 + 1e-10)
+    assert np.linalg.norm(s) == pytest.approx(length, rel=1e-12, abs=1e-300)
+    assert mu >= 0.0
+    assert mu + lam.min() >= -1e-14
+    residual = np.abs((lam + mu) * s + g)
+    assert residual.max() <= 1e-8 * np.abs(g).max() + 1e-14 * np.abs(lam).max() * length
+    assert mu * (radius - length) <= 1e-8 * mu * radius
+    value = g @ s + 0.5 * s @ (lam * s)
+    assert value <= dense_trust_region(lam, g, radius) + 1e-10 * scale_of(lam, g, s)
+
+
+@given(eigenproblems(), weights)
+def test_cubic_euclidean_optimality_and_value(problem, sigma):
+    lam, g = problem
+    s = np.empty_like(g)
+    length, used = cubic_euclidean(lam, g, sigma, np.inf, s)
+    assert used == sigma
+    mu = sigma * length
+    assert mu + lam.min() >= -1e-8 * max(1.0, mu)
+    residual = np.abs((lam + mu) * s + g)
+    assert residual.max() <= 1e-8 * np.abs(g).max() + 1e-13 * np.abs(lam).max() * length
+    value = cubic_value(lam, g, sigma, s, "euclidean")
+    scale = scale_of(lam, g, s) + sigma * length**3
+    assert value <= dense_cubic_euclidean(lam, g, sigma) + 1e-9 * scale
+
+
+@given(eigenproblems(), weights)
+def test_cubic_shape_is_the_sum_of_scalar_minima(problem, sigma):
+    lam, g = problem
+    s = np.empty_like(g)
+    length, used = cubic_shape(lam, g, sigma, np.inf, s)
+    assert used == sigma
+    assert length == pytest.approx(np.linalg.norm(s), rel=1e-12, abs=1e-300)
+    gradient = g + lam * s + sigma * np.abs(s) * s
+    assert np.all(np.abs(gradient) <= 1e-8 * (np.abs(g) + np.abs(lam * s)))
+    for i in range(lam.size):
+        value = cubic_value(lam[i : i + 1], g[i : i + 1], sigma, s[i : i + 1], "shape")
+        scale = abs(g[i] * s[i]) + abs(lam[i]) * s[i] ** 2 + sigma * abs(s[i]) ** 3
+        assert value <= scalar_cubic(lam[i], g[i], sigma) + 1e-10 * scale
+
+
+@pytest.mark.parametrize("norm", ["shape", "euclidean"])
+@given(problem=eigenproblems(), sigma=weights, longest=weights)
+def test_bound_on_the_length_uses_the_smallest_weight(norm, problem, sigma, longest):
+    lam, g = problem
+    solve = cubic_shape if norm == "shape" else cubic_euclidean
+    s = np.empty_like(g)
+    free, _ = solve(lam, g, sigma, np.inf, s)
+    length, used = solve(lam, g, sigma, longest, s)
+    assert length <= longest * (1 + 1e-9)
+    if free <= longest:
+        assert used == sigma
+    else:
+        assert used >= sigma
+        assert length >= longest * (1 - 1e-6)  # a smaller weight would overstep
+    again = np.empty_like(g)
+    if 0.0 < used < 1e250:
+        solve(lam, g, used, np.inf, again)
+        assert np.linalg.norm(again) == pytest.approx(length, rel=1e-6, abs=1e-300)
+
+
+@pytest.mark.parametrize("norm", ["shape", "euclidean", "trust_region"])
+def test_no_worse_than_random_search(norm):
+    rng = np.random.default_rng(3)
+    for _ in range(15):
+        k = int(rng.integers(1, 5))
+        lam, g = rng.standard_normal(k), rng.standard_normal(k)
+        weight = 10.0 ** rng.uniform(-1, 1)
+        s = np.empty(k)
+        if norm == "trust_region":
+            trust_region(lam, g, weight, s)
+
+            def value(p, lam=lam, g=g, weight=weight):
+                if np.linalg.norm(p) > weight:
+                    return np.inf
+                return g @ p + 0.5 * p @ (lam * p)
+        else:
+            (cubic_shape if norm == "shape" else cubic_euclidean)(lam, g, weight, np.inf, s)
+
+            def value(p, lam=lam, g=g, weight=weight):
+                return cubic_value(lam, g, weight, p, norm)
+
+        inward = s * (1 - 1e-12)
+        assert value(inward) <= random_search(value, np.zeros(k), 1 / weight, rng) + 1e-9
+
+
+HARD = [
+    # lam, g: the gradient has no part along the lowest eigenvalue
+    ([-1.0, 2.0], [0.0, 1.0]),
+    ([-1.0, -1.0, 3.0], [0.0, 0.0, 0.3]),
+    ([-2.0], [0.0]),
+    ([-1.0, 1.0], [1e-300, 0.1]),  # nearly
+    ([-1.0, 1.0], [1e-17, 0.1]),
+    ([0.0, 1.0], [0.0, 0.1]),  # singular, not indefinite
+    ([0.0], [0.0]),
+]
+
+
+@pytest.mark.parametrize(("lam", "g"), HARD)
+@pytest.mark.parametrize("weight", [1e-3, 1.0, 50.0])
+def test_hard_case(lam, g, weight):
+    lam, g = np.array(lam), np.array(g)
+    s = np.empty_like(g)
+    length, mu = trust_region(lam, g, weight, s)
+    assert length <= weight * (1 + 1e-12)
+    if lam.min() < 0:
+        assert length == pytest.approx(weight)
+        assert mu >= -lam.min() * (1 - 1e-12)
+    assert g @ s + 0.5 * s @ (lam * s) <= dense_trust_region(lam, g, weight) + 1e-12
+    length, _ = cubic_euclidean(lam, g, weight, np.inf, s)
+    assert cubic_value(lam, g, weight, s, "euclidean") <= (
+        dense_cubic_euclidean(lam, g, weight) + 1e-10 * scale_of(lam, g, s)
+    )
+    if lam.min() < 0:
+        assert weight * length >= -lam.min() * (1 - 1e-10)
+    cubic_shape(lam, g, weight, np.inf, s)
+    for i in np.flatnonzero((g == 0) & (lam < 0)):
+        assert abs(s[i]) == pytest.approx(-lam[i] / weight)
+
+
+def test_empty_eigenbasis():
+    none = np.empty(0)
+    assert trust_region(none, none, 1.0, none)[0] == 0.0
+    assert cubic_shape(none, none, 1.0, 1.0, none)[0] == 0.0
+    assert cubic_euclidean(none, none, 1.0, 1.0, none)[0] == 0.0
