@@ -25,15 +25,15 @@ OUTPUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "rosenbrock_p
 # Okabe and Ito's palette, which colour-blind readers can tell apart. Wide lines are drawn first,
 # so that a path stays visible below another one that takes the same way.
 STYLES = {
-    "SciPy CG": ("#E69F00", "D", 4.5),
-    "SciPy L-BFGS-B": ("#009E73", "^", 3.2),
-    "trust_cg": ("#0072B2", "s", 2.1),
-    "arc_lsr1": ("#CC79A7", "o", 1.1),
+    "SciPy CG": ("#56B4E9", "D", 4.2),
+    "SciPy L-BFGS-B": ("#009E73", "^", 3.1),
+    "trust_cg": ("#000000", "s", 2.1),
+    "arc_lsr1": ("#D55E00", "o", 1.4),
 }
 
 PANELS = (
     # problem, title, start, range of x1, range of x2
-    ("rosenbrock", r"$(1-x_1)^2 + 100\,(x_2-x_1^2)^2$", (-1.2, 1.0), (-1.4, 1.3), (-0.35, 1.45)),
+    ("rosenbrock", r"$(1-x_1)^2 + 100\,(x_2-x_1^2)^2$", (-1.2, 1.0), (-1.4, 1.5), (-0.35, 1.45)),
     ("talk_rosenbrock", r"$(1-x_1)^2 + (x_2-x_1^2)^2$", (-1.3, 1.9), (-1.75, 1.5), (-0.6, 2.3)),
 )
 
@@ -67,7 +67,7 @@ def panel(axes, name, title, start, x_range, y_range):
     f = np.array([[problem.fun(np.array(p)) for p in zip(*row, strict=True)]
                   for row in zip(x, y, strict=True)])  # fmt: skip
     log_f = np.log10(np.maximum(f, 1e-3))
-    axes.contourf(x, y, log_f, levels=24, cmap="Greys", alpha=0.35)
+    axes.contourf(x, y, log_f, levels=24, cmap="Greys", alpha=0.28)
     axes.contour(x, y, log_f, levels=12, colors="0.5", linewidths=0.4)
     for method, (colour, marker, width) in STYLES.items():
         points, cost = path(method, problem, start)

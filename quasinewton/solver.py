@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from .globalization import RuleParameters
 from .methods import METHODS, build
 from .options import Options
 from .progress_table import ProgressTable
@@ -72,6 +73,7 @@ class Solver:
         self.method = method
         self.options = options if isinstance(options, Options) else Options.parse(options)
         self.x0 = as_start(x0)
+        RuleParameters(**self.options.rule_parameters)  # a wrong name is an error before any work
         self.n = self.x0.size
         self.counts = Counts() if counts is None else counts
         self._counting = counts is None
@@ -87,6 +89,7 @@ class Solver:
             max(1000, 200 * self.n) if self.options.maxiter is None else self.options.maxiter
         )
         self._tolerance = 0.0
+        self._abyss = -math.inf
         self._table = ProgressTable(self.options)
         self._history: dict[str, list[float]] | None = (
             {key: [] for key in HISTORY} if self.options.history else None
@@ -265,6 +268,8 @@ class Solver:
         self._tolerance = max(
             self.options.gtol, self.options.grtol * self._method.optimality
         )
+        # No function of this scale that has a minimum has it down there.
+        self._abyss = -1e100 * max(1.0, abs(self._f0), self._method.optimality)
         if self._history is not None:
             self._record(0.0, math.nan, math.nan)
         self._check(math.inf, math.inf, self._f0, 0.0)
@@ -276,7 +281,7 @@ class Solver:
         method, options = self._method, self.options
         if method.optimality <= self._tolerance:
             self.status = Status.CONVERGED
-        elif f == -math.inf:
+        elif f == -math.inf or method.f < self._abyss:
             self.status = Status.UNBOUNDED
         elif method.f <= options.f_target and options.f_target > -math.inf:
             self.status = Status.F_TARGET

@@ -11,6 +11,7 @@ def dense_sr1(pairs, gamma, skip=1e-8):
     n = pairs[0][0].size
     b = gamma * np.eye(n)
     used = []
+    size = abs(gamma)  # of all that was ever added: the roundoff in b is relative to it
     for s, y in pairs:
         scale = np.linalg.norm(s)
         if scale == 0.0:
@@ -19,10 +20,11 @@ def dense_sr1(pairs, gamma, skip=1e-8):
         s, y = s / scale, y / scale
         bs = b @ s
         r = y - bs
-        noise = 1e-14 * (np.linalg.norm(y) + np.linalg.norm(b, 2))
+        noise = 1e-14 * (np.linalg.norm(y) + size)
         ok = np.linalg.norm(r) > noise and abs(r @ s) > skip * np.linalg.norm(r)
         used.append(bool(ok))
         if ok:
+            size += r @ r / abs(r @ s)
             b = b + np.outer(r, r) / (r @ s)
     return b, used
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_editing_a_helper_makes_cached_callers_stale(tmp_path):
     (package / "kernels").mkdir(parents=True)
     source = __import__("quasinewton.kernels").kernels.__file__
     (package / "__init__.py").write_text("")
-    (package / "kernels" / "__init__.py").write_text(open(source).read())
+    (package / "kernels" / "__init__.py").write_text(Path(source).read_text())
     (package / "helper.py").write_text(
         "from .kernels import kernel\n@kernel\ndef helper(x):\n    return x + 1\n"
     )

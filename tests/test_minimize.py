@@ -101,7 +101,7 @@ def test_affine_function_ends_with_a_true_message(method):
         options={"maxiter": 5000},
     )  # fmt: skip
     assert not r.success
-    assert r.status in (Status.UNBOUNDED, Status.MAXITER)
+    assert r.status == Status.UNBOUNDED and "unbounded" in r.message
     assert np.isfinite(r.x).all()
     assert r.fun < -1e50
 
@@ -151,7 +151,7 @@ def test_basinhopping(face):
         lambda x: np.cos(3 * x[0]) + x[0] ** 2 / 5 + x[1] ** 2, [2.0, 1.0], niter=15,
         minimizer_kwargs={"method": face}, rng=1,
     )  # fmt: skip
-    assert r.fun == pytest.approx(-0.7962, abs=1e-3)
+    assert r.fun == pytest.approx(-0.790022, abs=1e-5)
 
 
 def test_dual_annealing():

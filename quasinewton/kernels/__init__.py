@@ -18,12 +18,13 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 
-__all__ = ["EPS", "TINY", "block_length", "kernel", "max_abs", "norm2", "vector_kernel"]
+__all__ = ["EPS", "HUGE", "TINY", "block_length", "kernel", "max_abs", "norm2", "vector_kernel"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 EPS = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
+HUGE = float(np.finfo(np.float64).max)
 
 #: Elements of an n-vector that a blocked pass holds in the first-level cache.
 block_length = 1024
@@ -60,21 +61,23 @@ def kernel(func: F) -> F:
 def vector_kernel(func: F) -> F:
     """Compile a loop over n-vectors, whose sums may be reordered to use SIMD.
 
-    NaN and infinity keep their meaning; only the order of additions is free.
+    Only the order of additions is free; NaN and infinity keep their meaning, but a test like
+    ``x - x != 0`` may be folded away: compare with `HUGE` instead.
     """
     return _compile(func, fastmath={"reassoc", "contract", "nsz"})
 
 
 @vector_kernel
 def max_abs(a):
-    """Largest absolute value of a vector; NaN or infinity where an element is not finite."""
+    """Largest absolute value of a vector; NaN where an element is not finite."""
     largest = 0.0
-    poison = 0.0
+    strange = 0
     for i in range(a.size):
         value = abs(np.float64(a[i]))
-        poison += value - value
+        if not value <= HUGE:
+            strange += 1
         largest = max(largest, value)
-    return largest + poison
+    return largest if strange == 0 else math.nan
 
 
 @vector_kernel

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import block_length, kernel, vector_kernel
+from ..kernels import HUGE, block_length, kernel, vector_kernel
 from .updates import KINDS, recursion
 
 __all__ = ["CompactModel", "absorb", "add_combination", "multiply_rows", "spectrum"]
@@ -42,17 +42,20 @@ _NULL = 1e-13
 
 @vector_kernel
 def _largest_differences(x, x_trial, g, g_trial):
-    """max|x_trial - x|, max|g_trial - g|, NaN or inf where those are not finite."""
+    """max|x_trial - x|, max|g_trial - g|; NaN where an element is not finite."""
     s_max = 0.0
     y_max = 0.0
-    poison = 0.0
+    strange = 0
     for i in range(x.size):
         s = abs(np.float64(x_trial[i]) - np.float64(x[i]))
         y = abs(np.float64(g_trial[i]) - np.float64(g[i]))
         s_max = max(s_max, s)
         y_max = max(y_max, y)
-        poison += (s - s) + (y - y)
-    return s_max + poison, y_max + poison
+        if not (s <= HUGE and y <= HUGE):
+            strange += 1
+    if strange:
+        return math.nan, math.nan
+    return s_max, y_max
 
 
 @vector_kernel

@@ -1,0 +1,208 @@
+"""The derivative checks: right derivatives pass, wrong ones are found and located."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import rosen, rosen_der, rosen_hess_prod
+
+from quasinewton import problems
+from quasinewton.derivatives import check_gradient, check_hessp
+
+X = np.linspace(-1.3, 1.7, 6)
+
+
+def wrong_in(i, factor=1.001):
+    """The gradient of Rosenbrock with one coordinate off."""
+
+    def grad(x):
+        g = rosen_der(x)
+        g[i] *= factor
+        return g
+
+    return grad
+
+
+@pytest.mark.parametrize("name", problems.names())
+def test_right_derivatives_pass(name):
+    problem = problems.get(name)
+    noise = np.random.default_rng(0).standard_normal(problem.n)
+    near = problem.x0 + 0.01 * np.maximum(1, abs(problem.x0)) * noise
+    # At a minimiser every derivative is about zero, and only roundoff is left to compare.
+    for x in (problem.x0, near, *problem.minimizers[:1]):
+        assert check_gradient(problem.fun, problem.grad, x).ok
+        assert check_hessp(problem.grad, problem.hessp, x).ok
+
+
+@settings(max_examples=30, deadline=None)
+@given(i=st.integers(0, 5), factor=st.sampled_from([-1.0, 0.0, 0.99, 1.001, 2.0]))
+def test_one_wrong_coordinate_is_found_and_located(i, factor):
+    grad = wrong_in(i, factor)
+    check = check_gradient(rosen, grad, X)
+    failing = [row.label for row in check.rows if not row.error <= check.tolerance]
+    assert not check.ok
+    assert [label for label in failing if label.startswith("x")] == [f"x[{i}]"]
+    # random directions alone find it too
+    assert not check_gradient(rosen, grad, X, coordinates=0).ok
+
+
+def test_a_coordinate_outside_the_sample_is_found_by_bisection():
+    x = np.random.default_rng(1).standard_normal(300)
+    check = check_gradient(rosen, wrong_in(217), x, coordinates=2, seed=3)
+    assert not check.ok
+    assert [row.label for row in check.rows if row.note] == ["x[217]"]
+    assert "x[217]" in str(check) and "bisection" in str(check)
+
+
+def test_the_error_is_that_of_the_wrong_factor():
+    assert check_gradient(rosen, lambda x: 1.1 * rosen_der(x), X).worst == pytest.approx(1 / 11)
+    check = check_hessp(rosen_der, lambda x, p: 0.9 * rosen_hess_prod(x, p), X)
+    assert check.worst == pytest.approx(0.1)
+
+
+def test_wrong_products_are_found_in_their_component():
+    def hessp(x, p):
+        out = rosen_hess_prod(x, p)
+        out[4] += 0.01 * p[1]
+        return out
+
+    check = check_hessp(rosen_der, hessp, X)
+    assert not check.ok
+    assert any(row.label == "x[1]" and row.note.endswith("component 4") for row in check.rows)
+    # not symmetric either
+    assert any(row.label.startswith("sym") and row.error > check.tolerance for row in check.rows)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("shift", [0.0, 1e3])
+def test_the_verdict_does_not_depend_on_the_scale_of_f(scale, shift):
+    def fun(x):
+        return scale * (rosen(x) + shift)
+
+    assert check_gradient(fun, lambda x: scale * rosen_der(x), X).ok
+    assert not check_gradient(fun, lambda x: scale * wrong_in(2, 1.01)(x), X).ok
+
+
+def test_a_constant_function_passes_and_a_gradient_that_it_has_not_fails():
+    assert check_gradient(lambda x: 7.0, np.zeros_like, X).ok
+    assert not check_gradient(lambda x: 7.0, lambda x: np.full_like(x, 1e-3), X).ok
+
+
+def test_single_precision():
+    problem = problems.get("wood")
+    x = (problem.x0 * 1.01).astype(np.float32)
+    check = check_gradient(problem.fun, problem.grad, x)
+    assert check.ok and check.tolerance == 5e-3
+    assert check_hessp(problem.grad, problem.hessp, x).ok
+    assert not check_gradient(problem.fun, lambda x: 1.1 * problem.grad(x), x).ok
+
+
+def test_a_domain_near_by_is_no_error():
+    # log is NaN from a distance of 0.05 on
+    def fun(x):
+        return -float(np.sum(np.log(x)))
+
+    assert check_gradient(fun, lambda x: -1 / x, np.full(3, 0.05)).ok
+
+
+def test_nan_in_a_derivative_fails():
+    def grad(x):
+        g = rosen_der(x)
+        g[3] = math.nan
+        return g
+
+    check = check_gradient(rosen, grad, X)
+    assert not check.ok and check.worst == math.inf
+    assert [r.label for r in check.rows if r.label[0] == "x" and r.error == math.inf] == ["x[3]"]
+    assert not check_hessp(rosen_der, lambda x, p: np.full_like(p, math.nan), X).ok
+
+
+def test_the_functions_cannot_change_x():
+    def spoil(function):
+        def spoilt(x, *p):
+            value = function(x, *p)
+            x[:] = 0
+            return value
+
+        return spoilt
+
+    x = X.copy()
+    assert check_gradient(spoil(rosen), spoil(rosen_der), x).ok
+    assert check_hessp(spoil(rosen_der), spoil(rosen_hess_prod), x).ok
+    assert np.array_equal(x, X)
+
+
+def test_a_reused_output_array_does_no_harm():
+    out = np.empty_like(X)
+
+    def grad(x):
+        out[:] = rosen_der(x)
+        return out
+
+    assert check_gradient(rosen, grad, X).ok
+    assert check_hessp(grad, rosen_hess_prod, X).ok
+
+
+def test_rows_and_table():
+    check = check_gradient(rosen, rosen_der, X, directions=3, coordinates=4, seed=5)
+    labels = [row.label for row in check.rows]
+    assert labels[:3] == ["direction 1", "direction 2", "direction 3"]
+    assert labels[3] == "x[0]" and labels[-1] == "x[5]" and len(labels) == 7
+    assert str(check).splitlines()[-1].startswith("ok: ")
+    failed = str(check_gradient(rosen, wrong_in(0), X))
+    assert failed.splitlines()[-1].startswith("FAILED: ") and "FAILS" in failed
+    assert max(map(len, failed.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("coordinates", [0, 1, 2, 3])
+def test_few_variables(n, coordinates):
+    def fun(x):
+        return float(np.sum(np.exp(x)))
+
+    check = check_gradient(fun, np.exp, np.ones(n), directions=1, coordinates=coordinates)
+    assert check.ok and len(check.rows) == 1 + min(n, coordinates)
+    assert check_hessp(np.exp, lambda x, p: np.exp(x) * p, np.ones(n), coordinates=coordinates).ok
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "name"),
+    [
+        ({"fun": 3}, TypeError, "fun"),
+        ({"grad": None}, TypeError, "grad"),
+        ({"x": [[1.0]]}, ValueError, "x"),
+        ({"x": []}, ValueError, "x"),
+        ({"x": [1.0, math.nan]}, ValueError, "x"),
+        ({"x": ["a"]}, TypeError, "x"),
+        ({"x": [1j]}, TypeError, "x"),
+        ({"directions": -1}, ValueError, "directions"),
+        ({"directions": 1.5}, TypeError, "directions"),
+        ({"coordinates": "all"}, TypeError, "coordinates"),
+        ({"coordinates": 0, "directions": 0}, ValueError, "coordinates"),
+        ({"seed": -1}, ValueError, "seed"),
+        ({"seed": "x"}, TypeError, "seed"),
+        ({"tolerance": 0.0}, ValueError, "tolerance"),
+        ({"tolerance": "x"}, TypeError, "tolerance"),
+        ({"fun": lambda x: x}, ValueError, "fun"),
+        ({"fun": lambda x: math.inf}, ValueError, "fun"),
+        ({"grad": lambda x: x[:1]}, ValueError, "grad"),
+        ({"grad": lambda x: ["a", "b"]}, TypeError, "grad"),
+    ],
+)
+def test_bad_input_names_the_argument(changes, error, name):
+    arguments = {"fun": rosen, "grad": rosen_der, "x": [1.0, 2.0], **changes}
+    with pytest.raises(error, match=f"`{name}`"):
+        check_gradient(**arguments)
+
+
+def test_bad_products_name_the_argument():
+    with pytest.raises(ValueError, match="`hessp`"):
+        check_hessp(rosen_der, lambda x, p: 1.0, X)
+    with pytest.raises(TypeError, match="`hessp`"):
+        check_hessp(rosen_der, None, X)
+    with pytest.raises(ValueError, match="`grad`"):
+        check_hessp(lambda x: x * math.nan, rosen_hess_prod, X)
