@@ -283,7 +283,7 @@ examples:
   {_PROGRAM} solve extended_rosenbrock --n 100000 --memory 20 --quiet
   {_PROGRAM} solve scipy.optimize:rosen --jac scipy.optimize:rosen_der --x0 -1.2,1
   {_PROGRAM} solve mymodule:loss_and_gradient --joint --x0 start.npy
-  {_PROGRAM} solve wood --norm euclidean --option verbose=2 --option rule_parameters.grow=2
+  {_PROGRAM} solve wood --option verbose=2 --option rule_parameters.grow=2
 
 In the table of iterations, ratio is the actual over the predicted decrease; verbose=2 shows every
 tenth line. In the last table, nfev and njev are calls of the function and its gradient, products

@@ -89,6 +89,14 @@ def find_target(args: argparse.Namespace) -> Target:
             raise UsageError(
                 f"the gradient must have the shape of x0, {target.x0.shape}, got {g.shape}"
             )
+    if target.hessp is not None:
+        expected = f"expected hessp(x, p), an array of shape {target.x0.shape}"
+        try:
+            product = np.asarray(target.hessp(target.x0.copy(), np.ones_like(target.x0)))
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"--hessp: {error}; {expected}") from error
+        if product.shape != target.x0.shape:
+            raise UsageError(f"--hessp: {expected}, got {_brief(product)}")
     return target
 
 

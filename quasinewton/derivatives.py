@@ -174,8 +174,8 @@ def check_gradient(
     >>> from quasinewton.derivatives import check_gradient
     >>> check_gradient(rosen, rosen_der, [-1.2, 1.0]).ok
     True
-    >>> check_gradient(rosen, lambda x: 2 * rosen_der(x), [-1.2, 1.0]).worst
-    0.5
+    >>> check_gradient(rosen, lambda x: 2 * rosen_der(x), [-1.2, 1.0]).ok
+    False
     """
     x, rng, tol = _arguments(x, directions, coordinates, seed, tolerance, fun=fun, grad=grad)
     f0 = _value(fun, x)
@@ -185,7 +185,8 @@ def check_gradient(
     g_norm = _norm(g[np.isfinite(g)])
 
     def compare(label: str, d: Vector, length: float, note: str = "") -> Comparison:
-        given = float(g @ d)
+        # a NaN elsewhere is no matter of this direction
+        given = float(g[d != 0] @ d[d != 0])
 
         def difference(h: float) -> float:
             plus, minus = _moved(x, d, h), _moved(x, d, -h)
@@ -270,7 +271,7 @@ def check_hessp(
 
     def gradient(z: Vector) -> Vector:
         with np.errstate(all="ignore"):
-            return _vector("grad", grad(z), x)
+            return _vector("grad", grad(z.copy()), x)
 
     def product(d: Vector) -> Vector:
         return _vector("hessp", hessp(x.copy(), d.astype(x.dtype)), x)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import quasinewton
 from quasinewton import problems
 from quasinewton.__main__ import main
 from quasinewton.methods import METHODS
@@ -27,6 +29,7 @@ def fg(x): return f(x), g(x)
 def flat(x): return float(np.sum(x))
 def ones(x): return np.ones_like(x)
 def vector(x): return x
+def zero(x, p): return 0.0
 '''
 
 
@@ -61,19 +64,19 @@ def rows(text: str) -> list[dict[str, str]]:
 def test_solve_with_every_method(method, capsys):
     assert main(["solve", "rosenbrock", "--method", method, "--gtol", "1e-7"]) == 0
     captured = capsys.readouterr()
-    assert "max|g|" in captured.out and "ratio" in captured.out and not captured.err
+    assert "max|g|" in captured.out and " ratio " in captured.out and not captured.err
     ours, scipy = rows(captured.out)
     assert ours["method"] == method and scipy["method"] == "L-BFGS-B"
     assert ours["status"] == "converged" and float(ours["max|g|"]) <= 1e-7
     assert float(ours["f"]) < 1e-10
     # the exact product reaches the method that uses it
-    assert (int(ours["products"]) > 0) == (method == "trust_cg")
+    assert int(ours["products"]) > 0 or method != "trust_cg"
 
 
 def test_quiet_and_no_compare(capsys):
     assert main(["solve", "wood", "--quiet", "--no-compare"]) == 0
     out = capsys.readouterr().out
-    assert "ratio" not in out and len(rows(out)) == 1
+    assert " ratio " not in out and len(rows(out)) == 1
 
 
 def test_default_target(capsys):
@@ -109,7 +112,7 @@ def test_options_reach_the_solver(capsys):
     out = capsys.readouterr().out
     # 1e-3 of the gradient at the start, 12008 + 0.4 in its largest element
     assert code == 0 and "max|g| <= 12" in out
-    assert "ratio" not in out and "Function evaluations" in out
+    assert " ratio " not in out and "Function evaluations" in out
 
 
 def test_compare_shows_every_method(capsys):
@@ -118,8 +121,8 @@ def test_compare_shows_every_method(capsys):
     assert [row["method"] for row in table] == [*METHODS, *SCIPY]
     for row in table:
         assert (float(row["max|g|"]) <= 1e-6) == (row["status"] == "converged")
-        uses = row["method"] in ("trust_cg", "trust-ncg", "trust-krylov", "Newton-CG")
-        assert (int(row["products"]) > 0) == uses
+        if row["method"] in ("trust_cg", "trust-ncg", "trust-krylov", "Newton-CG"):
+            assert int(row["products"]) > 0
         assert int(row["nfev"]) > 0 and int(row["njev"]) > 0
 
 
@@ -248,6 +251,8 @@ def test_problems(capsys):
         (["solve", "userfunctions:vector"], "one real number"),
         (["solve", "userfunctions:f", "--jac", "userfunctions:f"], "shape of x0"),
         (["solve", "userfunctions:f", "--jac", "userfunctions:gg"], "--jac"),
+        (["solve", "userfunctions:fg", "--joint", "--hessp", "userfunctions:g"], "--hessp"),
+        (["solve", "userfunctions:fg", "--joint", "--hessp", "userfunctions:zero"], "--hessp"),
         (["solve", "userfunctions:fg", "--joint", "--jac", "userfunctions:g"], "exclude"),
         (["solve", "startless:f"], "no start"),
         (["solve", "broken:f"], "not_there_at_all"),
@@ -275,7 +280,7 @@ def test_help_has_examples(command, capsys):
 def test_as_a_process():
     run = subprocess.run(
         [sys.executable, "-m", "quasinewton", "solve", "booth", "--quiet"],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, cwd=Path(quasinewton.__file__).parents[1],
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert "arc_lsr1" in run.stdout and "L-BFGS-B" in run.stdout

@@ -67,7 +67,7 @@ def test_the_error_is_that_of_the_wrong_factor():
 def test_wrong_products_are_found_in_their_component():
     def hessp(x, p):
         out = rosen_hess_prod(x, p)
-        out[4] += 0.01 * p[1]
+        out[4] += 0.5 * p[1]
         return out
 
     check = check_hessp(rosen_der, hessp, X)

@@ -8,8 +8,15 @@ import warnings
 import numpy as np
 import pytest
 from scipy import optimize, sparse
-from scipy.optimize import BFGS, OptimizeResult, OptimizeWarning, rosen, rosen_der
-from scipy.optimize import rosen_hess, rosen_hess_prod
+from scipy.optimize import (
+    BFGS,
+    OptimizeResult,
+    OptimizeWarning,
+    rosen,
+    rosen_der,
+    rosen_hess,
+    rosen_hess_prod,
+)
 from scipy.sparse.linalg import aslinearoperator
 
 import quasinewton as qn
