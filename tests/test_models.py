@@ -16,7 +16,7 @@ pytestmark = pytest.mark.kernels
 
 @st.composite
 def histories(draw):
-    """Pairs of every kind, repeated, reversed and dependent ones, s.y <= 0 and y = Bs among them."""
+    """Pairs of every kind: repeated, reversed, dependent, with s.y <= 0 or y = Bs, and random."""
     n = draw(st.integers(1, 25))
     memory = draw(st.integers(1, 8))
     count = draw(st.integers(1, memory + 4))
