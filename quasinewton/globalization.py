@@ -36,23 +36,29 @@ class RuleParameters:
         Factor on sigma after a successful step.
     keep : float
         The pair of a rejected trial is used where rho > keep.
+    patience : float
+        Rejections in a row for which no gradient is asked for that does not come with f.
+    secant : float
+        Where positive, pairs reproduce f along the step as well as g.
     """
 
     names = (
         "accept", "poor", "good", "grow", "grow_convex", "shrink_min", "shrink_max",
-        "relax", "keep",
+        "relax", "keep", "patience", "secant",
     )  # fmt: skip
 
     def __init__(self, **changes: float) -> None:
         self.accept = 0.0
         self.poor = 0.1
         self.good = 0.75
-        self.grow = 2.5
-        self.grow_convex = 2.5
+        self.grow = 4.0
+        self.grow_convex = 4.0
         self.shrink_min = 0.1
         self.shrink_max = 0.5
         self.relax = 0.01
         self.keep = -10.0
+        self.patience = 1.0
+        self.secant = 0.0
         for name, value in changes.items():
             if name not in self.names:
                 raise TypeError(f"unknown rule parameter {name!r}; known: {self.names}")
@@ -63,7 +69,10 @@ class RuleParameters:
         return np.array([getattr(self, name) for name in self.names])
 
 
-ACCEPT, POOR, GOOD, GROW, GROW_CONVEX, SHRINK_MIN, SHRINK_MAX, RELAX, KEEP = range(9)
+(
+    ACCEPT, POOR, GOOD, GROW, GROW_CONVEX, SHRINK_MIN, SHRINK_MAX, RELAX, KEEP, PATIENCE,
+    SECANT,
+) = range(11)  # fmt: skip
 
 
 @kernel

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +11,44 @@ import numpy as np
 if TYPE_CHECKING:
     from ..options import Options
 
-__all__ = ["METHODS", "QUASI_NEWTON", "build"]
+__all__ = ["METHODS", "QUASI_NEWTON", "Recipe", "build"]
 
-#: Quasi-Newton methods: the update of the model, and the subproblem (None: the cubic one in
-#: the norm that `options` name).
-QUASI_NEWTON: dict[str, tuple[str, str | None]] = {
-    "arc_lsr1": ("lsr1", None),
-    "trust_lsr1": ("lsr1", "trust_region"),
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes a quasi-Newton method.
+
+    Attributes
+    ----------
+    update : str
+        How one pair changes the model, a key of `quasinewton.models.updates.KINDS`.
+    subproblem : str or None
+        A key of `quasinewton.methods.quasi_newton.SUBPROBLEMS`; None is the cubic one in the
+        norm that the options name.
+    window : int
+        gamma is the largest y.y / s.y of this many pairs.
+    rule : mapping
+        Its own defaults of `quasinewton.globalization.RuleParameters`.
+    """
+
+    update: str
+    subproblem: str | None
+    window: int
+    rule: Mapping[str, float] = field(default_factory=dict)
+
+
+# Measured: benchmarks/, docs/benchmarks.md. A model that is positive definite by construction
+# may be trusted with long steps; an SR1 model that happens to be, may not.
+_SR1: dict[str, Any] = {"window": 7}
+_SAFE: dict[str, Any] = {"window": 1, "rule": {"grow_convex": 100.0, "secant": 1.0}}
+
+QUASI_NEWTON: dict[str, Recipe] = {
+    "arc_lsr1": Recipe("lsr1", None, **_SR1),
+    "trust_lsr1": Recipe("lsr1", "trust_region", **_SR1),
+    "arc_lbfgs": Recipe("lbfgs", None, **_SAFE),
+    "trust_lbfgs": Recipe("lbfgs", "trust_region", **_SAFE),
+    "arc_hybrid": Recipe("hybrid", None, **_SAFE),
+    "trust_hybrid": Recipe("hybrid", "trust_region", **_SAFE),
 }
 
 #: Every method, in the order in which help texts list them.
@@ -32,9 +64,5 @@ def build(method: str) -> Callable[[np.ndarray, float, np.ndarray, Options], Any
         return TrustCG
     from .quasi_newton import QuasiNewton
 
-    kind, subproblem = QUASI_NEWTON[method]
-
-    def start(x0: np.ndarray, f: float, g: np.ndarray, options: Options) -> QuasiNewton:
-        return QuasiNewton(x0, f, g, kind, subproblem or options.norm, options)
-
-    return start
+    recipe = QUASI_NEWTON[method]
+    return lambda x0, f, g, options: QuasiNewton(x0, f, g, recipe, options)

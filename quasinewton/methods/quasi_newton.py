@@ -14,8 +14,10 @@ import numpy as np
 from ..globalization import (
     ACCEPT,
     KEEP,
+    PATIENCE,
     RELAX,
     RULES,
+    SECANT,
     SHRINK_MAX,
     SHRINK_MIN,
     RuleParameters,
@@ -24,7 +26,7 @@ from ..globalization import (
     ranganath_weight,
     ratio,
 )
-from ..kernels import kernel, max_abs, norm2
+from ..kernels import EPS, kernel, max_abs, norm2
 from ..models.compact import (
     CompactModel,
     absorb,
@@ -39,6 +41,7 @@ from ..subproblems.trust_region import trust_region
 
 if TYPE_CHECKING:
     from ..options import Options
+    from . import Recipe
 
 __all__ = ["SUBPROBLEMS", "QuasiNewton", "advance", "propose"]
 
@@ -68,8 +71,8 @@ SHAPE, EUCLIDEAN, TRUST_REGION = 0, 1, 2
 SCALARS = 15
 
 # Integers of the state; 0 and 1 belong to the model (pairs stored, newest used).
-RANK, ACCEPTED, MOVED, RESETS = 2, 3, 4, 5
-INTEGERS = 6
+RANK, ACCEPTED, MOVED, RESETS, REJECTIONS = 2, 3, 4, 5, 6
+INTEGERS = 7
 
 
 @kernel
@@ -196,12 +199,17 @@ def receive(
     if in_noise:
         accepted = has_gradient and g_norm < q[G_NORM]
     ints[ACCEPTED] = 1 if accepted else 0
+    ints[REJECTIONS] = 0 if accepted else ints[REJECTIONS] + 1
     q[RHO] = rho
     shrink = interpolate(f, f_trial, q[SLOPE], par[SHRINK_MIN], par[SHRINK_MAX])
     if has_gradient and (accepted or rho > par[KEEP]):
+        theta = math.nan
+        if par[SECANT] > 0.0:
+            theta = 6.0 * (f - f_trial) + 6.0 * q[SLOPE]
+        noise = 100.0 * EPS * max(abs(f), abs(f_trial))
         stored = absorb(
-            x, trial, g, g_trial, g_trial if accepted else g, rows, gram, h, tau, cosine, order,
-            products, ints,
+            x, trial, g, g_trial, g_trial if accepted else g, theta, noise, rows, gram, h, tau,
+            cosine, order, products, ints,
         )  # fmt: skip
         if accepted and not stored and x.size > 2 * order.size:
             multiply_rows(rows, g_trial, h)
@@ -255,26 +263,25 @@ class QuasiNewton:
     f : float
     g : array, shape (n,)
         Objective and gradient at x0, finite.
-    kind, subproblem : str
-        Keys of `models.updates.KINDS` and `SUBPROBLEMS`.
+    recipe : Recipe
     options : Options
     """
 
     direction = None  # never asks for a Hessian product
 
     def __init__(
-        self, x0: np.ndarray, f: float, g: np.ndarray, kind: str, subproblem: str, options: Options
+        self, x0: np.ndarray, f: float, g: np.ndarray, recipe: Recipe, options: Options
     ) -> None:
         n = x0.size
         memory = options.memory or default_memory(n)
-        self.model = CompactModel(n, memory, kind, x0.dtype)
+        self.model = CompactModel(n, memory, recipe.update, x0.dtype)
         self.x = x0.copy()
         self.g = np.array(g, x0.dtype)
         self.trial = np.empty_like(self.x)
         self.x_best = np.empty_like(self.x)
         self.g_best = np.empty_like(self.x)
         self.q = q = np.zeros(SCALARS)
-        self.par = RuleParameters(**options.rule_parameters).array()
+        self.par = RuleParameters(**{**recipe.rule, **options.rule_parameters}).array()
         rule = RULES[options.weight_rule]
         q[F], q[G_MAX], q[G_NORM] = f, max_abs(self.g), norm2(self.g)
         q[F_BEST] = math.inf
@@ -286,8 +293,9 @@ class QuasiNewton:
         model = self.model
         small = np.zeros((4, max(model.vectors.shape[1], model.lam.size + 1)))
         model.ints = np.zeros(INTEGERS, np.int64)
-        code, sub = KINDS[kind], SUBPROBLEMS[subproblem]
-        window = 7
+        code = KINDS[recipe.update]
+        sub = SUBPROBLEMS[recipe.subproblem or options.norm]
+        window = recipe.window
         self._before = (code, sub, rule, window, self.x, self.g, self.trial)
         self._between = (
             self.x_best, self.g_best, model.rows, model.gram, model.h, model.tau, model.cosine,
@@ -303,8 +311,11 @@ class QuasiNewton:
 
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
-        q = self.q
-        return bool(math.isfinite(f) and q[F] - f > self.par[KEEP] * q[PREDICTED])
+        q, par = self.q, self.par
+        rho, in_noise = ratio(q[F], f, q[PREDICTED])
+        if in_noise or rho > par[ACCEPT]:
+            return True
+        return bool(rho > par[KEEP] and self.model.ints[REJECTIONS] >= par[PATIENCE])
 
     def receive(self, f: float, g: np.ndarray | None) -> None:
         """One iteration, from the objective (and gradient) at `trial`."""

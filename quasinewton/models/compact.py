@@ -73,14 +73,14 @@ def _pair_products(x, x_trial, g, g_trial, s_inverse, y_inverse):
 
 
 @vector_kernel
-def _store_rows(x, x_trial, g, g_trial, s_inverse, y_inverse, s_norm, y_norm, cosine, s_row, z_row):
-    """s_row = s/|s|, z_row = y/|y| - c s/|s|; two factors each, so that none overflows."""
+def _store_rows(x, x_trial, g, g_trial, s_inverse, y_inverse, s_norm, y_norm, along, s_row, z_row):
+    """s_row = s/|s|, z_row = y/|y| - along s/|s|; two factors each, so that none overflows."""
     for i in range(x.size):
         s = (np.float64(x_trial[i]) - np.float64(x[i])) * s_inverse / s_norm
         s_row[i] = s
         if y_norm > 0.0:
             y = (np.float64(g_trial[i]) - np.float64(g[i])) * y_inverse / y_norm
-            z_row[i] = y - cosine * s
+            z_row[i] = y - along * s
         else:
             z_row[i] = 0.0
 
@@ -152,7 +152,10 @@ def add_combination(alpha, v, rows, w, base, out):
 
 
 @kernel
-def absorb(x, x_trial, g, g_trial, g_next, rows, gram, h, tau, cosine, order, products, ints):
+def absorb(
+    x, x_trial, g, g_trial, g_next, theta, noise, rows, gram, h, tau, cosine, order, products,
+    ints,
+):  # fmt: skip
     """Store the pair (x_trial - x, g_trial - g) in place of the oldest.
 
     Parameters
@@ -160,6 +163,11 @@ def absorb(x, x_trial, g, g_trial, g_next, rows, gram, h, tau, cosine, order, pr
     x, x_trial, g, g_trial : arrays, shape (n,)
     g_next : array, shape (n,)
         The gradient at the point the solver goes on from.
+    theta, noise : float
+        6 (f - f_trial) + 6 g.s and its roundoff. With 3 s.y added it is what the change in f
+        tells beyond the change in g; the pair is then (s, y + theta/(s.s) s), with which the
+        model reproduces f as well along s (Zhang, Deng & Chen 1999). A theta that is roundoff,
+        NaN, or not small beside s.y is not used.
     rows : array, shape (2m, n)
         Directions s in rows 0..m-1 and rests z in rows m..2m-1, by slot.
     gram : float64 array, shape (2m, 2m)
@@ -197,6 +205,18 @@ def absorb(x, x_trial, g, g_trial, g_next, rows, gram, h, tau, cosine, order, pr
     if not math.isfinite(curvature):
         return False
     c = min(max(sy / (s_norm * y_norm), -1.0), 1.0) if y_norm > 0.0 else 0.0
+    along = c  # of the multiple of s to take from y
+    if y_norm > 0.0:
+        unit = s_max * y_max
+        theta = theta / unit + 3.0 * sy
+        if abs(theta) <= 0.9 * abs(sy) and abs(theta) > noise / unit + 1e-14 * abs(sy):
+            # y changes along s only: by this multiple of |y| s/|s|
+            change = theta / (s_norm * y_norm)
+            stretch = math.sqrt(1.0 + change * (2.0 * c + change))
+            c = min(max((c + change) / stretch, -1.0), 1.0)
+            along /= stretch
+            curvature *= stretch
+            y_norm *= stretch
 
     count = ints[0]
     if count < m:
@@ -211,7 +231,8 @@ def absorb(x, x_trial, g, g_trial, g_next, rows, gram, h, tau, cosine, order, pr
     tau[slot] = curvature
     cosine[slot] = c
     _store_rows(
-        x, x_trial, g, g_trial, s_inverse, y_inverse, s_norm, y_norm, c, rows[slot], rows[m + slot]
+        x, x_trial, g, g_trial, s_inverse, y_inverse, s_norm, y_norm, along, rows[slot],
+        rows[m + slot],
     )
     if n > 2 * m:
         used = ints[0]
@@ -452,7 +473,7 @@ class CompactModel:
         """Store the pair (x_trial - x, g_trial - g); False where it is zero or not finite."""
         return bool(
             absorb(
-                x, x_trial, g, g_trial, g_trial, self.rows, self.gram, self.h, self.tau,
+                x, x_trial, g, g_trial, g_trial, math.nan, 0.0, self.rows, self.gram, self.h, self.tau,
                 self.cosine, self.order, self.products, self.ints,
             )
         )  # fmt: skip
