@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .minimize import arc_lsr1, minimize, trust_cg, trust_lsr1
+from .minimize import (
+    arc_hybrid,
+    arc_lbfgs,
+    arc_lsr1,
+    minimize,
+    trust_cg,
+    trust_hybrid,
+    trust_lbfgs,
+    trust_lsr1,
+)
 from .status import Status
 
 if TYPE_CHECKING:
@@ -17,10 +26,14 @@ __all__ = [
     "Solver",
     "Status",
     "__version__",
+    "arc_hybrid",
+    "arc_lbfgs",
     "arc_lsr1",
     "minimize",
     "problems",
     "trust_cg",
+    "trust_hybrid",
+    "trust_lbfgs",
     "trust_lsr1",
 ]
 

@@ -18,6 +18,10 @@ __all__ = ["RULES", "RuleParameters", "interpolate", "next_length", "ratio"]
 RULES = {"length": 0, "ranganath": 1}
 
 
+#: Relative roundoff to be expected in f.
+NOISE = 10.0 * EPS
+
+
 class RuleParameters:
     """Constants of the globalization, packed for the kernels as one array.
 
@@ -76,25 +80,30 @@ class RuleParameters:
 
 
 @kernel
-def ratio(f, f_trial, predicted):
-    """rho = (f - f_trial) / predicted, and whether both drown in roundoff.
+def ratio(f, f_trial, predicted, scale):
+    """rho = (f - f_trial) / predicted, and whether roundoff hides a decrease.
+
+    Parameters
+    ----------
+    f, f_trial, predicted : float
+    scale : float
+        Size of the terms that f is a sum of, as far as known: |f| at the start.
 
     Returns
     -------
     rho : float
         -inf for a trial that is not finite or a prediction that is no decrease.
     in_noise : bool
-        True where the difference in f and the predicted one are too small beside
-        ``|f|`` for their ratio to mean anything.
+        True where f did not rise by more than roundoff and the predicted decrease is too
+        small to be seen in it. Such a step may be judged by its gradient instead.
     """
     if not math.isfinite(f_trial):
         return -math.inf, False
     if not predicted > 0.0:
         return -math.inf, False
-    actual = f - f_trial
-    noise = 10.0 * EPS * max(abs(f), abs(f_trial))
-    in_noise = abs(actual) <= noise and predicted <= noise
-    return actual / predicted, in_noise
+    size = max(abs(f), abs(f_trial))
+    in_noise = f_trial - f <= NOISE * size and predicted <= NOISE * max(size, scale)
+    return (f - f_trial) / predicted, in_noise
 
 
 @kernel

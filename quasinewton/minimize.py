@@ -14,7 +14,16 @@ from .methods import METHODS
 from .options import Options
 from .status import Status
 
-__all__ = ["arc_lsr1", "minimize", "trust_cg", "trust_lsr1"]
+__all__ = [
+    "arc_hybrid",
+    "arc_lbfgs",
+    "arc_lsr1",
+    "minimize",
+    "trust_cg",
+    "trust_hybrid",
+    "trust_lbfgs",
+    "trust_lsr1",
+]
 
 
 def minimize(
@@ -43,7 +52,10 @@ def minimize(
         One of
 
         - ``'arc_lsr1'``: cubic regularization with a limited-memory SR1 Hessian;
-        - ``'trust_lsr1'``: the same model in a trust region;
+        - ``'arc_hybrid'``: the same with a model that takes BFGS updates from pairs of safe
+          curvature and SR1 updates from any other; the better one at large n;
+        - ``'arc_lbfgs'``: the same with a limited-memory BFGS model;
+        - ``'trust_lsr1'``, ``'trust_hybrid'``, ``'trust_lbfgs'``: these models in a trust region;
         - ``'trust_cg'``: trust-region Newton with conjugate gradients;
 
         or a function of this package of that name. Default: ``'trust_cg'`` where `hess` or
@@ -233,6 +245,23 @@ trust_lsr1 = _scipy_method(
     "trust_lsr1",
     """A limited-memory SR1 Hessian in a trust region, whose subproblem is solved to full
     accuracy in the eigenbasis (Brust, Erway & Marcia 2017).""",
+)
+arc_hybrid = _scipy_method(
+    "arc_hybrid",
+    """Adaptive cubic regularization with a hybrid limited-memory model: BFGS updates from pairs
+    of safe curvature, SR1 updates from any other.""",
+)
+trust_hybrid = _scipy_method(
+    "trust_hybrid",
+    """A trust region around the hybrid limited-memory model of `arc_hybrid`.""",
+)
+arc_lbfgs = _scipy_method(
+    "arc_lbfgs",
+    """Adaptive cubic regularization with a limited-memory BFGS model.""",
+)
+trust_lbfgs = _scipy_method(
+    "trust_lbfgs",
+    """A trust region around a limited-memory BFGS model (Burdakov et al. 2017).""",
 )
 trust_cg = _scipy_method(
     "trust_cg",

@@ -34,14 +34,16 @@ def test_norm2_of_special_values():
 
 @pytest.mark.kernels
 def test_ratio():
-    assert ratio(2.0, 1.0, 0.5) == (2.0, False)
-    assert ratio(2.0, np.nan, 0.5)[0] == -np.inf
-    assert ratio(2.0, np.inf, 0.5)[0] == -np.inf
-    assert ratio(2.0, 1.0, 0.0)[0] == -np.inf
-    assert ratio(2.0, 1.0, -1.0)[0] == -np.inf
-    assert ratio(2.0, 1.0, np.nan)[0] == -np.inf
-    assert ratio(1.0, 1.0 + 1e-16, 1e-17)[1]
-    assert not ratio(1.0, 2.0, 1e-17)[1]
+    assert ratio(2.0, 1.0, 0.5, 2.0) == (2.0, False)
+    assert ratio(2.0, np.nan, 0.5, 2.0)[0] == -np.inf
+    assert ratio(2.0, np.inf, 0.5, 2.0)[0] == -np.inf
+    assert ratio(2.0, 1.0, 0.0, 2.0)[0] == -np.inf
+    assert ratio(2.0, 1.0, -1.0, 2.0)[0] == -np.inf
+    assert ratio(2.0, 1.0, np.nan, 2.0)[0] == -np.inf
+    assert ratio(1.0, 1.0 + 1e-16, 1e-17, 1.0)[1]
+    assert not ratio(1.0, 2.0, 1e-17, 1.0)[1]  # it rose
+    assert not ratio(1.0, 1.0, 1e-3, 1.0)[1]  # it should have been seen
+    assert ratio(0.0, 0.0, 1e-12, 1e4)[1]  # terms of size 1e4 that cancel
 
 
 @pytest.mark.kernels

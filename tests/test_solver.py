@@ -18,7 +18,7 @@ def drive(solver, steps=10**6):
             solver.tell_product(rosen_hess_prod(solver.x, solver.direction))
         else:
             x = solver.ask()
-            solver.tell(rosen(x), rosen_der(x))
+            solver.tell(rosen(x), lambda x=x: rosen_der(x))
             steps -= 1
     return solver
 

@@ -12,7 +12,7 @@ from quasinewton.subproblems.steihaug import SteihaugCG
 
 def solve(h, g, radius, tolerance=1e-12, most=10**6, points=9):
     cg = SteihaugCG(g.size, g.dtype, points)
-    cg.prepare(g, float(np.linalg.norm(g)), radius, tolerance * float(np.linalg.norm(g)), most)
+    cg.prepare(g, float(np.linalg.norm(g)), radius, tolerance, most)
     while cg.direction is not None:
         cg.receive(h @ cg.direction)
     return cg

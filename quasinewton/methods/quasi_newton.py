@@ -14,6 +14,7 @@ import numpy as np
 from ..globalization import (
     ACCEPT,
     KEEP,
+    NOISE,
     PATIENCE,
     RELAX,
     RULES,
@@ -26,7 +27,7 @@ from ..globalization import (
     ranganath_weight,
     ratio,
 )
-from ..kernels import EPS, kernel, max_abs, norm2
+from ..kernels import kernel, max_abs, norm2
 from ..models.compact import (
     CompactModel,
     absorb,
@@ -67,8 +68,9 @@ SHAPE, EUCLIDEAN, TRUST_REGION = 0, 1, 2
     GAMMA,  # B outside the span of the pairs
     LOWEST,  # smallest eigenvalue of B
     LENGTH_MAX,  # bound on LENGTH
-) = range(15)
-SCALARS = 15
+    F_SCALE,  # |f| at the start
+) = range(16)
+SCALARS = 16
 
 # Integers of the state; 0 and 1 belong to the model (pairs stored, newest used).
 RANK, ACCEPTED, MOVED, RESETS, REJECTIONS = 2, 3, 4, 5, 6
@@ -184,7 +186,7 @@ def receive(
 ):  # fmt: skip
     """Judge the trial, store its pair, move to it if it is better, adapt the weight."""
     f, f_trial = q[F], q[F_TRIAL]
-    rho, in_noise = ratio(f, f_trial, q[PREDICTED])
+    rho, in_noise = ratio(f, f_trial, q[PREDICTED], q[F_SCALE])
     g_max = 0.0
     g_norm = 0.0
     if has_gradient:
@@ -195,9 +197,7 @@ def receive(
             has_gradient = False
             rho = -math.inf
             in_noise = False
-    accepted = has_gradient and rho > par[ACCEPT]
-    if in_noise:
-        accepted = has_gradient and g_norm < q[G_NORM]
+    accepted = has_gradient and (rho > par[ACCEPT] or (in_noise and g_norm < q[G_NORM]))
     ints[ACCEPTED] = 1 if accepted else 0
     ints[REJECTIONS] = 0 if accepted else ints[REJECTIONS] + 1
     q[RHO] = rho
@@ -206,7 +206,7 @@ def receive(
         theta = math.nan
         if par[SECANT] > 0.0:
             theta = 6.0 * (f - f_trial) + 6.0 * q[SLOPE]
-        noise = 100.0 * EPS * max(abs(f), abs(f_trial))
+        noise = 10.0 * NOISE * max(abs(f), abs(f_trial))
         stored = absorb(
             x, trial, g, g_trial, g_trial if accepted else g, theta, noise, rows, gram, h, tau,
             cosine, order, products, ints,
@@ -227,7 +227,7 @@ def receive(
     if rule == 1:
         q[SIGMA] = ranganath_weight(q[SIGMA], rho)
     else:
-        if not in_noise or not accepted:
+        if not (in_noise and accepted):
             q[LENGTH] = min(
                 next_length(q[LENGTH], q[S_NORM], rho, accepted, shrink, convex, par),
                 q[LENGTH_MAX],
@@ -285,6 +285,7 @@ class QuasiNewton:
         rule = RULES[options.weight_rule]
         q[F], q[G_MAX], q[G_NORM] = f, max_abs(self.g), norm2(self.g)
         q[F_BEST] = math.inf
+        q[F_SCALE] = abs(f)
         q[LENGTH_MAX] = options.max_trust_radius
         length = options.initial_trust_radius or min(1.0, q[G_NORM])
         q[LENGTH] = min(length, q[LENGTH_MAX])
@@ -312,7 +313,7 @@ class QuasiNewton:
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
         q, par = self.q, self.par
-        rho, in_noise = ratio(q[F], f, q[PREDICTED])
+        rho, in_noise = ratio(q[F], f, q[PREDICTED], q[F_SCALE])
         if in_noise or rho > par[ACCEPT]:
             return True
         return bool(rho > par[KEEP] and self.model.ints[REJECTIONS] >= par[PATIENCE])

@@ -473,8 +473,8 @@ class CompactModel:
         """Store the pair (x_trial - x, g_trial - g); False where it is zero or not finite."""
         return bool(
             absorb(
-                x, x_trial, g, g_trial, g_trial, math.nan, 0.0, self.rows, self.gram, self.h, self.tau,
-                self.cosine, self.order, self.products, self.ints,
+                x, x_trial, g, g_trial, g_trial, math.nan, 0.0, self.rows, self.gram, self.h,
+                self.tau, self.cosine, self.order, self.products, self.ints,
             )
         )  # fmt: skip
 

@@ -101,17 +101,20 @@ class SteihaugCG:
         self.on_boundary = self.negative_curvature = False
 
     def prepare(
-        self, g: np.ndarray, g_norm: float, radius: float, tolerance: float, most: int
-    ) -> None:
+        self, g: np.ndarray, g_norm: float, radius: float, tolerance: float, most: int,
+        late_tolerance: float = 0.0, late: int = 10,
+    ) -> None:  # fmt: skip
         """Start at a new point.
 
         Parameters
         ----------
         g : array, shape (n,)
         g_norm, radius, tolerance : float
-            |g|; the trust radius; stop when |r| <= tolerance.
+            |g|; the trust radius; stop when |r| <= tolerance |g|.
         most : int
             Most products.
+        late_tolerance : float
+            Takes the place of `tolerance` from product `late` on.
         """
         # Everything runs on g/|g|, so that no square overflows or vanishes.
         self.unit = g_norm
@@ -121,7 +124,8 @@ class SteihaugCG:
         self.g = g
         self.rr = 1.0
         self.radius = radius / g_norm
-        self.tolerance = tolerance / g_norm
+        self.tolerance = tolerance
+        self.late_tolerance, self.late = late_tolerance, late
         self.most = most
         self.products = 0
         self.zz = self.zd = 0.0
@@ -157,7 +161,8 @@ class SteihaugCG:
         self.q -= 0.5 * alpha * self.rr
         self._keep(self.z)
         rr = _update_residual(self.r, alpha, hd)
-        if math.sqrt(rr) <= self.tolerance or self.products >= self.most:
+        enough = self.tolerance if self.products < self.late else self.late_tolerance
+        if math.sqrt(rr) <= max(enough, self.tolerance) or self.products >= self.most:
             self._finish_inside()
             return
         beta = rr / self.rr
