@@ -13,6 +13,7 @@ import numpy as np
 
 from ..globalization import (
     ACCEPT,
+    GOOD,
     KEEP,
     NOISE,
     PATIENCE,
@@ -227,7 +228,7 @@ def receive(
     if rule == 1:
         q[SIGMA] = ranganath_weight(q[SIGMA], rho)
     else:
-        if not (in_noise and accepted):
+        if not (in_noise and accepted and rho < par[GOOD]):  # a poor ratio there means nothing
             q[LENGTH] = min(
                 next_length(q[LENGTH], q[S_NORM], rho, accepted, shrink, convex, par),
                 q[LENGTH_MAX],

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..globalization import (
     ACCEPT,
+    GOOD,
     SHRINK_MAX,
     SHRINK_MIN,
     RuleParameters,
@@ -95,7 +96,7 @@ class TrustCG:
         shrink = interpolate(
             self.f, f, cg.slope, self.par[SHRINK_MIN], self.par[SHRINK_MAX]
         )
-        if not (in_noise and accepted):
+        if not (in_noise and accepted and rho < self.par[GOOD]):  # a poor ratio means nothing
             self.radius = min(
                 next_length(
                     self.radius, cg.length, rho, accepted, shrink, not cg.negative_curvature,
