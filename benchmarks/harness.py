@@ -7,6 +7,7 @@ the functions handed to the method, so every method is measured the same way.
 
 from __future__ import annotations
 
+import importlib.util
 import time
 import warnings
 from dataclasses import asdict, dataclass
@@ -91,7 +92,8 @@ class Record:
     seconds: float
     note: str = ""
 
-    row = asdict
+    def row(self) -> dict:
+        return asdict(self)
 
 
 BIG = 10**9
@@ -159,6 +161,9 @@ METHODS = {
     "arc_lsr1": _ours("arc_lsr1"),
     "arc_lsr1 2-norm": _ours("arc_lsr1", norm="euclidean"),
     "trust_lsr1": _ours("trust_lsr1"),
+    "arc_hybrid": _ours("arc_hybrid"),
+    "trust_hybrid": _ours("trust_hybrid"),
+    "arc_lbfgs": _ours("arc_lbfgs"),
     "trust_cg": _ours("trust_cg", products=True),
     "trust_cg differences": _ours("trust_cg"),
     "L-BFGS-B": _scipy("L-BFGS-B", maxiter=BIG, maxfun=BIG, ftol=0.0, gtol=0.0),
@@ -194,8 +199,21 @@ def run(name: str, problem, budget: int, seconds: float = 60.0, runner=None) -> 
     )  # fmt: skip
 
 
-def geometric_mean(records: list[Record], base: list[Record]) -> tuple[float, int]:
+def geometric_mean(records, base, cost=lambda r: r.cost) -> tuple[float, int]:
     """Mean of cost / cost of `base` over the problems both solve, and how many those are."""
     ours = {r.problem: r for r in records if r.solved}
-    logs = [np.log(ours[b.problem].cost / b.cost) for b in base if b.solved and b.problem in ours]
+    logs = [
+        np.log(cost(ours[b.problem]) / cost(b)) for b in base if b.solved and b.problem in ours
+    ]
     return float(np.exp(np.mean(logs))) if logs else np.nan, len(logs)
+
+
+def available(name: str) -> bool:
+    """Whether the package behind a method is installed."""
+    package = name.split()[0]
+    return package not in ("nlopt", "fides") or importlib.util.find_spec(package) is not None
+
+
+def dense(name: str) -> bool:
+    """Whether a method holds n x n matrices."""
+    return name in ("BFGS", "fides BFGS", "fides SR1")
