@@ -222,7 +222,7 @@ def test_problems(capsys):
         (["slove"], "did you mean solve"),
         (["solve", "rosenbrok"], "did you mean rosenbrock"),
         (["compare", "rosenbrok"], "did you mean rosenbrock"),
-        (["solve", "rosenbrock", "--n", "1000"], "extended_rosenbrock"),
+        (["solve", "beale", "--n", "1000"], "needs n = 2"),
         (["solve", "rosenbrock", "--metod", "arc_lsr1"], "--method"),
         (["solve", "rosenbrock", "--method", "arc_lsr"], "did you mean arc_lsr1"),
         (["solve", "rosenbrock", "--method", "zzz"], METHODS[0]),

@@ -81,12 +81,12 @@ def test_most_classical_problems_are_solved(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("n", [2, 10])
+@pytest.mark.parametrize("n", [2, 10, 60])  # at 60 the pairs do not span the space
 def test_rotation_changes_only_roundoff(method, n):
     rng = np.random.default_rng(n)
     q, _ = np.linalg.qr(rng.standard_normal((n, n)))
     x0 = rng.standard_normal(n)
-    options = {"maxiter": 12, "gtol": 0.0, "history": True}
+    options = {"maxiter": 12, "gtol": 0.0, "history": True, "memory": 5 if n == 60 else 2 * n + 5}
 
     def hessp(x, p):
         return rosen_hess_prod(x, p)

@@ -208,6 +208,9 @@ NAIVE = {
     "chained_rosenbrock": lambda x, n: sum(
         100 * (x[i + 1] - x[i] ** 2) ** 2 + (1 - x[i]) ** 2 for i in range(1, n)
     ),
+    "rosenbrock": lambda x, n: sum(
+        100 * (x[i + 1] - x[i] ** 2) ** 2 + (1 - x[i]) ** 2 for i in range(1, n)
+    ),
     "extended_rosenbrock": lambda x, n: sum(
         100 * (x[i + 1] - x[i] ** 2) ** 2 + (1 - x[i]) ** 2 for i in range(1, n, 2)
     ),
@@ -304,6 +307,14 @@ NOT_NAIVE = {"quadratic", "logistic_synthetic"}
 
 def test_every_scalable_formula_is_checked():
     assert set(NAIVE) | NOT_NAIVE == set(problems.scalable())
+
+
+def test_rosenbrock_at_any_n_is_the_chained_one():
+    x, p = np.random.default_rng(4).standard_normal((2, 9))
+    one, other = problems.get("rosenbrock", 9), problems.get("chained_rosenbrock", 9)
+    assert one.fun(x) == other.fun(x)
+    assert np.array_equal(one.grad(x), other.grad(x))
+    assert np.array_equal(one.hessp(x, p), other.hessp(x, p))
 
 
 @pytest.mark.parametrize(("name", "n"), [case for case in CASES if case.values[0] in NAIVE])
@@ -686,7 +697,7 @@ def test_unknown_name():
         ("chained_rosenbrock", 1, "n >= 2"),
         ("watson", 32, "2 <= n <= 31"),
         ("watson", 1, "2 <= n <= 31"),
-        ("rosenbrock", 3, "n = 2"),
+        ("beale", 3, "n = 2"),
         ("dqrtic", 0, "n >= 1"),
         ("dqrtic", -5, "n >= 1"),
         ("dqrtic", 2.5, "n >= 1"),

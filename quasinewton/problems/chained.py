@@ -117,6 +117,15 @@ def chained_rosenbrock(n: int) -> Parts:
 
 
 @register(
+    Size(2, least=2),
+    source="MGH 1 at n = 2; the form of scipy.optimize.rosen at any n",
+    description="sum_{i<n} 100 (x_{i+1} - x_i^2)^2 + (1 - x_i)^2",
+)
+def rosenbrock(n: int) -> Parts:
+    return chained_rosenbrock(n)
+
+
+@register(
     Size(100, least=2, multiple=2),
     source="MGH 21, CUTEst SROSENBR",
     description="sum over pairs 100 (x_{2i} - x_{2i-1}^2)^2 + (1 - x_{2i-1})^2",

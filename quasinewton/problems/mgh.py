@@ -22,26 +22,6 @@ def _variables(n: int) -> tuple[slice, ...]:
     return tuple(at(i) for i in range(n))
 
 
-@register(2, source="MGH 1", description="100 (x2 - x1^2)^2 + (1 - x1)^2")
-def rosenbrock() -> Parts:
-    return Parts(
-        group_separable(
-            2,
-            Group(
-                _PAIR,
-                lambda x, y: 10 * (y - x * x),
-                lambda x, y: (-20 * x, 10.0),
-                lambda x, y: {(0, 0): -20.0},
-                SQUARE,
-            ),
-            Group((at(0),), lambda x: 1 - x, lambda x: (-1.0,), None, SQUARE),
-        ),
-        x0=[-1.2, 1.0],
-        fmin=0.0,
-        minimizers=[[1.0, 1.0]],
-    )
-
-
 @register(
     2,
     source="MGH 2",

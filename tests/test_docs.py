@@ -1,0 +1,95 @@
+"""What the README, the examples and the docstrings say is true."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+import runpy
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import pytest
+
+import quasinewton
+from quasinewton.globalization import RuleParameters
+from quasinewton.methods import METHODS
+from quasinewton.options import Options
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_code_blocks_run(page, capsys):
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        exec(compile(block, str(page), "exec"), {"__name__": "page"})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if "://" not in link:
+            assert (page.parent / link).exists(), link
+
+
+def test_readme_lists_every_method():
+    text = (ROOT / "README.md").read_text()
+    assert [m for m in METHODS if f"`{m}`" not in text] == []
+    count = len(quasinewton.problems.names())
+    assert f"`quasinewton.problems`: {count} classical" in text
+
+
+def test_architecture_page_lists_every_file():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    package = ROOT / "quasinewton"
+    for path in package.rglob("*.py"):
+        inside = path.relative_to(package)
+        if path.name != "__init__.py" and inside.parts[0] != "problems":
+            assert path.name in text, inside
+
+
+def modules():
+    for info in pkgutil.walk_packages(quasinewton.__path__, "quasinewton."):
+        if not info.name.endswith("__main__"):
+            yield info.name
+
+
+@pytest.mark.parametrize("name", ["quasinewton", *modules()])
+def test_docstring_examples(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_options_docstring_names_every_option_and_its_default():
+    text = Options.__doc__
+    for f in fields(Options):
+        entry = re.search(rf"(^|, |\n    ){f.name}\b[^\n]*", text)
+        assert entry, f.name
+        default = f.default if f.default is not MISSING else f.default_factory()
+        said = re.search(r"default (.+)$", entry.group(0))
+        if default is None or not said:
+            continue
+        said = said.group(1)
+        if isinstance(default, float) and abs(default) == float("inf"):
+            assert said in ("inf", "-inf", "no limit")
+        elif isinstance(default, str):
+            assert said == repr(default)
+        else:
+            assert float(said) == default if isinstance(default, float) else said == repr(default)
+
+
+def test_theory_page_quotes_the_constants_of_the_rule():
+    text = (ROOT / "docs" / "theory.md").read_text()
+    rule = RuleParameters()
+    assert f"ρ ≥ {rule.good}" in text and f"ρ < {rule.poor}" in text
+    assert f"at least {rule.grow:g}‖s‖" in text
+    assert f"[{rule.shrink_min}, {rule.shrink_max}]" in text
+    assert f"ρ > −{-rule.keep:g}" in text
+
+
+def test_example_rosenbrock_paths(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr("sys.argv", ["rosenbrock_paths.py", str(tmp_path / "paths.png")])
+    runpy.run_path(str(ROOT / "examples" / "rosenbrock_paths.py"), run_name="__main__")
+    assert (tmp_path / "paths.png").stat().st_size > 10_000
