@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -193,6 +194,8 @@ class Solver:
                 f"the Hessian product must have shape {self.x0.shape}, got {hd.shape}"
             )
         self._method.receive_product(hd)
+        if self._spent():
+            return
         if self._method.direction is None and self._method.stalled:
             self.status = Status.PRECISION
 
@@ -223,11 +226,12 @@ class Solver:
             execution_time=elapsed,
             method=self.method,
         )
-        model = getattr(method, "model", None)
-        if model is not None:
+        if hasattr(method, "current_model"):
             from .models.strategy import ModelOperator
 
-            result.hess = ModelOperator(model)
+            model = method.current_model()
+            # A run that goes on goes on changing its model.
+            result.hess = ModelOperator(copy.deepcopy(model) if self.running else model)
         if self._history is not None:
             result.history = {key: np.array(v) for key, v in self._history.items()}
         if self._allvecs is not None:
@@ -287,13 +291,8 @@ class Solver:
             self.status = Status.F_TARGET
         elif self.nit >= self._maxiter:
             self.status = Status.MAXITER
-        elif options.maxfev is not None and self.counts.nfev >= options.maxfev:
-            self.status = Status.MAXFEV
-        elif (
-            options.maxtime < math.inf
-            and time.perf_counter() - self._started_at >= options.maxtime
-        ):
-            self.status = Status.MAXTIME
+        elif self._spent():
+            return
         elif method.direction is None and method.stalled:
             self.status = Status.PRECISION
         elif method.accepted and (options.xtol > 0.0 or options.ftol > 0.0):
@@ -302,6 +301,18 @@ class Solver:
                 self.status = Status.XTOL
             elif before - method.f <= options.ftol * max(abs(before), abs(method.f)):
                 self.status = Status.FTOL
+
+    def _spent(self) -> bool:
+        """Whether the evaluations or the time have run out; the status then says so."""
+        options = self.options
+        if options.maxfev is not None and self.counts.nfev >= options.maxfev:
+            self.status = Status.MAXFEV
+        elif (
+            options.maxtime < math.inf
+            and time.perf_counter() - self._started_at >= options.maxtime
+        ):
+            self.status = Status.MAXTIME
+        return not self.running
 
     def _record(self, step: float, rho: float, weight: float) -> None:
         assert self._history is not None

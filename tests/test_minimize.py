@@ -370,6 +370,21 @@ def test_maxtime_stops_a_slow_function(method):
     assert r.nfev <= 6
 
 
+def test_limits_hold_between_products():
+    n = 50
+    x0 = np.sin(np.arange(n) + 1.0)
+
+    def slow(x, p):
+        time.sleep(0.02)
+        return rosen_hess_prod(x, p)
+
+    r = minimize(rosen, x0, jac=rosen_der, hessp=slow, options={"maxtime": 0.1})
+    assert r.status == Status.MAXTIME and r.nhev <= 6
+    r = minimize(rosen, x0, method="trust_cg", options={"maxfev": 300})
+    assert r.status == Status.MAXFEV
+    assert r.nfev <= 300 + n + 1  # one gradient by differences may be under way
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_grtol_is_relative_to_the_start(method):
     r = minimize(rosen, X0, jac=rosen_der, method=method, options={"gtol": 0, "grtol": 1e-3})

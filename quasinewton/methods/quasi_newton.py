@@ -297,7 +297,7 @@ class QuasiNewton:
         model.ints = np.zeros(INTEGERS, np.int64)
         code = KINDS[recipe.update]
         sub = SUBPROBLEMS[recipe.subproblem or options.norm]
-        window = recipe.window
+        window = self._window = recipe.window
         self._before = (code, sub, rule, window, self.x, self.g, self.trial)
         self._between = (
             self.x_best, self.g_best, model.rows, model.gram, model.h, model.tau, model.cosine,
@@ -326,6 +326,16 @@ class QuasiNewton:
             advance(False, *self._before, self.g, *self._between)
         else:
             advance(True, *self._before, g, *self._between)
+
+    def current_model(self) -> CompactModel:
+        """The model of the Hessian at `x`, its spectrum up to date."""
+        model = self.model
+        gamma = choose_gamma(
+            model.tau, model.cosine, model.order, model.ints, self._window,
+            self.q[GAMMA] or model.gamma,
+        )  # fmt: skip
+        model.refresh(gamma)
+        return model
 
     @property
     def f(self) -> float:

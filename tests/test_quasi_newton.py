@@ -1,0 +1,112 @@
+"""The step in the variables: `propose` against the dense model it stands for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles import cubic_value, dense_cubic_euclidean, dense_trust_region, scalar_cubic
+
+from quasinewton import Solver, minimize
+from quasinewton.methods import Recipe
+from quasinewton.methods.quasi_newton import LENGTH, SIGMA_USED, QuasiNewton
+from quasinewton.options import Options
+
+pytestmark = pytest.mark.kernels
+
+
+@st.composite
+def runs(draw):
+    """A method some steps into an indefinite quartic, with more or fewer variables than pairs."""
+    n = draw(st.integers(1, 30))
+    memory = draw(st.integers(1, 6))
+    steps = draw(st.integers(0, 9))
+    kind = draw(st.sampled_from(["lsr1", "lbfgs", "hybrid"]))
+    scale = 10.0 ** draw(st.integers(-60, 60))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    a = rng.standard_normal((n, n))
+    a = (a + a.T) / 2
+    return n, memory, steps, kind, scale, a, rng.standard_normal(n)
+
+
+def test_hess_of_the_result_is_the_model_at_the_end():
+    """On a quadratic SR1 finds the Hessian on the steps taken; all of it where n <= memory."""
+    h = np.diag([1.0, 3.0, 7.0, 10.0])
+    result = minimize(
+        lambda x: 0.5 * x @ h @ x, [4.0, -3.0, 2.0, -1.0], jac=lambda x: h @ x, tol=1e-9
+    )
+    assert np.allclose(result.hess @ np.eye(4), h, atol=1e-5)
+    solver = Solver([4.0, -3.0, 2.0, -1.0], "arc_lsr1")
+    for _ in range(4):
+        x = solver.ask()
+        solver.tell(0.5 * x @ h @ x, h @ x)
+    early = solver.result().hess
+    before = early @ np.eye(4)
+    x = solver.ask()
+    solver.tell(0.5 * x @ h @ x, h @ x)
+    assert np.array_equal(early @ np.eye(4), before)
+
+
+def advance(run, subproblem):
+    _, memory, steps, kind, scale, a, x0 = run
+
+    def f(x):
+        return scale * (0.5 * x @ a @ x + 0.25 * np.sum(x**4))
+
+    def g(x):
+        return scale * (a @ x + x**3)
+
+    options = Options(memory=memory)
+    method = QuasiNewton(x0, f(x0), g(x0), Recipe(kind, subproblem, 7), options)
+    for _ in range(steps):
+        method.receive(f(method.trial), g(method.trial))
+    return method
+
+
+@pytest.mark.parametrize("subproblem", ["shape", "euclidean", "trust_region"])
+@given(run=runs())
+def test_step_solves_the_dense_subproblem(subproblem, run):
+    method = advance(run, subproblem)
+    if method.optimality == 0.0 or method.stalled:
+        return
+    n, scale = run[0], run[4]
+    model, g = method.current_model(), method.g / scale
+    b = np.array([model.matvec(e) for e in np.eye(n)]) / scale
+    b = (b + b.T) / 2
+    s = method.trial - method.x
+    weight = method.q[SIGMA_USED] / scale
+    value = g @ s + 0.5 * s @ b @ s
+    terms = np.abs(g * s).sum() + np.abs(s) @ np.abs(b) @ np.abs(s)
+    noise = 1e-15 * np.abs(method.x).max() * (np.abs(g).sum() + np.abs(b).sum() * np.abs(s).max())
+    assert method.predicted / scale == pytest.approx(-value, rel=1e-6, abs=1e-7 * terms + noise)
+    assert method.step_norm == pytest.approx(np.linalg.norm(s), rel=1e-6, abs=1e-13)
+    assert method.step_norm <= method.q[LENGTH] * (1 + 1e-8)
+    lam, u = np.linalg.eigh(b)
+    if subproblem == "trust_region":
+        best = dense_trust_region(lam, u.T @ g, method.q[LENGTH])
+        assert value <= best + 1e-6 * terms + noise
+    elif subproblem == "euclidean" and weight > 0.0:
+        value += weight * np.linalg.norm(s) ** 3 / 3
+        best = dense_cubic_euclidean(lam, u.T @ g, weight)
+        assert value <= best + 1e-6 * terms + noise
+    elif subproblem == "shape" and weight > 0.0:
+        # The norm of the talk: eigenvectors off gamma one by one, the complement as one.
+        rank = model.rank
+        inside = np.array([model.combine(0.0, np.zeros(n), e) for e in np.eye(rank)])
+        inside = inside.reshape(rank, n)
+
+        def reduce(v):
+            part = inside @ v
+            rest = np.linalg.norm(v - inside.T @ part)
+            return np.append(part, rest) if rank < n else part
+
+        spectrum = np.append(model.lam[:rank] / scale, model.gamma / scale)
+        spectrum = spectrum[: rank + (rank < n)]
+        reduced_g = reduce(g)
+        reduced_s = -np.sign(reduced_g) * np.abs(reduce(s))
+        ours = cubic_value(spectrum, reduced_g, weight, reduced_s, "shape")
+        best = sum(
+            scalar_cubic(li, gi, weight) for li, gi in zip(spectrum, reduced_g, strict=True)
+        )
+        assert ours <= best + 1e-6 * terms + noise
