@@ -91,6 +91,9 @@ def minimize(
     ------
     TypeError, ValueError
         For arguments that make no sense, naming the argument, before `fun` is called.
+    BaseException
+        Whatever the functions of the user raise, with the best point seen so far in its
+        attribute ``result``.
 
     Examples
     --------
@@ -147,21 +150,30 @@ def _run(
     iterations = 0
     if not np.isfinite(start).all():
         solver.stop(Status.NONFINITE_START)
-    while solver.running:
-        if solver.direction is not None:
-            assert solver.g is not None
-            solver.tell_product(
-                objective.product(solver.x, solver.g, solver.direction, solver.version)
-            )
-            continue
-        solver.tell(objective.fun(solver.ask()), objective.gradient)
-        if notify is not None and solver.nit > iterations:
-            iterations = solver.nit
-            try:
-                notify(solver)
-            except StopIteration:
-                if solver.running:
-                    solver.stop(Status.CALLBACK)
+    try:
+        while solver.running:
+            if solver.direction is not None:
+                assert solver.g is not None
+                solver.tell_product(
+                    objective.product(solver.x, solver.g, solver.direction, solver.version)
+                )
+                continue
+            solver.tell(objective.fun(solver.ask()), objective.gradient)
+            if notify is not None and solver.nit > iterations:
+                iterations = solver.nit
+                try:
+                    notify(solver)
+                except StopIteration:
+                    if solver.running:
+                        solver.stop(Status.CALLBACK)
+    except BaseException as error:  # an interrupt too: what was found is not lost
+        solver.stop(Status.EXCEPTION)
+        error.result = solver.result()  # type: ignore[attr-defined]
+        error.add_note(
+            f"quasinewton: raised in iteration {solver.nit}; the best point so far, "
+            f"f = {error.result.fun:g}, is in the attribute `result` of this exception."  # type: ignore[attr-defined]
+        )
+        raise
     return solver.finish()
 
 

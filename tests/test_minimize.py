@@ -535,12 +535,47 @@ def test_unknown_options_warn():
     assert r.hess.model.memory == 4
 
 
-def test_exceptions_of_the_user_come_through():
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, StopIteration])
+@pytest.mark.parametrize("where", ["fun", "jac", "callback"])
+def test_exceptions_of_the_user_bring_the_best_point(method, error, where):
+    if (error, where) == (StopIteration, "callback"):
+        return  # that is how a callback ends a run
+    seen = []
+
+    def raise_at(place, k):
+        if place == where and k >= 6:
+            raise error("mine")
+
+    def fun(x):
+        seen.append(rosen(x))
+        raise_at("fun", len(seen))
+        return seen[-1]
+
+    def jac(x):
+        raise_at("jac", len(seen))
+        return rosen_der(x)
+
+    def callback(x):
+        raise_at("callback", len(seen))
+
+    x0 = np.full(3, 1.3)
+    with pytest.raises(error, match="mine") as caught:
+        minimize(fun, x0, jac=jac, method=method, callback=callback)
+    result = caught.value.result
+    assert result.status == Status.EXCEPTION and not result.success
+    finished = seen if where == "callback" else seen[:-1]
+    assert result.fun == min(finished) == rosen(result.x)
+    assert "best point so far" in caught.value.__notes__[0]
+
+
+def test_an_exception_at_the_first_call_comes_through():
     def fun(x):
         raise ZeroDivisionError("mine")
 
-    with pytest.raises(ZeroDivisionError, match="mine"):
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
         minimize(fun, X0, jac=rosen_der)
+    assert np.array_equal(caught.value.result.x, X0)
 
 
 def test_minimize_inside_minimize():
