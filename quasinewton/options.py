@@ -46,8 +46,8 @@ class Options:
     initial_weight : float
         First cubic weight; default 0 with 'length' (the first length bounds the step),
         100 with 'ranganath'.
-    initial_trust_radius : float, default min(1, |g|)
-        Length of the first step.
+    initial_trust_radius : float
+        Bound on the first step; default the norm of x0, or min(1, |g|) where that is 0.
     max_trust_radius : float, default inf
         Bound on the length of every step.
     finite_diff_rel_step : float

@@ -23,6 +23,7 @@ from ..globalization import (
     SHRINK_MAX,
     SHRINK_MIN,
     RuleParameters,
+    first_length,
     interpolate,
     next_length,
     ranganath_weight,
@@ -288,7 +289,7 @@ class QuasiNewton:
         q[F_BEST] = math.inf
         q[F_SCALE] = abs(f)
         q[LENGTH_MAX] = options.max_trust_radius
-        length = options.initial_trust_radius or min(1.0, q[G_NORM])
+        length = options.initial_trust_radius or first_length(norm2(self.x), q[G_NORM])
         q[LENGTH] = min(length, q[LENGTH_MAX])
         default_weight = 100.0 if options.weight_rule == "ranganath" else 0.0
         q[SIGMA] = default_weight if options.initial_weight is None else options.initial_weight

@@ -13,6 +13,7 @@ from ..globalization import (
     SHRINK_MAX,
     SHRINK_MIN,
     RuleParameters,
+    first_length,
     interpolate,
     next_length,
     ratio,
@@ -60,7 +61,7 @@ class TrustCG:
         self.par = RuleParameters(**options.rule_parameters).array()
         self.cg = SteihaugCG(x0.size, x0.dtype)
         self.radius_max = options.max_trust_radius
-        radius = options.initial_trust_radius or min(1.0, self.g_norm)
+        radius = options.initial_trust_radius or first_length(norm2(self.x), self.g_norm)
         self.radius = min(radius, self.radius_max)
         self.rho = math.nan
         self.accepted = False
