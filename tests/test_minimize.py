@@ -101,6 +101,32 @@ def test_rotation_changes_only_roundoff(method, n):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [2, 60])
+@pytest.mark.parametrize(("scale_f", "scale_x"), [(498, 0), (-498, 0), (0, 300), (0, -300)])
+def test_extreme_scales(method, n, scale_f, scale_x):
+    """f and x multiplied by powers of two up to 1e150: the path is the same, but for roundoff."""
+    x0 = np.where(np.arange(n) % 2 == 0, 1.2, 0.9)
+
+    def scaled(f, x):
+        def fun(z):
+            return f * rosen(z / x)
+
+        def jac(z):
+            return f * rosen_der(z / x) / x
+
+        def hessp(z, p):
+            return f * rosen_hess_prod(z / x, p / x) / x
+
+        options = {"gtol": 0.0, "grtol": 1e-8, "maxiter": 3000, "history": True}
+        return minimize(fun, x0 * x, jac=jac, hessp=hessp, method=method, options=options)
+
+    plain, r = scaled(1.0, 1.0), scaled(2.0**scale_f, 2.0**scale_x)
+    assert plain.success and r.success
+    assert np.allclose(r.x / 2.0**scale_x, 1.0, atol=1e-4)
+    assert np.allclose(r.history["fun"][:8] / 2.0**scale_f, plain.history["fun"][:8], rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_affine_function_ends_with_a_true_message(method):
     c = np.array([1.0, -2.0, 0.5])
     r = minimize(

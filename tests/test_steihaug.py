@@ -91,8 +91,19 @@ def test_a_product_that_is_not_finite_ends_with_the_step_so_far():
     assert not cg.predicted > 0.0
 
 
-@pytest.mark.parametrize("scale", [1e-150, 1e150])
-def test_extreme_gradients(scale):
+@pytest.mark.parametrize("scale_g", [1e-150, 1.0, 1e150])
+@pytest.mark.parametrize("scale_h", [1e-150, 1.0, 1e150])
+def test_extreme_scales(scale_g, scale_h):
     h, g = np.diag([1.0, 4.0]), np.array([1.0, -2.0])
-    cg = solve(h, g * scale, 1e3 * scale)
-    assert np.allclose(cg.step / scale, np.linalg.solve(h, -g))
+    size = scale_g / scale_h
+    cg = solve(h * scale_h, g * scale_g, 1e3 * size)
+    assert np.allclose(cg.step / size, np.linalg.solve(h, -g))
+    cg = solve(h * scale_h, g * scale_g, 0.1 * size)
+    assert cg.on_boundary and np.linalg.norm(cg.step / size) == pytest.approx(0.1)
+
+
+def test_the_direction_cannot_be_changed_by_the_caller():
+    cg = SteihaugCG(2, np.dtype(float))
+    cg.prepare(np.array([1.0, 2.0]), np.sqrt(5.0), 1.0, 0.0, 10)
+    with pytest.raises(ValueError, match="read-only"):
+        cg.direction[0] = 0.0

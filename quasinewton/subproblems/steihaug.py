@@ -96,6 +96,8 @@ class SteihaugCG:
         self.d = np.zeros(n, dtype)
         self.step = np.zeros(n, dtype)
         self.path = np.zeros((points, n), dtype)
+        self._shown = self.d.view()  # a caller must not change it
+        self._shown.flags.writeable = False
         self.direction: np.ndarray | None = None
         self.length = self.predicted = self.slope = 0.0
         self.on_boundary = self.negative_curvature = False
@@ -116,14 +118,15 @@ class SteihaugCG:
         late_tolerance : float
             Takes the place of `tolerance` from product `late` on.
         """
-        # Everything runs on g/|g|, so that no square overflows or vanishes.
-        self.unit = g_norm
+        # Residuals and directions are in units of |g|, points in units of the radius, values of
+        # the model in units of their product: no square overflows or vanishes at any scale.
+        self.g_norm, self.unit = g_norm, radius
+        self.ratio = g_norm / radius
         self.z[:] = 0.0
         np.divide(g, g_norm, out=self.r)
         np.negative(self.r, out=self.d)
         self.g = g
         self.rr = 1.0
-        self.radius = radius / g_norm
         self.tolerance = tolerance
         self.late_tolerance, self.late = late_tolerance, late
         self.most = most
@@ -137,7 +140,7 @@ class SteihaugCG:
         self.norms = [0.0]
         self.last_slope = 0.0  # of q along the last chord, if that ends on the boundary
         self.ended_on_boundary = False
-        self.direction = self.d
+        self.direction = self._shown
         self.negative_curvature = False
 
     def receive(self, hd: np.ndarray) -> None:
@@ -153,12 +156,12 @@ class SteihaugCG:
             self._finish_on_boundary(curvature)
             return
         alpha = self.rr / curvature
-        zz = self.zz + alpha * (2.0 * self.zd + alpha * self.dd)
-        if zz >= self.radius * self.radius:
+        t = alpha * self.ratio
+        if not self.zz + t * (2.0 * self.zd + t * self.dd) < 1.0:
             self._finish_on_boundary(curvature)
             return
-        self.zz = _point(self.z, alpha, self.d, self.z)
-        self.q -= 0.5 * alpha * self.rr
+        self.zz = _point(self.z, t, self.d, self.z)
+        self.q -= 0.5 * t * self.rr
         self._keep(self.z)
         rr = _update_residual(self.r, alpha, hd)
         enough = self.tolerance if self.products < self.late else self.late_tolerance
@@ -166,7 +169,7 @@ class SteihaugCG:
             self._finish_inside()
             return
         beta = rr / self.rr
-        self.zd = beta * (self.zd + alpha * self.dd)
+        self.zd = beta * (self.zd + t * self.dd)
         self.dd = rr + beta * beta * self.dd
         self.rr = rr
         _update_direction(self.d, beta, self.r)
@@ -205,9 +208,10 @@ class SteihaugCG:
         self.kept += 1
 
     def _finish_on_boundary(self, curvature: float) -> None:
-        t = _to_boundary(self.zz, self.zd, self.dd, self.radius)
+        t = _to_boundary(self.zz, self.zd, self.dd, 1.0)
         self.last_slope = -t * self.rr
-        self.q += t * (-self.rr + 0.5 * t * curvature)
+        bend = curvature / self.ratio if self.ratio > 0.0 else 0.0  # both vanish together
+        self.q += t * (-self.rr + 0.5 * t * bend)
         self.zz = _point(self.z, t, self.d, self.z)
         self._keep(self.z)
         self.ended_on_boundary = True
@@ -221,9 +225,8 @@ class SteihaugCG:
         if z is not self.step:
             self.step[:] = z
         self.direction = None
-        unit = self.unit
-        np.multiply(self.step, unit, out=self.step)
-        self.length = norm * unit
-        self.predicted = (-value * unit) * unit
+        np.multiply(self.step, self.unit, out=self.step)
+        self.length = norm * self.unit
+        self.predicted = (-value * self.g_norm) * self.unit
         self.slope = _dot(self.g, self.step)
         self.on_boundary = on_boundary
