@@ -118,7 +118,7 @@ def first_length(x_norm: float, g_norm: float) -> float:
 def interpolate(f, f_trial, slope, lowest, highest):
     """Factor on a rejected step: the minimiser of the parabola through f, slope, f_trial."""
     if not math.isfinite(f_trial):
-        return lowest
+        return max(lowest, 0.1)  # it tells nothing but that the step was too long
     bend = f_trial - f - slope
     if not bend > 0.0:
         return highest

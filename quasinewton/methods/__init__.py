@@ -40,7 +40,7 @@ class Recipe:
 # Measured: benchmarks/, docs/benchmarks.md. A model that is positive definite by construction
 # may be trusted with long steps; an SR1 model that happens to be, may not.
 _SR1: dict[str, Any] = {"window": 7}
-_SAFE: dict[str, Any] = {"window": 1, "rule": {"grow_convex": 100.0, "secant": 1.0}}
+_SAFE: dict[str, Any] = {"window": 1, "rule": {"grow_convex": 10.0, "secant": 1.0}}
 
 QUASI_NEWTON: dict[str, Recipe] = {
     "arc_lsr1": Recipe("lsr1", None, **_SR1),
