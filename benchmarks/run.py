@@ -120,8 +120,9 @@ def profiles(records: list[harness.Record], folder: Path) -> None:
             units = np.sort(values / np.array([size[p] + 1 for p in problems]))
             share = np.arange(1, len(problems) + 1) / len(problems)
             style = {"color": colours[k % 7], "ls": styles[k // 7 % 3], "label": method}
-            left.step(ratios, share, where="post", **style)
-            right.step(units, share, where="post", **style)
+            for axes, x in ((left, ratios), (right, units)):
+                solved = np.isfinite(x)
+                axes.step(x[solved], share[solved], where="post", **style)
         left.set(xscale="log", xlim=(1, 30), ylim=(0, 1), xlabel="cost / least cost")
         left.set(ylabel="share of problems solved", title=f"Performance profile, {label}")
         right.set(xscale="log", ylim=(0, 1), xlabel="cost / (n + 1)")
