@@ -12,11 +12,19 @@ import numpy as np
 
 from .kernels import EPS, kernel
 
-__all__ = ["RULES", "RuleParameters", "first_length", "interpolate", "next_length", "ratio"]
+__all__ = [
+    "RULES",
+    "RuleParameters",
+    "first_length",
+    "interpolate",
+    "judge",
+    "next_length",
+    "ratio",
+]
 
 #: Weight rules of the cubic methods, by the name that options use.
 RULES = {"length": 0, "ranganath": 1}
-
+RANGANATH = RULES["ranganath"]
 
 #: Relative roundoff to be expected in f.
 NOISE = 10.0 * EPS
@@ -106,11 +114,36 @@ def ratio(f, f_trial, predicted, scale):
     return (f - f_trial) / predicted, in_noise
 
 
-def first_length(x_norm: float, g_norm: float) -> float:
-    """Bound on the first step: |x0|, which scales as the variables do, or min(1, |g|) from 0.
+@kernel
+def judge(f, f_trial, predicted, scale, g_norm, g_norm_trial, par):
+    """Whether to accept a trial.
 
-    On the problems of benchmarks/ this saves up to a quarter of the evaluations of min(1, |g|).
+    Parameters
+    ----------
+    f, f_trial, predicted, scale
+        As in `ratio`.
+    g_norm, g_norm_trial : float
+        Norms of the gradients; NaN for a trial whose gradient is unknown or not finite, which
+        is never accepted.
+    par : float64 array
+        See `RuleParameters`.
+
+    Returns
+    -------
+    rho : float
+    accepted : bool
+    meaningful : bool
+        False for an accepted step whose poor ratio is roundoff: it says nothing of its length.
     """
+    rho, in_noise = ratio(f, f_trial, predicted, scale)
+    known = math.isfinite(g_norm_trial)
+    accepted = known and (rho > par[ACCEPT] or (in_noise and g_norm_trial < g_norm))
+    meaningful = not (accepted and in_noise and rho < par[GOOD])
+    return rho, accepted, meaningful
+
+
+def first_length(x_norm: float, g_norm: float) -> float:
+    """Bound on the first step: |x0|, which scales as the variables do, or min(1, |g|) from 0."""
     return x_norm if x_norm > 0.0 and math.isfinite(x_norm) else min(1.0, g_norm)
 
 

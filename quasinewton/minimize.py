@@ -168,10 +168,11 @@ def _run(
                         solver.stop(Status.CALLBACK)
     except BaseException as error:  # an interrupt too: what was found is not lost
         solver.stop(Status.EXCEPTION)
-        error.result = solver.result()  # type: ignore[attr-defined]
+        result = solver.result()
+        error.result = result  # type: ignore[attr-defined]  # the class is the user's
         error.add_note(
             f"quasinewton: raised in iteration {solver.nit}; the best point so far, "
-            f"f = {error.result.fun:g}, is in the attribute `result` of this exception."  # type: ignore[attr-defined]
+            f"f = {result.fun:g}, is in the attribute `result` of this exception."
         )
         raise
     return solver.finish()

@@ -169,7 +169,7 @@ class Solver:
             if self._counting:
                 self.counts.njev += 1
             g = self._gradient(g)
-        step, predicted = method.step_norm, method.predicted
+        step = method.step_norm
         weight = method.weight
         before = method.f
         method.receive(f, g)
@@ -180,7 +180,7 @@ class Solver:
             self._record(step, method.rho, weight)
         if self._allvecs is not None and method.accepted:
             self._allvecs.append(method.x.copy())
-        self._check(before, step, f, predicted)
+        self._check(before, step, f)
         if self._table.verbose:
             self._table.row(self, step, method.rho, weight)
 
@@ -269,6 +269,7 @@ class Solver:
             self.status = Status.NONFINITE_START
             return
         self._method = build(self.method)(self.x0, self._f0, g, self.options)
+        self._g0 = None  # the method holds the gradient from now on
         self._tolerance = max(
             self.options.gtol, self.options.grtol * self._method.optimality
         )
@@ -276,11 +277,11 @@ class Solver:
         self._abyss = -1e100 * max(1.0, abs(self._f0), self._method.optimality)
         if self._history is not None:
             self._record(0.0, math.nan, math.nan)
-        self._check(math.inf, math.inf, self._f0, 0.0)
+        self._check(math.inf, math.inf, self._f0)
         if self._table.verbose:
             self._table.row(self, math.nan, math.nan, math.nan)
 
-    def _check(self, before: float, step: float, f: float, predicted: float) -> None:
+    def _check(self, before: float, step: float, f: float) -> None:
         """Whether to stop, after an iteration."""
         method, options = self._method, self.options
         if method.optimality <= self._tolerance:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der, rosen_hess_prod
@@ -75,3 +77,42 @@ def test_result_at_any_time(method):
 def test_unknown_method():
     with pytest.raises(ValueError, match="arc_lsr1"):
         Solver(X0, "simplex")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_better_trial_without_its_gradient_is_not_moved_to(method):
+    solver = drive(Solver(X0, method), 1)
+    before, point = solver.f, solver.x.copy()
+    while solver.direction is not None:
+        solver.tell_product(rosen_hess_prod(solver.x, solver.direction))
+    solver.ask()
+    solver.tell(before - 1.0, None)
+    assert solver.f == before and np.array_equal(solver.x, point)
+    assert np.isfinite(solver.g).all()
+    assert np.isfinite(solver.result().jac).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_vectors_held(method):
+    """2m + 6 vectors, or 19 for trust_cg, as the architecture page says."""
+    n, memory = 100_000, 10
+
+    def run():
+        solver = Solver(np.full(n, 0.5), method, {"memory": memory, "maxiter": 15})
+        while solver.running:
+            if solver.direction is not None:
+                solver.tell_product(2.0 * solver.direction)
+                continue
+            x = solver.ask()
+            solver.tell(float((x - 1) @ (x - 1)) + float(np.sum(x**4)), 2 * (x - 1) + 4 * x**3)
+        return solver
+
+    run()  # compiled
+    tracemalloc.start()
+    solver = run()
+    held, peak = (size / 8 / n for size in tracemalloc.get_traced_memory())
+    tracemalloc.stop()
+    assert solver.nit > 3
+    expected = 19 if method == "trust_cg" else 2 * memory + 6
+    assert held == pytest.approx(expected, abs=0.5)
+    assert peak <= expected + 6

@@ -37,7 +37,7 @@ class Recipe:
     rule: Mapping[str, float] = field(default_factory=dict)
 
 
-# Measured: benchmarks/, docs/benchmarks.md. A model that is positive definite by construction
+# Chosen on the problems of benchmarks/. A model that is positive definite by construction
 # may be trusted with long steps; an SR1 model that happens to be, may not.
 _SR1: dict[str, Any] = {"window": 7}
 _SAFE: dict[str, Any] = {"window": 1, "rule": {"grow_convex": 10.0, "secant": 1.0}}

@@ -13,10 +13,10 @@ import numpy as np
 
 from ..globalization import (
     ACCEPT,
-    GOOD,
     KEEP,
     NOISE,
     PATIENCE,
+    RANGANATH,
     RELAX,
     RULES,
     SECANT,
@@ -25,6 +25,7 @@ from ..globalization import (
     RuleParameters,
     first_length,
     interpolate,
+    judge,
     next_length,
     ranganath_weight,
     ratio,
@@ -75,8 +76,8 @@ SHAPE, EUCLIDEAN, TRUST_REGION = 0, 1, 2
 SCALARS = 16
 
 # Integers of the state; 0 and 1 belong to the model (pairs stored, newest used).
-RANK, ACCEPTED, MOVED, RESETS, REJECTIONS = 2, 3, 4, 5, 6
-INTEGERS = 7
+RANK, ACCEPTED, MOVED, REJECTIONS = 2, 3, 4, 5
+INTEGERS = 6
 
 
 @kernel
@@ -129,7 +130,7 @@ def propose(
             step_norm, weight = trust_region(spectral, reduced, length, step)
             q[SIGMA_USED] = weight * top
         else:
-            longest = math.inf if rule == 1 else length
+            longest = math.inf if rule == RANGANATH else length
             if subproblem == SHAPE:
                 step_norm, weight = cubic_shape(spectral, reduced, sigma, longest, step)
             else:
@@ -143,13 +144,13 @@ def propose(
             bend += spectral[i] * step[i] * step[i]
             cube += abs(step[i]) ** 3
         predicted = -(slope + 0.5 * bend)
-        if rule == 1 and subproblem != TRUST_REGION:  # the published ratio counts the cubic term
+        if rule == RANGANATH and subproblem != TRUST_REGION:
+            # the published ratio counts the cubic term
             predicted -= weight / 3.0 * (cube if subproblem == SHAPE else step_norm**3)
         if predicted > 0.0 and math.isfinite(step_norm) and step_norm > 0.0:
             break
         # The model is of no use: start it anew.
         ints[0] = 0
-        ints[RESETS] += 1
     q[S_NORM] = step_norm * unit
     q[SLOPE] = slope * unit * g_norm
     q[PREDICTED] = predicted * unit * g_norm
@@ -171,13 +172,8 @@ def propose(
             trial[j] = x[j] + (w[j] - alpha * g[j])
             moved = moved or trial[j] != x[j]
     else:
-        used = ints[0]
-        if used == m:
-            moved = add_combination(-alpha, g, rows, w, x, trial)
-        elif used == 0:
-            moved = add_combination(-alpha, g, rows[:0], w[:0], x, trial)
-        else:
-            moved = add_combination(-alpha, g, rows[: m + used], w[: m + used], x, trial)
+        filled = m + ints[0]
+        moved = add_combination(-alpha, g, rows[:filled], w[:filled], x, trial)
     ints[MOVED] = 1 if moved else 0
 
 
@@ -188,18 +184,18 @@ def receive(
 ):  # fmt: skip
     """Judge the trial, store its pair, move to it if it is better, adapt the weight."""
     f, f_trial = q[F], q[F_TRIAL]
-    rho, in_noise = ratio(f, f_trial, q[PREDICTED], q[F_SCALE])
-    g_max = 0.0
-    g_norm = 0.0
+    g_max = math.nan
+    g_norm = math.nan
     if has_gradient:
         g_max = max_abs(g_trial)
         if math.isfinite(g_max):
             g_norm = norm2(g_trial)
-        else:
-            has_gradient = False
-            rho = -math.inf
-            in_noise = False
-    accepted = has_gradient and (rho > par[ACCEPT] or (in_noise and g_norm < q[G_NORM]))
+    rho, accepted, meaningful = judge(
+        f, f_trial, q[PREDICTED], q[F_SCALE], q[G_NORM], g_norm, par
+    )
+    if has_gradient and not math.isfinite(g_max):
+        has_gradient = False
+        rho = -math.inf
     ints[ACCEPTED] = 1 if accepted else 0
     ints[REJECTIONS] = 0 if accepted else ints[REJECTIONS] + 1
     q[RHO] = rho
@@ -226,10 +222,10 @@ def receive(
         q[G_MAX] = g_max
         q[G_NORM] = g_norm
     convex = q[LOWEST] > 0.0
-    if rule == 1:
+    if rule == RANGANATH:
         q[SIGMA] = ranganath_weight(q[SIGMA], rho)
     else:
-        if not (in_noise and accepted and rho < par[GOOD]):  # a poor ratio there means nothing
+        if meaningful:
             q[LENGTH] = min(
                 next_length(q[LENGTH], q[S_NORM], rho, accepted, shrink, convex, par),
                 q[LENGTH_MAX],

@@ -9,12 +9,12 @@ import numpy as np
 
 from ..globalization import (
     ACCEPT,
-    GOOD,
     SHRINK_MAX,
     SHRINK_MIN,
     RuleParameters,
     first_length,
     interpolate,
+    judge,
     next_length,
     ratio,
 )
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["TrustCG"]
 
 #: CG stops at a residual of this fraction of |g|, and after ten products at the second one:
-#: the first few products are worth a better step, many are not. Measured in benchmarks/
-#: against min(1/2, sqrt|g|), other constants, and the decrease of the model per product.
+#: the first few products are worth a better step, many are not. Chosen on the problems of
+#: benchmarks/.
 FORCING, LATE_FORCING = 0.1, 0.3
 
 
@@ -87,17 +87,18 @@ class TrustCG:
     def receive(self, f: float, g: np.ndarray | None) -> None:
         """One iteration, from the objective (and gradient) at `trial`."""
         cg = self.cg
-        rho, in_noise = ratio(self.f, f, cg.predicted, self.f_scale)
         g_max = max_abs(g) if g is not None else math.nan
+        g_norm = norm2(g) if math.isfinite(g_max) else math.nan
+        rho, accepted, meaningful = judge(
+            self.f, f, cg.predicted, self.f_scale, self.g_norm, g_norm, self.par
+        )
         if g is not None and not math.isfinite(g_max):
-            rho, in_noise = -math.inf, False
-        g_norm = norm2(g) if math.isfinite(g_max) else math.inf
-        accepted = rho > self.par[ACCEPT] or (in_noise and g_norm < self.g_norm)
+            rho = -math.inf
         self.rho, self.accepted = rho, accepted
         shrink = interpolate(
             self.f, f, cg.slope, self.par[SHRINK_MIN], self.par[SHRINK_MAX]
         )
-        if not (in_noise and accepted and rho < self.par[GOOD]):  # a poor ratio means nothing
+        if meaningful:
             self.radius = min(
                 next_length(
                     self.radius, cg.length, rho, accepted, shrink, not cg.negative_curvature,
