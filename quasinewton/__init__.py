@@ -18,6 +18,7 @@ from .status import Status
 
 if TYPE_CHECKING:
     from . import problems
+    from .many import minimize_many
     from .solver import Solver
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ __all__ = [
     "arc_lbfgs",
     "arc_lsr1",
     "minimize",
+    "minimize_many",
     "problems",
     "trust_cg",
     "trust_hybrid",
@@ -44,6 +46,8 @@ def __getattr__(name: str) -> Any:
 
     if name == "Solver":
         return importlib.import_module(".solver", __name__).Solver
+    if name == "minimize_many":
+        return importlib.import_module(".many", __name__).minimize_many
     if name == "problems":
         return importlib.import_module(".problems", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

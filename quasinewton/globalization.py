@@ -142,7 +142,8 @@ def judge(f, f_trial, predicted, scale, g_norm, g_norm_trial, par):
     return rho, accepted, meaningful
 
 
-def first_length(x_norm: float, g_norm: float) -> float:
+@kernel
+def first_length(x_norm, g_norm):
     """Bound on the first step: |x0|, which scales as the variables do, or min(1, |g|) from 0."""
     return x_norm if x_norm > 0.0 and math.isfinite(x_norm) else min(1.0, g_norm)
 

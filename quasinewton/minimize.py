@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from .methods import METHODS
+from .methods import METHODS, QUASI_NEWTON
 from .options import Options
 from .status import Status
 
@@ -44,6 +45,9 @@ def minimize(
     ----------
     fun : callable
         ``fun(x, *args) -> float`` with x of shape (n,); ``-> (f, g)`` where `jac` is True.
+        Where `fun` is compiled by numba, `jac` is True or compiled too, and there are neither
+        `args` nor a callback, a quasi-Newton method runs in machine code between iterations;
+        such a `fun` may also be ``fun(x, g) -> f`` that fills g, where `jac` is True.
     x0 : array_like, shape (n,)
         Start; never changed. float32 stays float32, any other real dtype becomes float64.
     args : tuple, default ()
@@ -59,7 +63,7 @@ def minimize(
         - ``'trust_cg'``: trust-region Newton with conjugate gradients;
 
         or a function of this package of that name. Default: ``'trust_cg'`` where `hess` or
-        `hessp` is given, else ``'arc_lsr1'``.
+        `hessp` is given, else ``'arc_lsr1'`` for n < 100 and ``'arc_hybrid'`` for larger n.
     jac : callable, bool or {'2-point', '3-point', 'cs'}, optional
         ``jac(x, *args) -> array, shape (n,)``; True: `fun` returns the gradient too;
         otherwise differences of `fun`, whose evaluations count in `nfev`.
@@ -104,7 +108,7 @@ def minimize(
     True
     """
     if method is None:
-        method = "arc_lsr1" if hess is None and hessp is None else "trust_cg"
+        method = default_method(np.size(x0)) if hess is None and hessp is None else "trust_cg"
     if callable(method):
         name = getattr(method, "__name__", "")
         if globals().get(name) is not method or name not in METHODS:
@@ -122,6 +126,11 @@ def minimize(
         raise ValueError(f"Unknown solver {method!r}; expected one of {', '.join(METHODS)}")
     parsed = Options.parse(options, tol)
     return _run(method, fun, x0, _as_tuple(args), jac, hess, hessp, callback, parsed)
+
+
+def default_method(n: int) -> str:
+    """The method that measures best without second derivatives, see docs/benchmarks.md."""
+    return "arc_lsr1" if n < 100 else "arc_hybrid"
 
 
 def _as_tuple(args: Any) -> tuple[Any, ...]:
@@ -150,8 +159,21 @@ def _run(
     iterations = 0
     if not np.isfinite(start).all():
         solver.stop(Status.NONFINITE_START)
+    evaluation = None
+    if "numba" in sys.modules and method in QUASI_NEWTON and callback is None and not args:
+        from .methods.compiled import Evaluation
+
+        evaluation = Evaluation.of(fun, jac, start.dtype)
     try:
         while solver.running:
+            if evaluation is not None:
+                if solver.g is None:
+                    solver.counts.nfev += 1
+                    solver.counts.njev += 1
+                    solver.tell(*evaluation(solver.ask()))
+                else:
+                    solver.iterate(evaluation)
+                continue
             if solver.direction is not None:
                 assert solver.g is not None
                 solver.tell_product(

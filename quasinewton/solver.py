@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult
@@ -16,6 +16,10 @@ from .methods import METHODS, build
 from .options import Options
 from .progress_table import ProgressTable
 from .status import MESSAGES, Status
+from .stopping import limits, start, stop
+
+if TYPE_CHECKING:
+    from .methods.compiled import Evaluation
 
 __all__ = ["Counts", "Solver"]
 
@@ -86,11 +90,7 @@ class Solver:
         self._g0: np.ndarray | None = None
         self._started_at = time.perf_counter()
         self._elapsed = 0.0
-        self._maxiter = (
-            max(1000, 200 * self.n) if self.options.maxiter is None else self.options.maxiter
-        )
-        self._tolerance = 0.0
-        self._abyss = -math.inf
+        self._limits = np.empty(0)
         self._table = ProgressTable(self.options)
         self._history: dict[str, list[float]] | None = (
             {key: [] for key in HISTORY} if self.options.history else None
@@ -174,13 +174,35 @@ class Solver:
         before = method.f
         method.receive(f, g)
         self.nit += 1
-        if method.accepted:
-            self._accepted += 1
-        if self._history is not None:
-            self._record(step, method.rho, weight)
-        if self._allvecs is not None and method.accepted:
-            self._allvecs.append(method.x.copy())
+        self._note(step, weight)
         self._check(before, step, f)
+        if self._table.verbose:
+            self._table.row(self, step, method.rho, weight)
+
+    def iterate(self, evaluation: Evaluation) -> None:
+        """Iterations in machine code: one where each is to be seen or timed, else a hundred.
+
+        Parameters
+        ----------
+        evaluation : quasinewton.methods.compiled.Evaluation
+            The objective. The solver must have been told f and g at x0.
+        """
+        watched = (
+            self._history is not None or self._allvecs is not None or self._table.verbose
+            or self.options.maxtime < math.inf
+        )  # fmt: skip
+        method, counts = self._method, self.counts
+        step, weight = method.step_norm, method.weight
+        numbers = np.array([counts.nfev, counts.njev, self.nit])
+        try:
+            status = method.iterate(evaluation, 1 if watched else 100, self._limits, numbers)
+        finally:  # the objective may raise
+            counts.nfev, counts.njev, self.nit = numbers.tolist()
+        if watched:
+            self._note(step, weight)
+        self.status = Status(status)
+        if self.running:
+            self._spent()
         if self._table.verbose:
             self._table.row(self, step, method.rho, weight)
 
@@ -270,11 +292,8 @@ class Solver:
             return
         self._method = build(self.method)(self.x0, self._f0, g, self.options)
         self._g0 = None  # the method holds the gradient from now on
-        self._tolerance = max(
-            self.options.gtol, self.options.grtol * self._method.optimality
-        )
-        # No function of this scale that has a minimum has it down there.
-        self._abyss = -1e100 * max(1.0, abs(self._f0), self._method.optimality)
+        self._limits = limits(self.options, self.n)
+        start(self._limits, self._f0, self._method.optimality)
         if self._history is not None:
             self._record(0.0, math.nan, math.nan)
         self._check(math.inf, math.inf, self._f0)
@@ -283,25 +302,15 @@ class Solver:
 
     def _check(self, before: float, step: float, f: float) -> None:
         """Whether to stop, after an iteration."""
-        method, options = self._method, self.options
-        if method.optimality <= self._tolerance:
-            self.status = Status.CONVERGED
-        elif f == -math.inf or method.f < self._abyss:
-            self.status = Status.UNBOUNDED
-        elif method.f <= options.f_target and options.f_target > -math.inf:
-            self.status = Status.F_TARGET
-        elif self.nit >= self._maxiter:
-            self.status = Status.MAXITER
-        elif self._spent():
-            return
-        elif method.direction is None and method.stalled:
-            self.status = Status.PRECISION
-        elif method.accepted and (options.xtol > 0.0 or options.ftol > 0.0):
-            x_norm = float(np.linalg.norm(method.x))
-            if options.xtol > 0.0 and step <= options.xtol * (options.xtol + x_norm):
-                self.status = Status.XTOL
-            elif before - method.f <= options.ftol * max(abs(before), abs(method.f)):
-                self.status = Status.FTOL
+        method = self._method
+        stalled = method.direction is None and method.stalled
+        status = stop(
+            self._limits, method.x, method.f, f, before, step, method.optimality, method.accepted,
+            stalled, self.nit, self.counts.nfev,
+        )  # fmt: skip
+        self.status = Status(status)
+        if self.running:
+            self._spent()
 
     def _spent(self) -> bool:
         """Whether the evaluations or the time have run out; the status then says so."""
@@ -314,6 +323,16 @@ class Solver:
         ):
             self.status = Status.MAXTIME
         return not self.running
+
+    def _note(self, step: float, weight: float) -> None:
+        """Record the iteration just ended."""
+        method = self._method
+        if method.accepted:
+            self._accepted += 1
+        if self._history is not None:
+            self._record(step, method.rho, weight)
+        if self._allvecs is not None and method.accepted:
+            self._allvecs.append(method.x.copy())
 
     def _record(self, step: float, rho: float, weight: float) -> None:
         assert self._history is not None

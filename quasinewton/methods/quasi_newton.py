@@ -46,6 +46,7 @@ from ..subproblems.trust_region import trust_region
 if TYPE_CHECKING:
     from ..options import Options
     from . import Recipe
+    from .compiled import Evaluation
 
 __all__ = ["SUBPROBLEMS", "QuasiNewton", "advance", "propose"]
 
@@ -251,6 +252,65 @@ def advance(
         )  # fmt: skip
 
 
+@kernel
+def begin(
+    kind, subproblem, rule, window, x, g, trial, rows, gram, h, tau, cosine, order, lam, vectors,
+    work, small, q, ints, first,
+):  # fmt: skip
+    """Start at x with f (in q) and g: the first trial. `first` is what `start_array` makes."""
+    f = q[F]
+    q[:] = 0.0
+    ints[:] = 0
+    h[:] = 0.0
+    q[F], q[G_MAX], q[G_NORM] = f, max_abs(g), norm2(g)
+    q[F_BEST] = math.inf
+    q[F_SCALE] = abs(f)
+    length = first[0]
+    q[LENGTH_MAX] = first[1]
+    q[SIGMA] = first[2]
+    if length == 0.0:
+        length = first_length(norm2(x), q[G_NORM])
+    q[LENGTH] = min(length, q[LENGTH_MAX])
+    if q[G_MAX] > 0.0:
+        propose(
+            kind, subproblem, rule, window, x, g, trial, rows, gram, h, tau, cosine, order, lam,
+            vectors, work, small, q, ints,
+        )  # fmt: skip
+
+
+@kernel
+def wants_gradient(f, q, ints, par):
+    """Whether `advance` can use the gradient at a trial with the value f."""
+    rho, in_noise = ratio(q[F], f, q[PREDICTED], q[F_SCALE])
+    return in_noise or rho > par[ACCEPT] or (
+        rho > par[KEEP] and ints[REJECTIONS] >= par[PATIENCE]
+    )
+
+
+def codes(recipe: Recipe, options: Options) -> tuple[int, int, int, int]:
+    """Update, subproblem and rule as the kernels number them, and the window of gamma."""
+    subproblem = SUBPROBLEMS[recipe.subproblem or options.norm]
+    return KINDS[recipe.update], subproblem, RULES[options.weight_rule], recipe.window
+
+
+def rule_array(recipe: Recipe, options: Options) -> np.ndarray:
+    """The constants of the globalization: the recipe's, changed by the options."""
+    return RuleParameters(**{**recipe.rule, **options.rule_parameters}).array()
+
+
+def start_array(options: Options) -> np.ndarray:
+    """First length (0 for the default), bound on every length, first weight."""
+    weight = 100.0 if options.weight_rule == "ranganath" else 0.0
+    if options.initial_weight is not None:
+        weight = options.initial_weight
+    return np.array([options.initial_trust_radius or 0.0, options.max_trust_radius, weight])
+
+
+def small_shape(n: int, memory: int) -> tuple[int, int]:
+    """Shape of the workspace of the subproblem."""
+    return 4, max(2 * memory, min(n, 2 * memory) + 1)
+
+
 class QuasiNewton:
     """The state of a quasi-Newton method, and the calls that move it on.
 
@@ -272,49 +332,35 @@ class QuasiNewton:
     ) -> None:
         n = x0.size
         memory = options.memory or default_memory(n)
-        self.model = CompactModel(n, memory, recipe.update, x0.dtype)
+        self.model = model = CompactModel(n, memory, recipe.update, x0.dtype)
+        model.ints = np.zeros(INTEGERS, np.int64)
         self.x = x0.copy()
         self.g = np.array(g, x0.dtype)
         self.trial = np.empty_like(self.x)
         self.x_best = np.empty_like(self.x)
         self.g_best = np.empty_like(self.x)
-        self.q = q = np.zeros(SCALARS)
-        self.par = RuleParameters(**{**recipe.rule, **options.rule_parameters}).array()
-        rule = RULES[options.weight_rule]
-        q[F], q[G_MAX], q[G_NORM] = f, max_abs(self.g), norm2(self.g)
-        q[F_BEST] = math.inf
-        q[F_SCALE] = abs(f)
-        q[LENGTH_MAX] = options.max_trust_radius
-        length = options.initial_trust_radius or first_length(norm2(self.x), q[G_NORM])
-        q[LENGTH] = min(length, q[LENGTH_MAX])
-        default_weight = 100.0 if options.weight_rule == "ranganath" else 0.0
-        q[SIGMA] = default_weight if options.initial_weight is None else options.initial_weight
-        model = self.model
-        small = np.zeros((4, max(model.vectors.shape[1], model.lam.size + 1)))
-        model.ints = np.zeros(INTEGERS, np.int64)
-        code = KINDS[recipe.update]
-        sub = SUBPROBLEMS[recipe.subproblem or options.norm]
-        window = self._window = recipe.window
-        self._before = (code, sub, rule, window, self.x, self.g, self.trial)
+        self.q = np.zeros(SCALARS)
+        self.par = rule_array(recipe, options)
+        self._recipe = codes(recipe, options)
+        self._window = recipe.window
+        small = np.zeros(small_shape(n, memory))
+        self._before = (*self._recipe, self.x, self.g, self.trial)
         self._between = (
             self.x_best, self.g_best, model.rows, model.gram, model.h, model.tau, model.cosine,
             model.order,
-            model.products, model.lam, model.vectors, model.work, small, q, model.ints, self.par,
+            model.products, model.lam, model.vectors, model.work, small, self.q, model.ints,
+            self.par,
         )  # fmt: skip
-        if q[G_MAX] > 0.0:
-            propose(
-                code, sub, rule, window, self.x, self.g, self.trial, model.rows, model.gram,
-                model.h, model.tau, model.cosine, model.order, model.lam, model.vectors,
-                model.work, small, q, model.ints,
-            )  # fmt: skip
+        self.q[F] = f
+        begin(
+            *self._before, model.rows, model.gram, model.h, model.tau, model.cosine, model.order,
+            model.lam, model.vectors, model.work, small, self.q, model.ints,
+            start_array(options),
+        )  # fmt: skip
 
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
-        q, par = self.q, self.par
-        rho, in_noise = ratio(q[F], f, q[PREDICTED], q[F_SCALE])
-        if in_noise or rho > par[ACCEPT]:
-            return True
-        return bool(rho > par[KEEP] and self.model.ints[REJECTIONS] >= par[PATIENCE])
+        return bool(wants_gradient(f, self.q, self.model.ints, self.par))
 
     def receive(self, f: float, g: np.ndarray | None) -> None:
         """One iteration, from the objective (and gradient) at `trial`."""
@@ -323,6 +369,19 @@ class QuasiNewton:
             advance(False, *self._before, self.g, *self._between)
         else:
             advance(True, *self._before, g, *self._between)
+
+    def iterate(
+        self, evaluation: Evaluation, most: int, limits: np.ndarray, counts: np.ndarray
+    ) -> int:
+        """At most `most` iterations in machine code, see `compiled.iterate`; the status."""
+        from .compiled import call, iterate
+
+        asked, g_trial = np.empty_like(self.x), np.empty_like(self.x)
+        status: int = call(
+            iterate, evaluation, self.x.dtype, most, limits, counts, asked, g_trial,
+            *self._before, *self._between,
+        )  # fmt: skip
+        return status
 
     def current_model(self) -> CompactModel:
         """The model of the Hessian at `x`, its spectrum up to date."""

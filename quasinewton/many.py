@@ -1,0 +1,185 @@
+"""Many solves of one function, from many starts."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from .methods import QUASI_NEWTON
+from .minimize import default_method, minimize
+from .options import Options
+from .status import Status
+
+__all__ = ["minimize_many"]
+
+#: Options that need Python between the iterations.
+_INTERACTIVE = ("history", "return_all", "verbose", "disp", "maxtime")
+
+
+def minimize_many(
+    fun: Callable[..., Any],
+    X0: Any,
+    method: str | None = None,
+    jac: Any = True,
+    tol: float | None = None,
+    options: Mapping[str, Any] | None = None,
+    workers: int = 1,
+) -> OptimizeResult:
+    """Minimise one function from each of many starts.
+
+    Where `fun` is compiled by numba, so is every solve, and threads run side by side without
+    the GIL. A function of Python is accepted too, and solved by `minimize` from each start.
+
+    Parameters
+    ----------
+    fun : callable
+        As in `quasinewton.minimize`. A numba function returns (f, gradient), or is
+        ``fun(x, g) -> f`` and fills g, where `jac` is True; else it returns f beside a numba
+        function `jac`.
+    X0 : array_like, shape (k, n)
+        A start in each row; never changed.
+    method : str, optional
+        A quasi-Newton method of `quasinewton.minimize`; default as there.
+    jac : callable or bool, default True
+        As in `quasinewton.minimize`.
+    tol, options
+        As in `quasinewton.minimize`, without ``history``, ``return_all``, ``verbose``, ``disp``
+        and ``maxtime``; limits hold for each solve.
+    workers : int, default 1
+        Number of threads.
+
+    Returns
+    -------
+    OptimizeResult
+        ``x`` and ``jac`` of shape (k, n); ``fun, optimality, status, success, nit, nfev, njev``
+        of shape (k,); ``execution_time`` of the whole.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that make no sense, before `fun` is called.
+    BaseException
+        Whatever `fun` raises, with everything found so far in its attribute ``result``.
+
+    Examples
+    --------
+    >>> import numba, numpy as np
+    >>> from quasinewton import minimize_many
+    >>> @numba.njit
+    ... def sphere(x):
+    ...     return (x * x).sum(), 2.0 * x
+    >>> minimize_many(sphere, np.ones((3, 2))).success
+    array([ True,  True,  True])
+    """
+    began = time.perf_counter()
+    starts = np.asarray(X0)
+    if starts.ndim != 2 or starts.size == 0 or starts.dtype.kind not in "biuf":
+        raise ValueError(
+            "`X0` must be an array of real numbers of shape (k, n) with k, n >= 1, got shape "
+            f"{starts.shape}, dtype {starts.dtype}"
+        )
+    if not isinstance(workers, int | np.integer) or workers < 1:
+        raise ValueError(f"`workers` must be an integer >= 1, got {workers!r}")
+    for name in _INTERACTIVE:
+        if name in (options or {}):
+            raise ValueError(f"`minimize_many` does not take the option `{name}`")
+    k, n = starts.shape
+    method = default_method(n) if method is None else method
+    if method not in QUASI_NEWTON:
+        raise ValueError(
+            f"`method` must be one of {', '.join(QUASI_NEWTON)}, got {method!r}"
+        )
+    parsed = Options.parse(options, tol)
+    batch = _Batch(np.float32 if starts.dtype == np.float32 else np.float64, starts)
+
+    from .methods.compiled import Evaluation
+
+    evaluation = Evaluation.of(fun, jac, batch.x.dtype)
+
+    def one_by_one(part: slice) -> None:
+        for i in range(part.start, part.stop):
+            try:
+                batch.keep(
+                    i, minimize(fun, starts[i], jac=jac, method=method, tol=tol, options=options)
+                )
+            except BaseException as error:
+                if hasattr(error, "result"):
+                    batch.keep(i, error.result)
+                raise
+
+    def compiled(part: slice) -> None:
+        assert evaluation is not None
+        batch.solve(part, evaluation, method, parsed)
+
+    # several parts a worker, since some starts take longer
+    size = max(1, math.ceil(k / (8 * workers))) if workers > 1 else k
+    parts = [slice(i, min(i + size, k)) for i in range(0, k, size)]
+    work = one_by_one if evaluation is None else compiled
+    try:
+        if workers == 1:
+            work(parts[0])
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                for future in [pool.submit(work, part) for part in parts]:
+                    future.result()
+    except BaseException as error:
+        error.result = batch.result(began)  # type: ignore[attr-defined]
+        raise
+    return batch.result(began)
+
+
+class _Batch:
+    """The arrays of a result."""
+
+    def __init__(self, dtype: Any, starts: np.ndarray) -> None:
+        k, _ = starts.shape
+        self.x = np.array(starts, dtype, order="C")
+        self.jac = np.full_like(self.x, np.nan)
+        self.fun = np.full(k, np.nan)
+        self.status = np.full(k, int(Status.EXCEPTION), np.int64)  # until it is known better
+        self.counts = np.zeros((k, 3), np.int64)
+
+    def keep(self, i: int, result: OptimizeResult) -> None:
+        self.x[i], self.fun[i], self.jac[i] = result.x, result.fun, result.jac
+        self.status[i] = result.status
+        self.counts[i] = result.nfev, result.njev, result.nit
+
+    def solve(self, part: slice, evaluation: Any, method: str, options: Options) -> None:
+        from .methods.compiled import call, solve_many
+        from .methods.quasi_newton import codes, default_memory, rule_array, start_array
+        from .stopping import limits
+
+        n = self.x.shape[1]
+        recipe = QUASI_NEWTON[method]
+        status = self.status[part]
+        progress = np.zeros(1)
+        status[:] = int(Status.RUNNING)
+        try:
+            call(
+                solve_many, evaluation, self.x.dtype, limits(options, n), start_array(options),
+                progress, *codes(recipe, options), options.memory or default_memory(n),
+                self.x[part], self.fun[part], self.jac[part], status, self.counts[part],
+                rule_array(recipe, options),
+            )  # fmt: skip
+        finally:
+            status[int(progress[0]) :] = int(Status.EXCEPTION)
+
+    def result(self, began: float) -> OptimizeResult:
+        return OptimizeResult(
+            x=self.x,
+            fun=self.fun,
+            jac=self.jac,
+            optimality=np.max(np.abs(self.jac), axis=1),
+            status=self.status,
+            success=self.status == int(Status.CONVERGED),
+            nfev=self.counts[:, 0],
+            njev=self.counts[:, 1],
+            nit=self.counts[:, 2],
+            execution_time=time.perf_counter() - began,
+        )

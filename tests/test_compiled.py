@@ -1,0 +1,190 @@
+"""Solves around an objective that numba has compiled, one and many."""
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import quasinewton
+from quasinewton import Status, minimize, minimize_many
+from quasinewton.methods import QUASI_NEWTON
+
+
+@numba.njit
+def rosen(x):
+    g = np.zeros_like(x)
+    f = 0.0
+    for i in range(x.size - 1):
+        a = x[i + 1] - x[i] * x[i]
+        b = 1.0 - x[i]
+        f += 100.0 * a * a + b * b
+        g[i] -= 400.0 * a * x[i] + 2.0 * b
+        g[i + 1] += 200.0 * a
+    return f, g
+
+
+@numba.njit
+def rosen_filling(x, g):
+    f, gradient = rosen(x)
+    g[:] = gradient
+    x[:] = np.nan  # an argument is the function's to change
+    return f
+
+
+@numba.njit
+def value(x):
+    return rosen(x)[0]
+
+
+@numba.njit
+def gradient(x):
+    return rosen(x)[1]
+
+
+@numba.njit
+def raises_near_minimum(x):
+    f, g = rosen(x)
+    if f < 1e-2:
+        raise ArithmeticError("too near")
+    return f, g
+
+
+@numba.njit
+def barrier(x):
+    if (x <= 0.0).any():
+        return np.inf, np.full_like(x, np.nan)
+    return (x - np.log(x)).sum(), 1.0 - 1.0 / x
+
+
+FORMS = [(rosen, True), (rosen_filling, True), (value, gradient)]
+
+
+def starts(k, n, seed=0):
+    return np.random.default_rng(seed).normal(size=(k, n))
+
+
+@pytest.mark.parametrize(("fun", "jac"), FORMS)
+@pytest.mark.parametrize("method", QUASI_NEWTON)
+def test_every_form_and_method_ends_at_a_stationary_point(fun, jac, method):
+    x0 = starts(1, 4)[0]
+    before = x0.copy()
+    result = minimize(fun, x0, jac=jac, method=method, tol=1e-8)
+    f, g = rosen(result.x)
+    assert result.success and result.status == Status.CONVERGED
+    assert np.abs(g).max() <= 1e-8
+    assert result.fun == f and np.array_equal(result.jac, g)
+    assert result.optimality == np.abs(g).max()
+    assert np.array_equal(x0, before)
+    assert result.nfev >= result.njev >= 1 or jac is True
+
+
+@pytest.mark.parametrize("method", QUASI_NEWTON)
+def test_it_agrees_with_the_loop_in_python(method):
+    """The same kernels: not one evaluation more, and the same point."""
+    for x0 in starts(5, 3):
+        compiled = minimize(rosen, x0, jac=True, method=method)
+        python = minimize(rosen.py_func, x0, jac=True, method=method)
+        assert compiled.status == python.status
+        np.testing.assert_allclose(compiled.x, python.x, rtol=1e-6)
+        assert compiled.nit == compiled.nfev - 1
+
+
+def test_float32_stays_float32():
+    result = minimize(rosen, np.array([-1.2, 1.0], np.float32), jac=True, options={"gtol": 1e-2})
+    assert result.success and result.x.dtype == result.jac.dtype == np.float32
+
+
+def test_records_and_limits(capsys):
+    x0 = [-1.2, 1.0]
+    result = minimize(
+        rosen, x0, jac=True, options={"history": True, "return_all": True, "verbose": 3}
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert len(result.history["fun"]) == result.nit + 1
+    assert sum(line.split()[0].isdigit() for line in lines) == result.nit + 1
+    assert np.array_equal(result.allvecs[-1], result.x)
+    assert minimize(rosen, x0, jac=True, options={"maxfev": 7}).nfev == 7
+    assert minimize(rosen, x0, jac=True, options={"maxiter": 3}).nit == 3
+    assert minimize(rosen, x0, jac=True, options={"maxtime": 0.0}).status == Status.MAXTIME
+    assert minimize(rosen, x0, jac=True, options={"f_target": 1.0}).status == Status.F_TARGET
+
+
+def test_a_barrier_is_minimised():
+    result = minimize(barrier, [3.0, 0.01, 40.0], jac=True, tol=1e-8)
+    assert result.success
+    np.testing.assert_allclose(result.x, 1.0, rtol=1e-6)
+
+
+def test_an_exception_brings_the_best_point():
+    with pytest.raises(ArithmeticError) as caught:
+        minimize(raises_near_minimum, [-1.2, 1.0], jac=True)
+    result = caught.value.result
+    assert result.status == Status.EXCEPTION
+    assert 1e-2 <= result.fun == rosen(result.x)[0] < 24.2
+    assert result.nfev > 1
+
+
+def test_a_function_of_another_shape_is_refused_by_name():
+    @numba.njit
+    def scalar(x):
+        return (x * x).sum()
+
+    with pytest.raises(TypeError, match="`fun` as a numba function must"):
+        minimize(scalar, [1.0], jac=True)
+
+
+@given(
+    n=st.integers(1, 8), k=st.integers(1, 5), workers=st.integers(1, 3),
+    method=st.sampled_from(sorted(QUASI_NEWTON)), seed=st.integers(0, 10**6),
+)  # fmt: skip
+def test_many_equal_one_by_one(n, k, workers, method, seed):
+    x = starts(k, n, seed)
+    many = minimize_many(rosen, x, method=method, workers=workers)
+    for i in range(k):
+        one = minimize(rosen, x[i], jac=True, method=method)
+        assert np.array_equal(many.x[i], one.x) and np.array_equal(many.jac[i], one.jac)
+        assert (many.fun[i], many.status[i], many.success[i]) == (one.fun, one.status, one.success)
+        assert (many.nfev[i], many.njev[i], many.nit[i]) == (one.nfev, one.njev, one.nit)
+        assert many.optimality[i] == one.optimality
+
+
+def test_many_starts_of_a_python_function():
+    x = starts(3, 2)
+    many = minimize_many(rosen.py_func, x, workers=2)
+    assert many.success.all() and many.x.shape == (3, 2)
+
+
+def test_many_with_bad_starts_and_exceptions():
+    x = starts(4, 2)
+    x[1, 0] = np.nan
+    many = minimize_many(rosen, x)
+    assert many.status.tolist() == [0, Status.NONFINITE_START, 0, 0]
+    for fun in (raises_near_minimum, raises_near_minimum.py_func):
+        with pytest.raises(ArithmeticError) as caught:
+            minimize_many(fun, starts(4, 2))
+        result = caught.value.result
+        assert (result.status == Status.EXCEPTION).all()
+        assert result.fun[0] == rosen(result.x[0])[0] >= 1e-2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"X0": [1.0, 2.0]}, "`X0` must be an array"),
+        ({"X0": [["a"]]}, "`X0` must be an array"),
+        ({"X0": [[1.0]], "workers": 0}, "`workers` must be"),
+        ({"X0": [[1.0]], "method": "trust_cg"}, "`method` must be one of"),
+        ({"X0": [[1.0]], "options": {"history": True}}, "does not take the option `history`"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        minimize_many(rosen, **arguments)
+
+
+def test_default_method_by_size():
+    f = rosen.py_func
+    assert minimize(f, np.ones(2), jac=True).method == "arc_lsr1"
+    assert minimize(f, np.ones(200), jac=True).method == "arc_hybrid"
+    assert quasinewton.minimize_many is minimize_many
