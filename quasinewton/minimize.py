@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import os
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult
@@ -13,6 +14,9 @@ from scipy.optimize import OptimizeResult
 from .methods import METHODS
 from .options import Options
 from .status import Status
+
+if TYPE_CHECKING:
+    from .solver import Solver
 
 __all__ = [
     "arc_hybrid",
@@ -37,6 +41,7 @@ def minimize(
     callback: Callable[..., Any] | None = None,
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
+    resume: str | os.PathLike[str] | None = None,
 ) -> OptimizeResult:
     r"""Find a local minimiser of a smooth function of n variables, without constraints.
 
@@ -77,6 +82,12 @@ def minimize(
         `gtol`, where the options do not set it.
     options : dict, optional
         See `quasinewton.options.Options`.
+    resume : str or path, optional
+        A checkpoint (see the option `checkpoint`) of a run from the same `x0`, to be gone on
+        with: bit for bit as if it had not been interrupted. The method and the options are
+        those of the file, but for the options given here; `maxiter`, `maxfev` and `maxtime`
+        count from the first start. A `HessianUpdateStrategy` as `hess` starts anew. It may
+        also stand among the options.
 
     Returns
     -------
@@ -103,25 +114,28 @@ def minimize(
     >>> result.success
     True
     """
-    if method is None:
+    given = dict(options or {})
+    if resume is not None:
+        given["resume"] = resume
+    if method is None and given.get("resume") is None:
         method = "arc_lsr1" if hess is None and hessp is None else "trust_cg"
     if callable(method):
         name = getattr(method, "__name__", "")
         if globals().get(name) is not method or name not in METHODS:
             # another callable by SciPy's protocol
-            extra = dict(options or {}) if tol is None else {"tol": tol, **(options or {})}
+            extra = given if tol is None else {"tol": tol, **given}
             return method(
                 fun, x0, args=_as_tuple(args), jac=jac, hess=hess, hessp=hessp, bounds=None,
                 constraints=(), callback=callback, **extra,
             )  # fmt: skip
         method = name
-    if not isinstance(method, str):
-        raise TypeError(f"`method` must be a string or callable, got {type(method).__name__}")
-    method = method.lower()
-    if method not in METHODS:
-        raise ValueError(f"Unknown solver {method!r}; expected one of {', '.join(METHODS)}")
-    parsed = Options.parse(options, tol)
-    return _run(method, fun, x0, _as_tuple(args), jac, hess, hessp, callback, parsed)
+    if method is not None:
+        if not isinstance(method, str):
+            raise TypeError(f"`method` must be a string or callable, got {type(method).__name__}")
+        method = method.lower()
+        if method not in METHODS:
+            raise ValueError(f"Unknown solver {method!r}; expected one of {', '.join(METHODS)}")
+    return _run(method, fun, x0, _as_tuple(args), jac, hess, hessp, callback, given, tol)
 
 
 def _as_tuple(args: Any) -> tuple[Any, ...]:
@@ -129,7 +143,7 @@ def _as_tuple(args: Any) -> tuple[Any, ...]:
 
 
 def _run(
-    method: str,
+    method: str | None,
     fun: Callable[..., Any],
     x0: Any,
     args: tuple[Any, ...],
@@ -137,36 +151,24 @@ def _run(
     hess: Any,
     hessp: Any,
     callback: Callable[..., Any] | None,
-    options: Options,
+    options: dict[str, Any],
+    tol: float | None,
 ) -> OptimizeResult:
-    """Drive a `Solver` with a user's functions."""
-    from .objective import Objective
-    from .solver import Solver, as_start
-
-    start = as_start(x0)
-    objective = Objective(fun, start, args, jac, hess, hessp, options.finite_diff_rel_step)
+    """Run a `Solver` with a user's functions."""
     notify = _callback(callback)
-    solver = Solver(start, method, options, objective.counts)
-    iterations = 0
-    if not np.isfinite(start).all():
-        solver.stop(Status.NONFINITE_START)
+    solver = _solver(method, x0, options, tol)
     try:
-        while solver.running:
-            if solver.direction is not None:
-                assert solver.g is not None
-                solver.tell_product(
-                    objective.product(solver.x, solver.g, solver.direction, solver.version)
-                )
-                continue
-            solver.tell(objective.fun(solver.ask()), objective.gradient)
-            if notify is not None and solver.nit > iterations:
-                iterations = solver.nit
+        for state in solver.run(fun, jac, hess, hessp, args):
+            if notify is not None:
                 try:
-                    notify(solver)
+                    notify(state)
                 except StopIteration:
-                    if solver.running:
-                        solver.stop(Status.CALLBACK)
-    except BaseException as error:  # an interrupt too: what was found is not lost
+                    if state.running:
+                        state.stop(Status.CALLBACK)
+    except BaseException as raised:  # an interrupt too: what was found is not lost
+        error = raised
+        if isinstance(raised.__cause__, StopIteration):  # wrapped on its way out of the generator
+            error = raised.__cause__
         solver.stop(Status.EXCEPTION)
         result = solver.result()
         error.result = result  # type: ignore[attr-defined]  # the class is the user's
@@ -174,8 +176,30 @@ def _run(
             f"quasinewton: raised in iteration {solver.nit}; the best point so far, "
             f"f = {result.fun:g}, is in the attribute `result` of this exception."
         )
-        raise
+        if error is raised:
+            raise
+        raise error from None
     return solver.finish()
+
+
+def _solver(method: str | None, x0: Any, options: dict[str, Any], tol: float | None) -> Solver:
+    """A new solver, or the one of the checkpoint that the options name."""
+    from .solver import Solver, as_start
+
+    parsed = Options.parse(options, tol)
+    resume = parsed.resume
+    if resume is None:
+        assert method is not None
+        return Solver(x0, method, parsed)
+    if tol is not None:
+        options = {"gtol": tol, **options}
+    solver = Solver.load(resume, {name: v for name, v in options.items() if hasattr(parsed, name)})
+    if method is not None and method != solver.method:
+        raise ValueError(f"`method` is {method!r}, {resume} is a run of {solver.method!r}")
+    start = as_start(x0)
+    if start.dtype != solver.x0.dtype or not np.array_equal(start, solver.x0, equal_nan=True):
+        raise ValueError(f"`x0` is not the start of the run in {resume}")
+    return solver
 
 
 def _callback(callback: Callable[..., Any] | None) -> Callable[[Any], Any] | None:
@@ -222,7 +246,7 @@ def _scipy_method(name: str, doc: str) -> Callable[..., OptimizeResult]:
                 f"Method {name} cannot handle constraints.", RuntimeWarning, stacklevel=3
             )
         return _run(
-            name, fun, x0, _as_tuple(args), jac, hess, hessp, callback, Options.parse(options, tol)
+            name, fun, x0, _as_tuple(args), jac, hess, hessp, callback, options, tol
         )
 
     method.__name__ = method.__qualname__ = name

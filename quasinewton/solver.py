@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from . import checkpoint
 from .globalization import RuleParameters
-from .methods import METHODS, build
+from .methods import METHODS, build, restore
+from .objective import Counts, Objective, OutOfBudget, as_value
 from .options import Options
 from .progress_table import ProgressTable
 from .status import MESSAGES, Status
 
-__all__ = ["Counts", "Solver"]
-
-
-class Counts:
-    """Evaluations of the objective, the gradient, and Hessians or their products."""
-
-    __slots__ = ("nfev", "nhev", "njev")
-
-    def __init__(self) -> None:
-        self.nfev = self.njev = self.nhev = 0
+__all__ = ["Solver"]
 
 
 class Solver:
@@ -40,8 +35,6 @@ class Solver:
         A name in `quasinewton.methods.METHODS`.
     options : Options or mapping, optional
         See `quasinewton.options.Options`.
-    counts : Counts, optional
-        Where the evaluations are counted by someone else; else they are counted here.
 
     Attributes
     ----------
@@ -49,6 +42,8 @@ class Solver:
         `Status.RUNNING` until the run has ended.
     nit : int
         Trial steps judged so far.
+    counts : Counts
+        Evaluations so far: what was told, or what `run` called.
 
     Examples
     --------
@@ -66,8 +61,7 @@ class Solver:
         self,
         x0: Any,
         method: str = "arc_lsr1",
-        options: Options | dict[str, Any] | None = None,
-        counts: Counts | None = None,
+        options: Options | Mapping[str, Any] | None = None,
     ) -> None:
         if method not in METHODS:
             raise ValueError(f"unknown method {method!r}; expected one of {', '.join(METHODS)}")
@@ -76,19 +70,18 @@ class Solver:
         self.x0 = as_start(x0)
         RuleParameters(**self.options.rule_parameters)  # a wrong name is an error before any work
         self.n = self.x0.size
-        self.counts = Counts() if counts is None else counts
-        self._counting = counts is None
-        self.status = Status.RUNNING
+        self.counts = Counts()
+        self.status = Status.RUNNING if np.isfinite(self.x0).all() else Status.NONFINITE_START
         self.nit = 0
         self._method: Any = None
         self._accepted = 0
         self._f0 = math.nan
         self._g0: np.ndarray | None = None
         self._started_at = time.perf_counter()
-        self._elapsed = 0.0
         self._maxiter = (
             max(1000, 200 * self.n) if self.options.maxiter is None else self.options.maxiter
         )
+        self._optimality0 = math.nan
         self._tolerance = 0.0
         self._abyss = -math.inf
         self._table = ProgressTable(self.options)
@@ -157,18 +150,25 @@ class Solver:
         g : array, shape (n,), or callable
             The gradient; a callable is called only if the gradient is needed.
         """
-        if self._counting:
-            self.counts.nfev += 1
+        self.counts.nfev += 1
+        if g is not None and not callable(g):
+            self.counts.njev += 1
+        self._take(as_value(f), partial(self._counted, g) if callable(g) else g)
+
+    def _counted(self, gradient: Callable[[], np.ndarray]) -> np.ndarray:
+        self.counts.njev += 1
+        return gradient()
+
+    def _take(self, f: float, g: Any) -> None:
+        """`tell`, of evaluations that are counted already."""
         method = self._method
         if method is None:
             self._start(f, g)
             return
-        if g is not None and callable(g):
+        if callable(g):
             g = g() if method.needs_gradient(f) else None
         if g is not None:
-            if self._counting:
-                self.counts.njev += 1
-            g = self._gradient(g)
+            g = self._vector("gradient", g)
         step = method.step_norm
         weight = method.weight
         before = method.f
@@ -186,13 +186,11 @@ class Solver:
 
     def tell_product(self, hd: np.ndarray) -> None:
         """Take the product of the Hessian at `x` with `direction`."""
-        if self._counting:
-            self.counts.nhev += 1
-        hd = np.asarray(hd)
-        if hd.shape != self.x0.shape:
-            raise ValueError(
-                f"the Hessian product must have shape {self.x0.shape}, got {hd.shape}"
-            )
+        self.counts.nhev += 1
+        self._take_product(hd)
+
+    def _take_product(self, hd: Any) -> None:
+        hd = self._vector("Hessian product", hd)
         self._method.receive_product(hd)
         if self._spent():
             return
@@ -202,6 +200,155 @@ class Solver:
     def stop(self, status: Status) -> None:
         """End the run from outside."""
         self.status = status
+
+    def run(
+        self,
+        fun: Callable[..., Any],
+        jac: Any = None,
+        hess: Any = None,
+        hessp: Callable[..., Any] | None = None,
+        args: tuple[Any, ...] = (),
+    ) -> Iterator[Solver]:
+        """Evaluate, until the run ends: ask and tell with functions.
+
+        Parameters
+        ----------
+        fun, jac, hess, hessp, args
+            As in `quasinewton.minimize`.
+
+        Yields
+        ------
+        Solver
+            This one, after every iteration: its `x`, `f`, `g` and `nit` are those of the
+            moment. Leaving the loop leaves the solver where it is, to be run on or saved.
+
+        Examples
+        --------
+        >>> from scipy.optimize import rosen, rosen_der
+        >>> from quasinewton import Solver
+        >>> solver = Solver([-1.2, 1.0])
+        >>> for state in solver.run(rosen, rosen_der):
+        ...     if state.f < 0.1:
+        ...         break
+        >>> solver.running
+        True
+        """
+        objective = Objective(
+            fun, self.x0, args, jac, hess, hessp, self.options.finite_diff_rel_step, self.counts,
+            self._spent,
+        )  # fmt: skip
+        return self._iterate(objective)
+
+    def _iterate(self, objective: Objective) -> Iterator[Solver]:
+        path = self.options.checkpoint
+        if path is not None:  # also tells, before any work, whether the place can be written to
+            self.save(path)
+        schedule = checkpoint.Schedule(self.options)
+        while self.running:
+            iterations = self.nit
+            direction = self.direction
+            try:
+                if direction is not None:
+                    assert self.g is not None
+                    self._take_product(
+                        objective.product(self.x, self.g, direction, self._accepted)
+                    )
+                else:
+                    self._take(objective.fun(self.ask()), objective.gradient)
+            except OutOfBudget:
+                continue  # and the status says so
+            if self.nit > iterations:
+                if path is not None and schedule.due(self.nit):
+                    self.save(path)
+                yield self
+        if path is not None:
+            self.save(path)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all of the state to one .npz file, whole or not at all.
+
+        `load` gives a solver that goes on bit for bit as this one would. May be called at any
+        time between the calls of other methods.
+        """
+        checkpoint.write(path, self._state())
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], options: Mapping[str, Any] | None = None
+    ) -> Solver:
+        """The solver that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or path
+        options : mapping, optional
+            Changes to the options it was made with. A run that had converged or had been ended
+            by a limit, `f_target` or the callback goes on where they allow it.
+
+        Raises
+        ------
+        CheckpointError
+            A ValueError: the file is damaged, truncated, foreign or of a newer version.
+        ValueError
+            An option that cannot be changed: `memory`.
+        """
+        state = checkpoint.read(path)
+        try:
+            stored = Options.parse(state["options"]).state()
+            solver = cls._restored(state, Options.parse({**stored, **(options or {})}))
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise checkpoint.CheckpointError(f"{os.fspath(path)}: {error}") from error
+        if options is not None and solver.status in REOPENED and solver._method is not None:
+            solver.status = Status.RUNNING
+            solver._check_limits(solver.f)
+        return solver
+
+    def _state(self) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "method": self.method,
+            "options": self.options.state(),
+            "x0": self.x0,
+            "status": int(self.status),
+            "nit": self.nit,
+            "counts": [self.counts.nfev, self.counts.njev, self.counts.nhev],
+            "accepted": self._accepted,
+            "f0": self._f0,
+            "elapsed": time.perf_counter() - self._started_at,
+            "optimality0": self._optimality0,
+        }
+        if self._g0 is not None:
+            state["g0"] = self._g0
+        if self._method is not None:
+            state |= {f"method.{name}": value for name, value in self._method.state().items()}
+        if self._history is not None:
+            state |= {f"history.{name}": np.array(v) for name, v in self._history.items()}
+        if self._allvecs is not None:
+            state["allvecs"] = np.array(self._allvecs)
+        return state
+
+    @classmethod
+    def _restored(cls, state: dict[str, Any], options: Options) -> Solver:
+        solver = cls(state["x0"], state["method"], options)
+        solver.status = Status(state["status"])
+        solver.nit = int(state["nit"])
+        solver.counts = Counts(*map(int, state["counts"]))
+        solver._accepted = int(state["accepted"])
+        solver._f0 = float(state["f0"])
+        solver._started_at -= float(state["elapsed"])
+        solver._optimality0 = float(state["optimality0"])
+        if "g0" in state:
+            solver._g0 = solver._vector("gradient", state["g0"])
+        method_state = checkpoint.part(state, "method.")
+        if method_state:
+            solver._method = restore(solver.method, method_state, solver.options)
+            if solver.x.shape != solver.x0.shape or solver.x.dtype != solver.x0.dtype:
+                raise ValueError("x is not of the kind of x0")
+            solver._set_tolerance()
+        if solver._history is not None and "history.fun" in state:
+            solver._history = {name: state[f"history.{name}"].tolist() for name in HISTORY}
+        if solver._allvecs is not None and "allvecs" in state:
+            solver._allvecs = list(state["allvecs"])
+        return solver
 
     def result(self) -> OptimizeResult:
         """The best point so far and how it was reached."""
@@ -244,45 +391,61 @@ class Solver:
         self._table.close(result)
         return result
 
-    def _gradient(self, g: Any) -> np.ndarray:
-        g = np.asarray(g)
-        if g.shape != self.x0.shape:
-            raise ValueError(f"the gradient must have shape {self.x0.shape}, got {g.shape}")
-        if g.dtype != self.x0.dtype or not g.flags.c_contiguous:
-            if np.iscomplexobj(g):
-                raise TypeError("the gradient must be real, got a complex array")
-            g = np.ascontiguousarray(g, self.x0.dtype)
-        gradient: np.ndarray = g
-        return gradient
+    def _vector(self, name: str, v: Any) -> np.ndarray:
+        """What the user returned as an array of the dtype of x0, contiguous."""
+        v = np.asarray(v)
+        if v.shape != self.x0.shape:
+            raise ValueError(f"the {name} must have shape {self.x0.shape}, got {v.shape}")
+        if v.dtype != self.x0.dtype or not v.flags.c_contiguous:
+            if v.dtype.kind not in "biufO":
+                raise TypeError(f"the {name} must be real, got an array of dtype {v.dtype}")
+            try:
+                with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+                    v = np.ascontiguousarray(v, self.x0.dtype)
+            except (TypeError, ValueError) as error:
+                raise TypeError(f"the {name} must be real, got {v!r:.200}") from error
+        vector: np.ndarray = v
+        return vector
 
     def _start(self, f: float, g: Any) -> None:
-        self._f0 = float(f)
-        finite = math.isfinite(self._f0)
-        if g is not None and callable(g):
+        self._f0 = f
+        finite = math.isfinite(f)
+        if callable(g):
             g = g() if finite else None
         if g is not None:
-            if self._counting:
-                self.counts.njev += 1
-            g = self._gradient(g)
+            g = self._vector("gradient", g)
             self._g0 = g.copy()
         if g is None or not finite or not np.isfinite(g).all():
             self.status = Status.NONFINITE_START
             return
         self._method = build(self.method)(self.x0, self._f0, g, self.options)
         self._g0 = None  # the method holds the gradient from now on
-        self._tolerance = max(
-            self.options.gtol, self.options.grtol * self._method.optimality
-        )
-        # No function of this scale that has a minimum has it down there.
-        self._abyss = -1e100 * max(1.0, abs(self._f0), self._method.optimality)
+        self._optimality0 = self._method.optimality
+        self._set_tolerance()
         if self._history is not None:
             self._record(0.0, math.nan, math.nan)
-        self._check(math.inf, math.inf, self._f0)
+        self._check_limits(f)
         if self._table.verbose:
             self._table.row(self, math.nan, math.nan, math.nan)
 
+    def _set_tolerance(self) -> None:
+        self._tolerance = max(self.options.gtol, self.options.grtol * self._optimality0)
+        # No function of this scale that has a minimum has it down there.
+        self._abyss = -1e100 * max(1.0, abs(self._f0), self._optimality0)
+
     def _check(self, before: float, step: float, f: float) -> None:
         """Whether to stop, after an iteration."""
+        self._check_limits(f)
+        method, options = self._method, self.options
+        if self.running and method.accepted and (options.xtol > 0.0 or options.ftol > 0.0):
+            x_norm = float(np.linalg.norm(method.x))
+            if options.xtol > 0.0 and step <= options.xtol * (options.xtol + x_norm):
+                self.status = Status.XTOL
+            elif before - method.f <= options.ftol * max(abs(before), abs(method.f)):
+                self.status = Status.FTOL
+
+    def _check_limits(self, f: float) -> None:
+        """Whether to stop at `x`; f is the last value told."""
         method, options = self._method, self.options
         if method.optimality <= self._tolerance:
             self.status = Status.CONVERGED
@@ -296,12 +459,6 @@ class Solver:
             return
         elif method.direction is None and method.stalled:
             self.status = Status.PRECISION
-        elif method.accepted and (options.xtol > 0.0 or options.ftol > 0.0):
-            x_norm = float(np.linalg.norm(method.x))
-            if options.xtol > 0.0 and step <= options.xtol * (options.xtol + x_norm):
-                self.status = Status.XTOL
-            elif before - method.f <= options.ftol * max(abs(before), abs(method.f)):
-                self.status = Status.FTOL
 
     def _spent(self) -> bool:
         """Whether the evaluations or the time have run out; the status then says so."""
@@ -325,6 +482,12 @@ class Solver:
         for key, value in zip(HISTORY, row, strict=True):
             self._history[key].append(value)
 
+
+#: Endings after which a run may go on with other options.
+REOPENED = (
+    Status.CONVERGED, Status.MAXITER, Status.MAXFEV, Status.MAXTIME, Status.F_TARGET,
+    Status.CALLBACK,
+)  # fmt: skip
 
 #: What `history` records after each iteration.
 HISTORY = (

@@ -7,6 +7,7 @@ adapts the weight, renews the spectrum and makes the next trial, on plain arrays
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,7 @@ from ..models.compact import (
 from ..models.updates import KINDS
 from ..subproblems.cubic import cubic_euclidean, cubic_shape
 from ..subproblems.trust_region import trust_region
+from . import check_shape, fill
 
 if TYPE_CHECKING:
     from ..options import Options
@@ -276,8 +278,8 @@ class QuasiNewton:
         self.x = x0.copy()
         self.g = np.array(g, x0.dtype)
         self.trial = np.empty_like(self.x)
-        self.x_best = np.empty_like(self.x)
-        self.g_best = np.empty_like(self.x)
+        self.x_best = np.zeros_like(self.x)
+        self.g_best = np.zeros_like(self.x)
         self.q = q = np.zeros(SCALARS)
         self.par = RuleParameters(**{**recipe.rule, **options.rule_parameters}).array()
         rule = RULES[options.weight_rule]
@@ -323,6 +325,36 @@ class QuasiNewton:
             advance(False, *self._before, self.g, *self._between)
         else:
             advance(True, *self._before, g, *self._between)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the iterations to come depend on; not copies."""
+        model = self.model
+        return {
+            "x": self.x, "g": self.g, "trial": self.trial, "x_best": self.x_best,
+            "g_best": self.g_best, "rows": model.rows, "gram": model.gram, "h": model.h,
+            "tau": model.tau, "cosine": model.cosine, "order": model.order, "ints": model.ints,
+            "q": self.q,
+        }  # fmt: skip
+
+    @classmethod
+    def restore(
+        cls, state: Mapping[str, np.ndarray], recipe: Recipe, options: Options
+    ) -> QuasiNewton:
+        """The method whose `state` this is; ValueError where it cannot be one."""
+        (n,) = state["x"].shape
+        m = options.memory or default_memory(n)
+        pairs = len(state["tau"])
+        if pairs != m:
+            raise ValueError(f"option `memory` is {m}, the run was started with {pairs}")
+        check_shape("rows", state, (2 * m, n))  # before anything is allocated
+        check_shape("gram", state, (2 * m, 2 * m))
+        method = cls(state["x"], 0.0, np.zeros(n), recipe, options)
+        for name, array in method.state().items():
+            fill(array, name, state)
+        model = method.model
+        if not 0 <= model.count <= m or not np.all((model.order >= 0) & (model.order < m)):
+            raise ValueError("the pairs are numbered wrong")
+        return method
 
     def current_model(self) -> CompactModel:
         """The model of the Hessian at `x`, its spectrum up to date."""
