@@ -61,6 +61,13 @@ class Options:
         Keep every accepted point in `result.allvecs`.
     history : bool, default False
         Keep arrays over the iterations in `result.history`.
+    model : LinearOperator, optional
+        `result.hess` of an earlier run in as many variables and of the same dtype: its newest
+        pairs start the model of this one. For quasi-Newton methods, of whatever kind.
+    check_curvature : bool, default False
+        Where the gradient has become small, look at the Hessian by a short Lanczos run (at most
+        40 products, from `hessp`, `hess` or differences of gradients), and leave a point that
+        is no minimum; see `quasinewton.curvature`. The products and trials count.
     checkpoint : str or path, optional
         File that the run is saved in: at the start, after iterations as the next two say, and
         at the end, however it ends but by an exception.
@@ -94,6 +101,8 @@ class Options:
     verbose: int = 0
     return_all: bool = False
     history: bool = False
+    model: Any = None
+    check_curvature: bool = False
     checkpoint: str | None = None
     checkpoint_every: int | None = None
     checkpoint_seconds: float | None = None
@@ -147,7 +156,7 @@ class Options:
 
     def state(self) -> dict[str, Any]:
         """The options that a checkpoint keeps, as JSON holds them."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "resume"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _UNSAVED}
 
 
 #: (type, least value, least value excluded)
@@ -174,6 +183,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "norm": ("shape", "euclidean"),
     "weight_rule": ("length", "ranganath"),
 }
+
+#: Options that a checkpoint does not keep: the pairs of `model` are in its state.
+_UNSAVED = ("model", "resume")
 
 #: Options for which None means the default.
 _OPTIONAL = (

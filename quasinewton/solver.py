@@ -7,6 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,8 +15,9 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from . import checkpoint
-from .globalization import RuleParameters
-from .methods import METHODS, build, restore
+from .curvature import Curvature, Examination, curvature_of_model
+from .globalization import NOISE, RuleParameters
+from .methods import METHODS, QUASI_NEWTON, build, restore
 from .objective import Counts, Objective, OutOfBudget, as_value
 from .options import Options
 from .progress_table import ProgressTable
@@ -69,11 +71,15 @@ class Solver:
         self.options = options if isinstance(options, Options) else Options.parse(options)
         self.x0 = as_start(x0)
         RuleParameters(**self.options.rule_parameters)  # a wrong name is an error before any work
+        if self.options.model is not None:
+            _check_model(self.options.model, method, self.x0)
         self.n = self.x0.size
         self.counts = Counts()
         self.status = Status.RUNNING if np.isfinite(self.x0).all() else Status.NONFINITE_START
         self.nit = 0
         self._method: Any = None
+        self._examination: Examination | None = None
+        self._curvature: Curvature | None = None  # of `x`, where that has been examined
         self._accepted = 0
         self._f0 = math.nan
         self._g0: np.ndarray | None = None
@@ -116,6 +122,8 @@ class Solver:
     @property
     def direction(self) -> np.ndarray | None:
         """Where not None, the solver waits for `tell_product`, not for `tell`."""
+        if self._examination is not None:
+            return self._examination.direction
         return None if self._method is None else self._method.direction
 
     @property
@@ -137,6 +145,8 @@ class Solver:
         """The point to evaluate next; a copy that the caller may keep or change."""
         if self._method is None:
             return self.x0.copy()
+        if self._examination is not None:
+            return self._examination.trial
         trial: np.ndarray = self._method.trial
         return trial.copy()
 
@@ -166,9 +176,13 @@ class Solver:
             self._start(f, g)
             return
         if callable(g):
-            g = g() if method.needs_gradient(f) else None
+            needs = method.needs_gradient if self._examination is None else self._is_lower
+            g = g() if needs(f) else None
         if g is not None:
             g = self._vector("gradient", g)
+        if self._examination is not None:
+            self._take_probe(self._examination, f, g)
+            return
         step = method.step_norm
         weight = method.weight
         before = method.f
@@ -177,7 +191,7 @@ class Solver:
         if method.accepted:
             self._accepted += 1
         if self._history is not None:
-            self._record(step, method.rho, weight)
+            self._record(step, method.rho, weight, method.accepted)
         if self._allvecs is not None and method.accepted:
             self._allvecs.append(method.x.copy())
         self._check(before, step, f)
@@ -191,6 +205,10 @@ class Solver:
 
     def _take_product(self, hd: Any) -> None:
         hd = self._vector("Hessian product", hd)
+        if self._examination is not None:
+            self._examination.receive_product(hd)
+            self._conclude()
+            return
         self._method.receive_product(hd)
         if self._spent():
             return
@@ -320,6 +338,12 @@ class Solver:
             state["g0"] = self._g0
         if self._method is not None:
             state |= {f"method.{name}": value for name, value in self._method.state().items()}
+        if self._examination is not None:
+            examination = self._examination.state()
+            state |= {f"examination.{name}": value for name, value in examination.items()}
+        if self._curvature is not None:
+            state["curvature"] = [self._curvature.verdict, self._curvature.eigenvalue]
+            state["curvature_direction"] = self._curvature.direction
         if self._history is not None:
             state |= {f"history.{name}": np.array(v) for name, v in self._history.items()}
         if self._allvecs is not None:
@@ -344,6 +368,17 @@ class Solver:
             if solver.x.shape != solver.x0.shape or solver.x.dtype != solver.x0.dtype:
                 raise ValueError("x is not of the kind of x0")
             solver._set_tolerance()
+        examination = checkpoint.part(state, "examination.")
+        if examination:
+            solver._examination = Examination.restore(examination)
+            if examination["x"].shape != solver.x0.shape:
+                raise ValueError("the examination is of another size")
+        if "curvature" in state:
+            verdict, eigenvalue = state["curvature"]
+            direction = solver._vector("direction", state["curvature_direction"])
+            solver._curvature = Curvature(
+                str(verdict), float(eigenvalue), lambda: direction, "products"
+            )
         if solver._history is not None and "history.fun" in state:
             solver._history = {name: state[f"history.{name}"].tolist() for name in HISTORY}
         if solver._allvecs is not None and "allvecs" in state:
@@ -379,6 +414,12 @@ class Solver:
             model = method.current_model()
             # A run that goes on goes on changing its model.
             result.hess = ModelOperator(copy.deepcopy(model) if self.running else model)
+        if self._curvature is not None:
+            result.curvature = self._curvature
+        elif "hess" in result:
+            result.curvature = curvature_of_model(result.hess.model, result.success)
+        else:
+            result.curvature = Curvature()
         if self._history is not None:
             result.history = {key: np.array(v) for key, v in self._history.items()}
         if self._allvecs is not None:
@@ -423,7 +464,7 @@ class Solver:
         self._optimality0 = self._method.optimality
         self._set_tolerance()
         if self._history is not None:
-            self._record(0.0, math.nan, math.nan)
+            self._record(0.0, math.nan, math.nan, False)
         self._check_limits(f)
         if self._table.verbose:
             self._table.row(self, math.nan, math.nan, math.nan)
@@ -449,6 +490,10 @@ class Solver:
         method, options = self._method, self.options
         if method.optimality <= self._tolerance:
             self.status = Status.CONVERGED
+            if options.check_curvature and self._curvature is None:
+                self.status = Status.RUNNING
+                self._examination = Examination(method.x, method.f)
+                self._conclude()
         elif f == -math.inf or method.f < self._abyss:
             self.status = Status.UNBOUNDED
         elif method.f <= options.f_target and options.f_target > -math.inf:
@@ -459,6 +504,49 @@ class Solver:
             return
         elif method.direction is None and method.stalled:
             self.status = Status.PRECISION
+
+    def _is_lower(self, f: float) -> bool:
+        return f < self.f - NOISE * max(abs(f), abs(self.f))
+
+    def _take_probe(self, examination: Examination, f: float, g: np.ndarray | None) -> None:
+        """Judge a point beside a stationary one; start the method anew there if it is lower."""
+        step = examination.length
+        lower = False
+        if g is not None and math.isfinite(f) and self._is_lower(f):
+            lower = bool(np.isfinite(g).all())
+        self.nit += 1
+        if lower:
+            assert g is not None
+            self._accepted += 1
+            options = replace(self.options, model=None)
+            self._method = build(self.method)(examination.trial, f, g, options)
+            self._examination = None
+        else:
+            examination.reject()
+        if self._history is not None:
+            self._record(step, math.nan, math.nan, lower)
+        if self._allvecs is not None and lower:
+            self._allvecs.append(self.x.copy())
+        if lower or f == -math.inf:
+            self._examination = None
+            self._check_limits(f)
+        else:
+            self._conclude()
+        if self._table.verbose:
+            self._table.row(self, step, math.nan, math.nan)
+
+    def _conclude(self) -> None:
+        """End the examination where nothing more can or may be found out."""
+        examination = self._examination
+        assert examination is not None
+        if self.nit >= self._maxiter:
+            self.status = Status.MAXITER
+        if not (self._spent() or examination.finished):
+            return
+        self._curvature = examination.conclusion()
+        self._examination = None
+        if self._curvature.verdict != "saddle":
+            self.status = Status.CONVERGED
 
     def _spent(self) -> bool:
         """Whether the evaluations or the time have run out; the status then says so."""
@@ -472,10 +560,10 @@ class Solver:
             self.status = Status.MAXTIME
         return not self.running
 
-    def _record(self, step: float, rho: float, weight: float) -> None:
+    def _record(self, step: float, rho: float, weight: float, accepted: bool) -> None:
         assert self._history is not None
         row = (
-            self._method.f, self._method.optimality, step, rho, weight, self._method.accepted,
+            self._method.f, self._method.optimality, step, rho, weight, accepted,
             self.counts.nfev, self.counts.njev, self.counts.nhev,
             time.perf_counter() - self._started_at,
         )  # fmt: skip
@@ -493,6 +581,21 @@ REOPENED = (
 HISTORY = (
     "fun", "optimality", "step", "rho", "weight", "accepted", "nfev", "njev", "nhev", "time",
 )  # fmt: skip
+
+
+def _check_model(model: Any, method: str, x0: np.ndarray) -> None:
+    from .models.strategy import ModelOperator
+
+    if method not in QUASI_NEWTON:
+        raise ValueError(f"option `model` is for quasi-Newton methods, not for {method}")
+    if not isinstance(model, ModelOperator):
+        raise TypeError(
+            f"option `model` must be the `hess` of an earlier result, got {type(model).__name__}"
+        )
+    if model.model.n != x0.size:
+        raise ValueError(f"option `model` has {model.model.n} variables, `x0` has {x0.size}")
+    if model.model.rows.dtype != x0.dtype:
+        raise ValueError(f"option `model` is {model.model.rows.dtype}, `x0` is {x0.dtype}")
 
 
 def as_start(x0: Any) -> np.ndarray:

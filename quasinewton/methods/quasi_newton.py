@@ -294,6 +294,9 @@ class QuasiNewton:
         model = self.model
         small = np.zeros((4, max(model.vectors.shape[1], model.lam.size + 1)))
         model.ints = np.zeros(INTEGERS, np.int64)
+        if options.model is not None:
+            model.take(options.model.model)
+            multiply_rows(model.rows, self.g, model.h)
         code = KINDS[recipe.update]
         sub = SUBPROBLEMS[recipe.subproblem or options.norm]
         window = self._window = recipe.window

@@ -164,7 +164,10 @@ class SteihaugCG:
         self.products += 1
         curvature = _dot(self.d, hd)
         if not math.isfinite(curvature):
-            self._finish_inside()
+            if self.products == 1:
+                self._finish_on_boundary(0.0)  # all that is left is the linear model
+            else:
+                self._finish_inside()
             return
         # The path leaves the region along d, on negative curvature or by its own length.
         if curvature <= 0.0:
