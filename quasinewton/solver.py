@@ -177,8 +177,8 @@ class Solver:
             return
         if callable(g):
             needs = method.needs_gradient if self._examination is None else self._is_lower
-            g = g() if needs(f) else None
-        if g is not None:
+            g = self._vector("gradient", g()) if needs(f) else None
+        elif g is not None:
             g = self._vector("gradient", g)
         if self._examination is not None:
             self._take_probe(self._examination, f, g)
@@ -452,10 +452,10 @@ class Solver:
         self._f0 = f
         finite = math.isfinite(f)
         if callable(g):
-            g = g() if finite else None
-        if g is not None:
+            g = self._vector("gradient", g()) if finite else None
+        elif g is not None:
             g = self._vector("gradient", g)
-            self._g0 = g.copy()
+        self._g0 = None if g is None else g.copy()
         if g is None or not finite or not np.isfinite(g).all():
             self.status = Status.NONFINITE_START
             return
