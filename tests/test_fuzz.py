@@ -58,6 +58,7 @@ class Drive(RuleBasedStateMachine):
         x0 = self.vector(data)
         with np.errstate(over="ignore"):
             self.solver = Solver(x0.astype(dtype), method, options)
+        self.taken = 0  # values told without an exception
         self.told = {}  # the finite values told, with their points
         self.folder = tempfile.TemporaryDirectory()
 
@@ -93,9 +94,11 @@ class Drive(RuleBasedStateMachine):
             solver.tell(f, gradient)
         except ZeroDivisionError:
             assert np.array_equal(solver.x, before[0]) and solver.running
-            assert solver.f == before[1] or math.isnan(before[1])
+            assert solver.f == before[1] or solver.g is None  # at x0
             return
-        if solver.f == f and np.array_equal(solver.x, x) and math.isfinite(f):
+        self.taken += 1
+        started = solver.status is not Status.NONFINITE_START
+        if started and solver.f == f and np.array_equal(solver.x, x):
             self.told[f] = x  # accepted
 
     @precondition(lambda self: self.solver.running and self.solver.direction is not None)
@@ -114,21 +117,32 @@ class Drive(RuleBasedStateMachine):
     def nonsense(self, wrong):
         solver = self.solver
         nit, x = solver.nit, solver.x.copy()
-        for call in (
-            lambda: solver.tell_product(wrong)
-            if solver.direction is not None
-            else solver.tell(wrong, np.ones(self.n)),
-            lambda: solver.tell_product(wrong)
-            if solver.direction is not None
-            else solver.tell(-1e9, lambda: wrong),
-        ):
-            try:
-                call()
-            except (TypeError, ValueError):
-                pass
+        try:
+            if solver.direction is not None:
+                solver.tell_product(wrong)
             else:
-                raise AssertionError("taken")
-        assert solver.nit == nit and np.array_equal(solver.x, x, equal_nan=True)
+                solver.tell(wrong, np.ones(self.n))
+        except (TypeError, ValueError):
+            assert solver.nit == nit and np.array_equal(solver.x, x, equal_nan=True)
+        else:
+            raise AssertionError("taken")
+
+    @precondition(lambda self: self.solver.running and self.solver.direction is None)
+    @rule(wrong=st.sampled_from(["text", 1j, None, np.ones((2, 2)), [1.0] * 99]))
+    def gradient_of_nonsense(self, wrong):
+        called = []
+        x = self.solver.x.copy()
+        try:
+            self.solver.tell(self.value_below(), lambda: called.append(1) or wrong)
+        except (TypeError, ValueError):
+            assert self.solver.running
+        else:
+            assert not called  # and the trial is rejected
+            self.taken += 1
+        assert np.array_equal(self.solver.x, x)
+
+    def value_below(self):
+        return 2.0 * min(self.told, default=-1.0) - 1.0
 
     @rule()
     def save_and_load(self):
@@ -171,7 +185,7 @@ class Drive(RuleBasedStateMachine):
                 assert result.fun == least and np.array_equal(result.x, self.told[least])
             assert np.isfinite(result.jac).all()
         if self.solver.options.maxfev is not None and self.solver.status is Status.RUNNING:
-            assert self.solver.counts.nfev < self.solver.options.maxfev or not self.told
+            assert self.taken < self.solver.options.maxfev
 
 
 TestDrive = Drive.TestCase

@@ -31,7 +31,7 @@ from ..globalization import (
     ranganath_weight,
     ratio,
 )
-from ..kernels import kernel, max_abs, norm2
+from ..kernels import HUGE, kernel, max_abs, norm2
 from ..models.compact import (
     CompactModel,
     absorb,
@@ -137,7 +137,8 @@ def propose(
                 step_norm, weight = cubic_shape(spectral, reduced, sigma, longest, step)
             else:
                 step_norm, weight = cubic_euclidean(spectral, reduced, sigma, longest, step)
-            q[SIGMA_USED] = weight * top / unit
+            # It may be out of range where f and x are not; as a least weight less will do.
+            q[SIGMA_USED] = min(weight * top / unit, HUGE)
         slope = 0.0
         bend = 0.0
         cube = 0.0
