@@ -210,10 +210,8 @@ class Solver:
             self._conclude()
             return
         self._method.receive_product(hd)
-        if self._spent():
-            return
-        if self._method.direction is None and self._method.stalled:
-            self.status = Status.PRECISION
+        if not self._spent():
+            self._check_trial()
 
     def stop(self, status: Status) -> None:
         """End the run from outside."""
@@ -502,8 +500,23 @@ class Solver:
             self.status = Status.MAXITER
         elif self._spent():
             return
-        elif method.direction is None and method.stalled:
-            self.status = Status.PRECISION
+        else:
+            self._check_trial()
+
+    def _check_trial(self) -> None:
+        """Whether there is a next trial. One that overflows is rejected without being asked."""
+        method = self._method
+        # A step shorter than this cannot take a finite number out of range.
+        harmless = 1e-20 * float(np.finfo(self.x0.dtype).max)
+        for _ in range(1000):
+            if method.direction is not None:
+                return
+            if method.stalled:
+                break
+            if method.step_norm <= harmless or np.isfinite(method.trial).all():
+                return
+            method.receive(math.inf, None)
+        self.status = Status.PRECISION
 
     def _is_lower(self, f: float) -> bool:
         return f < self.f - NOISE * max(abs(f), abs(self.f))

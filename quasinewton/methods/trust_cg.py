@@ -83,9 +83,10 @@ class TrustCG:
 
     def receive_product(self, hd: np.ndarray) -> None:
         """Take the Hessian product of `direction`."""
-        self.cg.receive(hd)
-        if self.cg.direction is None:
-            self._set_trial()
+        with np.errstate(over="ignore", invalid="ignore"):  # the solver looks at the trial
+            self.cg.receive(hd)
+            if self.cg.direction is None:
+                self._set_trial()
 
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
@@ -115,8 +116,9 @@ class TrustCG:
                 self.radius_max,
             )  # fmt: skip
         if not accepted:
-            cg.recut(self.radius)
-            self._set_trial()
+            with np.errstate(over="ignore", invalid="ignore"):
+                cg.recut(self.radius)
+                self._set_trial()
             return
         if f > self.f and self.f < self.f_best:  # within roundoff, for a smaller gradient
             self.f_best = self.f
