@@ -70,7 +70,8 @@ def minimize(
         otherwise differences of `fun`, whose evaluations count in `nfev`.
     hess : callable, matrix, HessianUpdateStrategy or {'2-point', '3-point', 'cs'}, optional
         ``hess(x, *args)`` returns an array, a sparse matrix or a LinearOperator of shape (n, n).
-        Only `trust_cg` uses it. Strings: differences of the gradient, as by default.
+        Only `trust_cg` and the option `check_curvature` use it. Strings: differences of the
+        gradient, as by default.
     hessp : callable, optional
         ``hessp(x, p, *args) -> array, shape (n,)``, the product of the Hessian with p. It is
         preferred to `hess`.
@@ -94,7 +95,8 @@ def minimize(
     OptimizeResult
         ``x, fun, jac, success, status, message, nit, nfev, njev, nhev, optimality,
         execution_time, method``, for quasi-Newton methods ``hess`` (the model at the end, a
-        LinearOperator), and ``history``, ``allvecs`` where asked for. `status` is a
+        LinearOperator), ``curvature`` (a `quasinewton.curvature.Curvature`: is this a minimum?),
+        and ``history``, ``allvecs`` where asked for. `status` is a
         `quasinewton.Status`; only a small gradient counts as success, and `x` is the best
         point seen in any case.
 

@@ -513,7 +513,7 @@ class Solver:
                 return
             if method.stalled:
                 break
-            if method.step_norm <= harmless or np.isfinite(method.trial).all():
+            if 0.0 < method.step_norm <= harmless or np.isfinite(method.trial).all():
                 return
             method.receive(math.inf, None)
         self.status = Status.PRECISION

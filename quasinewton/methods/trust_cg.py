@@ -68,7 +68,8 @@ class TrustCG:
         self.f_best = math.inf
         self.par = RuleParameters(**options.rule_parameters).array()
         self.cg = SteihaugCG(x0.size, x0.dtype)
-        self.radius_max = options.max_trust_radius
+        # The radius is the unit of CG's points, which have the dtype of x0.
+        self.radius_max = min(options.max_trust_radius, 0.1 * float(np.finfo(x0.dtype).max))
         radius = options.initial_trust_radius or first_length(norm2(self.x), self.g_norm)
         self.radius = min(radius, self.radius_max)
         self.rho = math.nan
