@@ -19,7 +19,7 @@ from ..globalization import (
     next_length,
     ratio,
 )
-from ..kernels import max_abs, norm2
+from ..kernels import TINY, max_abs, norm2
 from ..subproblems.steihaug import SteihaugCG
 from . import fill
 
@@ -109,13 +109,10 @@ class TrustCG:
             self.f, f, cg.slope, self.par[SHRINK_MIN], self.par[SHRINK_MAX]
         )
         if meaningful:
-            self.radius = min(
-                next_length(
-                    self.radius, cg.length, rho, accepted, shrink, not cg.negative_curvature,
-                    self.par,
-                ),
-                self.radius_max,
-            )  # fmt: skip
+            radius = next_length(
+                self.radius, cg.length, rho, accepted, shrink, not cg.negative_curvature, self.par
+            )
+            self.radius = max(min(radius, self.radius_max), TINY)
         if not accepted:
             with np.errstate(over="ignore", invalid="ignore"):
                 cg.recut(self.radius)
