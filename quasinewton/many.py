@@ -162,9 +162,10 @@ class _Batch:
         status[:] = int(Status.RUNNING)
         try:
             call(
-                solve_many, evaluation, self.x.dtype, limits(options, n), start_array(options),
-                progress, *codes(recipe, options), options.memory or default_memory(n),
-                self.x[part], self.fun[part], self.jac[part], status, self.counts[part],
+                solve_many, evaluation, self.x.dtype, limits(options, n, self.x.dtype),
+                start_array(options), progress, *codes(recipe, options),
+                options.memory or default_memory(n), self.x[part], self.fun[part],
+                self.jac[part], status, self.counts[part],
                 rule_array(recipe, options),
             )  # fmt: skip
         finally:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
-import sys
+import os
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from .methods import METHODS, QUASI_NEWTON
+from .methods import METHODS
 from .options import Options
 from .status import Status
+
+if TYPE_CHECKING:
+    from .solver import Solver
 
 __all__ = [
     "arc_hybrid",
@@ -38,6 +41,7 @@ def minimize(
     callback: Callable[..., Any] | None = None,
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
+    resume: str | os.PathLike[str] | None = None,
 ) -> OptimizeResult:
     r"""Find a local minimiser of a smooth function of n variables, without constraints.
 
@@ -45,9 +49,9 @@ def minimize(
     ----------
     fun : callable
         ``fun(x, *args) -> float`` with x of shape (n,); ``-> (f, g)`` where `jac` is True.
-        Where `fun` is compiled by numba, `jac` is True or compiled too, and there are neither
-        `args` nor a callback, a quasi-Newton method runs in machine code between iterations;
-        such a `fun` may also be ``fun(x, g) -> f`` that fills g, where `jac` is True.
+        Where `fun` is compiled by numba, `jac` is True or compiled too, and there are no `args`,
+        a quasi-Newton method runs in machine code between the evaluations too; where `jac` is
+        True, such a `fun` may also be ``fun(x, g) -> f`` that fills g.
     x0 : array_like, shape (n,)
         Start; never changed. float32 stays float32, any other real dtype becomes float64.
     args : tuple, default ()
@@ -69,7 +73,8 @@ def minimize(
         otherwise differences of `fun`, whose evaluations count in `nfev`.
     hess : callable, matrix, HessianUpdateStrategy or {'2-point', '3-point', 'cs'}, optional
         ``hess(x, *args)`` returns an array, a sparse matrix or a LinearOperator of shape (n, n).
-        Only `trust_cg` uses it. Strings: differences of the gradient, as by default.
+        Only `trust_cg` and the option `check_curvature` use it. Strings: differences of the
+        gradient, as by default.
     hessp : callable, optional
         ``hessp(x, p, *args) -> array, shape (n,)``, the product of the Hessian with p. It is
         preferred to `hess`.
@@ -81,13 +86,20 @@ def minimize(
         `gtol`, where the options do not set it.
     options : dict, optional
         See `quasinewton.options.Options`.
+    resume : str or path, optional
+        A checkpoint (see the option `checkpoint`) of a run from the same `x0`, to be gone on
+        with: bit for bit as if it had not been interrupted. The method and the options are
+        those of the file, but for the options given here; `maxiter`, `maxfev` and `maxtime`
+        count from the first start. A `HessianUpdateStrategy` as `hess` starts anew. It may
+        also stand among the options.
 
     Returns
     -------
     OptimizeResult
         ``x, fun, jac, success, status, message, nit, nfev, njev, nhev, optimality,
         execution_time, method``, for quasi-Newton methods ``hess`` (the model at the end, a
-        LinearOperator), and ``history``, ``allvecs`` where asked for. `status` is a
+        LinearOperator), ``curvature`` (a `quasinewton.curvature.Curvature`: is this a minimum?),
+        and ``history``, ``allvecs`` where asked for. `status` is a
         `quasinewton.Status`; only a small gradient counts as success, and `x` is the best
         point seen in any case.
 
@@ -107,25 +119,31 @@ def minimize(
     >>> result.success
     True
     """
-    if method is None:
-        method = default_method(np.size(x0)) if hess is None and hessp is None else "trust_cg"
+    given = dict(options or {})
+    if resume is not None:
+        given["resume"] = resume
+    if method is None and given.get("resume") is None:
+        from .solver import as_start
+
+        second = hess is not None or hessp is not None
+        method = "trust_cg" if second else default_method(as_start(x0).size)
     if callable(method):
         name = getattr(method, "__name__", "")
         if globals().get(name) is not method or name not in METHODS:
             # another callable by SciPy's protocol
-            extra = dict(options or {}) if tol is None else {"tol": tol, **(options or {})}
+            extra = given if tol is None else {"tol": tol, **given}
             return method(
                 fun, x0, args=_as_tuple(args), jac=jac, hess=hess, hessp=hessp, bounds=None,
                 constraints=(), callback=callback, **extra,
             )  # fmt: skip
         method = name
-    if not isinstance(method, str):
-        raise TypeError(f"`method` must be a string or callable, got {type(method).__name__}")
-    method = method.lower()
-    if method not in METHODS:
-        raise ValueError(f"Unknown solver {method!r}; expected one of {', '.join(METHODS)}")
-    parsed = Options.parse(options, tol)
-    return _run(method, fun, x0, _as_tuple(args), jac, hess, hessp, callback, parsed)
+    if method is not None:
+        if not isinstance(method, str):
+            raise TypeError(f"`method` must be a string or callable, got {type(method).__name__}")
+        method = method.lower()
+        if method not in METHODS:
+            raise ValueError(f"Unknown solver {method!r}; expected one of {', '.join(METHODS)}")
+    return _run(method, fun, x0, _as_tuple(args), jac, hess, hessp, callback, given, tol)
 
 
 def default_method(n: int) -> str:
@@ -138,7 +156,7 @@ def _as_tuple(args: Any) -> tuple[Any, ...]:
 
 
 def _run(
-    method: str,
+    method: str | None,
     fun: Callable[..., Any],
     x0: Any,
     args: tuple[Any, ...],
@@ -146,49 +164,24 @@ def _run(
     hess: Any,
     hessp: Any,
     callback: Callable[..., Any] | None,
-    options: Options,
+    options: dict[str, Any],
+    tol: float | None,
 ) -> OptimizeResult:
-    """Drive a `Solver` with a user's functions."""
-    from .objective import Objective
-    from .solver import Solver, as_start
-
-    start = as_start(x0)
-    objective = Objective(fun, start, args, jac, hess, hessp, options.finite_diff_rel_step)
+    """Run a `Solver` with a user's functions."""
     notify = _callback(callback)
-    solver = Solver(start, method, options, objective.counts)
-    iterations = 0
-    if not np.isfinite(start).all():
-        solver.stop(Status.NONFINITE_START)
-    evaluation = None
-    if "numba" in sys.modules and method in QUASI_NEWTON and callback is None and not args:
-        from .methods.compiled import Evaluation
-
-        evaluation = Evaluation.of(fun, jac, start.dtype)
+    solver = _solver(method, x0, options, tol)
     try:
-        while solver.running:
-            if evaluation is not None:
-                if solver.g is None:
-                    solver.counts.nfev += 1
-                    solver.counts.njev += 1
-                    solver.tell(*evaluation(solver.ask()))
-                else:
-                    solver.iterate(evaluation)
-                continue
-            if solver.direction is not None:
-                assert solver.g is not None
-                solver.tell_product(
-                    objective.product(solver.x, solver.g, solver.direction, solver.version)
-                )
-                continue
-            solver.tell(objective.fun(solver.ask()), objective.gradient)
-            if notify is not None and solver.nit > iterations:
-                iterations = solver.nit
+        for state in solver.run(fun, jac, hess, hessp, args, every=1 if notify else 100):
+            if notify is not None:
                 try:
-                    notify(solver)
+                    notify(state)
                 except StopIteration:
-                    if solver.running:
-                        solver.stop(Status.CALLBACK)
-    except BaseException as error:  # an interrupt too: what was found is not lost
+                    if state.running:
+                        state.stop(Status.CALLBACK)
+    except BaseException as raised:  # an interrupt too: what was found is not lost
+        error = raised
+        if isinstance(raised.__cause__, StopIteration):  # wrapped on its way out of the generator
+            error = raised.__cause__
         solver.stop(Status.EXCEPTION)
         result = solver.result()
         error.result = result  # type: ignore[attr-defined]  # the class is the user's
@@ -196,8 +189,30 @@ def _run(
             f"quasinewton: raised in iteration {solver.nit}; the best point so far, "
             f"f = {result.fun:g}, is in the attribute `result` of this exception."
         )
-        raise
+        if error is raised:
+            raise
+        raise error from None
     return solver.finish()
+
+
+def _solver(method: str | None, x0: Any, options: dict[str, Any], tol: float | None) -> Solver:
+    """A new solver, or the one of the checkpoint that the options name."""
+    from .solver import Solver, as_start
+
+    parsed = Options.parse(options, tol)
+    resume = parsed.resume
+    if resume is None:
+        assert method is not None
+        return Solver(x0, method, parsed)
+    if tol is not None:
+        options = {"gtol": tol, **options}
+    solver = Solver.load(resume, {name: v for name, v in options.items() if hasattr(parsed, name)})
+    if method is not None and method != solver.method:
+        raise ValueError(f"`method` is {method!r}, {resume} is a run of {solver.method!r}")
+    start = as_start(x0)
+    if start.dtype != solver.x0.dtype or not np.array_equal(start, solver.x0, equal_nan=True):
+        raise ValueError(f"`x0` is not the start of the run in {resume}")
+    return solver
 
 
 def _callback(callback: Callable[..., Any] | None) -> Callable[[Any], Any] | None:
@@ -244,7 +259,7 @@ def _scipy_method(name: str, doc: str) -> Callable[..., OptimizeResult]:
                 f"Method {name} cannot handle constraints.", RuntimeWarning, stacklevel=3
             )
         return _run(
-            name, fun, x0, _as_tuple(args), jac, hess, hessp, callback, Options.parse(options, tol)
+            name, fun, x0, _as_tuple(args), jac, hess, hessp, callback, options, tol
         )
 
     method.__name__ = method.__qualname__ = name

@@ -12,11 +12,24 @@ from scipy.optimize._numdiff import approx_derivative
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
-from .solver import Counts
+from .kernels import norm2
 
-__all__ = ["Objective"]
+__all__ = ["Counts", "Objective", "OutOfBudget", "as_value"]
 
 _DIFFERENCES = ("2-point", "3-point", "cs")
+
+
+class Counts:
+    """Evaluations of the objective, the gradient, and Hessians or their products."""
+
+    __slots__ = ("nfev", "nhev", "njev")
+
+    def __init__(self, nfev: int = 0, njev: int = 0, nhev: int = 0) -> None:
+        self.nfev, self.njev, self.nhev = nfev, njev, nhev
+
+
+class OutOfBudget(Exception):
+    """No further evaluation is allowed, in the middle of a difference."""
 
 
 class Objective:
@@ -36,6 +49,11 @@ class Objective:
         ``hessp(x, p, *args) -> array``.
     rel_step : float or None
         Relative step of differences.
+    counts : Counts, optional
+        Where to go on counting.
+    spent : callable, optional
+        ``spent() -> bool``, asked before each evaluation of a difference: whether that is one
+        too many. `OutOfBudget` is then raised.
     """
 
     def __init__(
@@ -47,6 +65,8 @@ class Objective:
         hess: Any = None,
         hessp: Any = None,
         rel_step: float | None = None,
+        counts: Counts | None = None,
+        spent: Callable[[], bool] = lambda: False,
     ) -> None:
         if not callable(fun):
             raise TypeError(f"`fun` must be callable, got {type(fun).__name__}")
@@ -69,9 +89,10 @@ class Objective:
                 "`hess` must be callable, a matrix, a HessianUpdateStrategy, None or one of "
                 f"{_DIFFERENCES}, got {type(hess).__name__}"
             )
-        self.counts = Counts()
+        self.counts = Counts() if counts is None else counts
+        self._spent = spent
         self.n = x0.size
-        self._x0_norm = float(np.linalg.norm(x0))
+        self._x0_norm = norm2(x0)
         self._fun, self._jac, self._hess, self._hessp = fun, jac, hess, hessp
         self._args = args
         self._joint = isinstance(jac, bool | np.bool_) and bool(jac)
@@ -121,6 +142,8 @@ class Objective:
             return self._jac(x.copy(), *self._args)  # type: ignore[no-any-return]
 
         def counted(z: np.ndarray) -> Any:
+            if self._spent():
+                raise OutOfBudget
             self.counts.nfev += 1
             value = self._fun(z.copy(), *self._args)
             return value if self._scheme == "cs" else as_value(value)
@@ -180,9 +203,9 @@ class Objective:
         eps = float(np.finfo(x.dtype).eps)
         if self._scheme in ("2-point", "3-point"):
             eps = eps ** (2.0 / 3.0)  # the gradient is itself a difference
-        scale = max(float(np.linalg.norm(x)), self._x0_norm) or 1.0
+        scale = max(norm2(x), self._x0_norm) or 1.0
         relative = self._rel_step or math.sqrt(eps)
-        h = relative * scale / float(np.linalg.norm(d))
+        h = relative * scale / norm2(d)
         shifted = (x + h * d).astype(x.dtype)
         gradient = np.asarray(self._gradient_at(shifted, None), np.float64).reshape(-1)
         return np.asarray((gradient - g) / h, x.dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -60,6 +61,22 @@ class Options:
         Keep every accepted point in `result.allvecs`.
     history : bool, default False
         Keep arrays over the iterations in `result.history`.
+    model : LinearOperator, optional
+        `result.hess` of an earlier run in as many variables and of the same dtype: its newest
+        pairs start the model of this one. For quasi-Newton methods, of whatever kind.
+    check_curvature : bool, default False
+        Where the gradient has become small, look at the Hessian by a short Lanczos run (at most
+        40 products, from `hessp`, `hess` or differences of gradients), and leave a point that
+        is no minimum; see `quasinewton.curvature`. The products and trials count.
+    checkpoint : str or path, optional
+        File that the run is saved in: at the start, after iterations as the next two say, and
+        at the end, however it ends but by an exception.
+    checkpoint_every : int, optional
+        Iterations between two saves.
+    checkpoint_seconds : float, optional
+        Seconds between two saves; 60 where `checkpoint_every` is not given either.
+    resume : str or path, optional
+        Checkpoint to go on from, see `quasinewton.minimize`.
     rule_parameters : dict, default {}
         Changes to the constants of the globalization, see
         `quasinewton.globalization.RuleParameters`.
@@ -84,6 +101,12 @@ class Options:
     verbose: int = 0
     return_all: bool = False
     history: bool = False
+    model: Any = None
+    check_curvature: bool = False
+    checkpoint: str | None = None
+    checkpoint_every: int | None = None
+    checkpoint_seconds: float | None = None
+    resume: str | None = None
     rule_parameters: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -126,7 +149,14 @@ class Options:
                     f"option `{name}` must be one of {', '.join(map(repr, choices))}, "
                     f"got {values[name]!r}"
                 )
+        for name in ("checkpoint", "resume"):
+            if values.get(name) is not None:
+                values[name] = _path(name, values[name])
         return cls(**values)
+
+    def state(self) -> dict[str, Any]:
+        """The options that a checkpoint keeps, as JSON holds them."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _UNSAVED}
 
 
 #: (type, least value, least value excluded)
@@ -144,6 +174,8 @@ _RANGES: dict[str, tuple[type, float, bool]] = {
     "initial_trust_radius": (float, 0.0, True),
     "max_trust_radius": (float, 0.0, True),
     "finite_diff_rel_step": (float, 0.0, True),
+    "checkpoint_every": (int, 1, False),
+    "checkpoint_seconds": (float, 0.0, False),
     "verbose": (int, 0, False),
 }
 
@@ -152,11 +184,22 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "weight_rule": ("length", "ranganath"),
 }
 
+#: Options that a checkpoint does not keep: the pairs of `model` are in its state.
+_UNSAVED = ("model", "resume")
+
 #: Options for which None means the default.
 _OPTIONAL = (
     "maxiter", "maxfev", "maxtime", "f_target", "memory", "initial_weight",
     "initial_trust_radius", "max_trust_radius", "finite_diff_rel_step", "gtol", "grtol",
+    "checkpoint_every", "checkpoint_seconds",
 )  # fmt: skip
+
+
+def _path(name: str, value: Any) -> str:
+    try:
+        return os.path.abspath(os.fsdecode(value))
+    except TypeError as error:
+        raise TypeError(f"option `{name}` must be a path, got {value!r}") from error
 
 
 def _number(name: str, value: Any, kind: type, low: float, open_low: bool) -> float | int:

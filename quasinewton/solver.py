@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from .globalization import RuleParameters
-from .methods import METHODS, build
+from . import checkpoint
+from .curvature import Curvature, Examination, curvature_of_model
+from .globalization import NOISE, RuleParameters
+from .methods import METHODS, QUASI_NEWTON, build, restore
+from .objective import Counts, Objective, OutOfBudget, as_value
 from .options import Options
 from .progress_table import ProgressTable
 from .status import MESSAGES, Status
-from .stopping import limits, start, stop
+from .stopping import HARMLESS, MAXITER, limits, start, stop
 
 if TYPE_CHECKING:
     from .methods.compiled import Evaluation
 
-__all__ = ["Counts", "Solver"]
-
-
-class Counts:
-    """Evaluations of the objective, the gradient, and Hessians or their products."""
-
-    __slots__ = ("nfev", "nhev", "njev")
-
-    def __init__(self) -> None:
-        self.nfev = self.njev = self.nhev = 0
+__all__ = ["Solver"]
 
 
 class Solver:
@@ -44,8 +41,6 @@ class Solver:
         A name in `quasinewton.methods.METHODS`.
     options : Options or mapping, optional
         See `quasinewton.options.Options`.
-    counts : Counts, optional
-        Where the evaluations are counted by someone else; else they are counted here.
 
     Attributes
     ----------
@@ -53,6 +48,8 @@ class Solver:
         `Status.RUNNING` until the run has ended.
     nit : int
         Trial steps judged so far.
+    counts : Counts
+        Evaluations so far: what was told, or what `run` called.
 
     Examples
     --------
@@ -70,8 +67,7 @@ class Solver:
         self,
         x0: Any,
         method: str = "arc_lsr1",
-        options: Options | dict[str, Any] | None = None,
-        counts: Counts | None = None,
+        options: Options | Mapping[str, Any] | None = None,
     ) -> None:
         if method not in METHODS:
             raise ValueError(f"unknown method {method!r}; expected one of {', '.join(METHODS)}")
@@ -79,18 +75,21 @@ class Solver:
         self.options = options if isinstance(options, Options) else Options.parse(options)
         self.x0 = as_start(x0)
         RuleParameters(**self.options.rule_parameters)  # a wrong name is an error before any work
+        if self.options.model is not None:
+            _check_model(self.options.model, method, self.x0)
         self.n = self.x0.size
-        self.counts = Counts() if counts is None else counts
-        self._counting = counts is None
-        self.status = Status.RUNNING
+        self.counts = Counts()
+        self.status = Status.RUNNING if np.isfinite(self.x0).all() else Status.NONFINITE_START
         self.nit = 0
         self._method: Any = None
+        self._examination: Examination | None = None
+        self._curvature: Curvature | None = None  # of `x`, where that has been examined
         self._accepted = 0
         self._f0 = math.nan
         self._g0: np.ndarray | None = None
         self._started_at = time.perf_counter()
-        self._elapsed = 0.0
-        self._limits = np.empty(0)
+        self._limits = limits(self.options, self.n, self.x0.dtype)
+        self._optimality0 = math.nan
         self._table = ProgressTable(self.options)
         self._history: dict[str, list[float]] | None = (
             {key: [] for key in HISTORY} if self.options.history else None
@@ -123,6 +122,8 @@ class Solver:
     @property
     def direction(self) -> np.ndarray | None:
         """Where not None, the solver waits for `tell_product`, not for `tell`."""
+        if self._examination is not None:
+            return self._examination.direction
         return None if self._method is None else self._method.direction
 
     @property
@@ -144,6 +145,8 @@ class Solver:
         """The point to evaluate next; a copy that the caller may keep or change."""
         if self._method is None:
             return self.x0.copy()
+        if self._examination is not None:
+            return self._examination.trial
         trial: np.ndarray = self._method.trial
         return trial.copy()
 
@@ -157,73 +160,262 @@ class Solver:
         g : array, shape (n,), or callable
             The gradient; a callable is called only if the gradient is needed.
         """
-        if self._counting:
-            self.counts.nfev += 1
+        self.counts.nfev += 1
+        if g is not None and not callable(g):
+            self.counts.njev += 1
+        self._take(as_value(f), partial(self._counted, g) if callable(g) else g)
+
+    def _counted(self, gradient: Callable[[], np.ndarray]) -> np.ndarray:
+        self.counts.njev += 1
+        return gradient()
+
+    def _take(self, f: float, g: Any) -> None:
+        """`tell`, of evaluations that are counted already."""
         method = self._method
         if method is None:
             self._start(f, g)
             return
-        if g is not None and callable(g):
-            g = g() if method.needs_gradient(f) else None
-        if g is not None:
-            if self._counting:
-                self.counts.njev += 1
-            g = self._gradient(g)
+        if callable(g):
+            needs = method.needs_gradient if self._examination is None else self._is_lower
+            g = self._vector("gradient", g()) if needs(f) else None
+        elif g is not None:
+            g = self._vector("gradient", g)
+        if self._examination is not None:
+            self._take_probe(self._examination, f, g)
+            return
         step = method.step_norm
         weight = method.weight
         before = method.f
         method.receive(f, g)
         self.nit += 1
         self._note(step, weight)
-        self._check(before, step, f)
+        self._settle(
+            stop(
+                self._limits, method.x, method.f, f, before, step, method.optimality,
+                method.accepted, False, self.nit, self.counts.nfev,
+            )
+        )  # fmt: skip
         if self._table.verbose:
             self._table.row(self, step, method.rho, weight)
 
-    def iterate(self, evaluation: Evaluation) -> None:
-        """Iterations in machine code: one where each is to be seen or timed, else a hundred.
-
-        Parameters
-        ----------
-        evaluation : quasinewton.methods.compiled.Evaluation
-            The objective. The solver must have been told f and g at x0.
-        """
-        watched = (
+    def _iterate_compiled(self, evaluation: Evaluation, most: int) -> None:
+        """At most `most` iterations in machine code; one where each is recorded or timed."""
+        if (
             self._history is not None or self._allvecs is not None or self._table.verbose
             or self.options.maxtime < math.inf
-        )  # fmt: skip
+        ):  # fmt: skip
+            most = 1
         method, counts = self._method, self.counts
         step, weight = method.step_norm, method.weight
         numbers = np.array([counts.nfev, counts.njev, self.nit])
         try:
-            status = method.iterate(evaluation, 1 if watched else 100, self._limits, numbers)
+            status = method.iterate(evaluation, most, self._limits, numbers)
         finally:  # the objective may raise
             counts.nfev, counts.njev, self.nit = numbers.tolist()
-        if watched:
+        if most == 1:
             self._note(step, weight)
-        self.status = Status(status)
-        if self.running:
-            self._spent()
+        self._settle(status)
         if self._table.verbose:
             self._table.row(self, step, method.rho, weight)
 
     def tell_product(self, hd: np.ndarray) -> None:
         """Take the product of the Hessian at `x` with `direction`."""
-        if self._counting:
-            self.counts.nhev += 1
-        hd = np.asarray(hd)
-        if hd.shape != self.x0.shape:
-            raise ValueError(
-                f"the Hessian product must have shape {self.x0.shape}, got {hd.shape}"
-            )
-        self._method.receive_product(hd)
-        if self._spent():
+        self.counts.nhev += 1
+        self._take_product(hd)
+
+    def _take_product(self, hd: Any) -> None:
+        hd = self._vector("Hessian product", hd)
+        if self._examination is not None:
+            self._examination.receive_product(hd)
+            self._conclude()
             return
-        if self._method.direction is None and self._method.stalled:
-            self.status = Status.PRECISION
+        self._method.receive_product(hd)
+        if not self._spent():
+            self._check_trial()
 
     def stop(self, status: Status) -> None:
         """End the run from outside."""
         self.status = status
+
+    def run(
+        self,
+        fun: Callable[..., Any],
+        jac: Any = None,
+        hess: Any = None,
+        hessp: Callable[..., Any] | None = None,
+        args: tuple[Any, ...] = (),
+        every: int = 1,
+    ) -> Iterator[Solver]:
+        """Evaluate, until the run ends: ask and tell with functions.
+
+        Parameters
+        ----------
+        fun, jac, hess, hessp, args
+            As in `quasinewton.minimize`.
+        every : int, default 1
+            Where the iterations run in machine code, how many of them before it yields.
+
+        Yields
+        ------
+        Solver
+            This one, after every iteration: its `x`, `f`, `g` and `nit` are those of the
+            moment. Leaving the loop leaves the solver where it is, to be run on or saved.
+
+        Examples
+        --------
+        >>> from scipy.optimize import rosen, rosen_der
+        >>> from quasinewton import Solver
+        >>> solver = Solver([-1.2, 1.0])
+        >>> for state in solver.run(rosen, rosen_der):
+        ...     if state.f < 0.1:
+        ...         break
+        >>> solver.running
+        True
+        """
+        evaluation = None
+        if self.method in QUASI_NEWTON and not args:
+            from .methods.compiled import Evaluation
+
+            evaluation = Evaluation.of(fun, jac, self.x0.dtype)
+            if evaluation is not None and evaluation.joint:
+                fun = evaluation
+        objective = Objective(
+            fun, self.x0, args, jac, hess, hessp, self.options.finite_diff_rel_step, self.counts,
+            self._spent,
+        )  # fmt: skip
+        return self._iterate(objective, evaluation, every)
+
+    def _iterate(
+        self, objective: Objective, evaluation: Evaluation | None, every: int
+    ) -> Iterator[Solver]:
+        path = self.options.checkpoint
+        if path is not None:  # also tells, before any work, whether the place can be written to
+            self.save(path)
+        schedule = checkpoint.Schedule(self.options)
+        while self.running:
+            iterations = self.nit
+            direction = self.direction
+            try:
+                if direction is not None:
+                    assert self.g is not None
+                    self._take_product(
+                        objective.product(self.x, self.g, direction, self._accepted)
+                    )
+                elif evaluation is None or self._method is None or self._examination is not None:
+                    self._take(objective.fun(self.ask()), objective.gradient)
+                else:
+                    self._iterate_compiled(evaluation, every)
+            except OutOfBudget:
+                continue  # and the status says so
+            if self.nit > iterations:
+                if path is not None and schedule.due(self.nit):
+                    self.save(path)
+                yield self
+        if path is not None:
+            self.save(path)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all of the state to one .npz file, whole or not at all.
+
+        `load` gives a solver that goes on bit for bit as this one would. May be called at any
+        time between the calls of other methods.
+        """
+        checkpoint.write(path, self._state())
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], options: Mapping[str, Any] | None = None
+    ) -> Solver:
+        """The solver that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or path
+        options : mapping, optional
+            Changes to the options it was made with. A run that had converged or had been ended
+            by a limit, `f_target` or the callback goes on where they allow it.
+
+        Raises
+        ------
+        CheckpointError
+            A ValueError: the file is damaged, truncated, foreign or of a newer version.
+        ValueError
+            An option that cannot be changed: `memory`.
+        """
+        state = checkpoint.read(path)
+        try:
+            stored = Options.parse(state["options"]).state()
+            solver = cls._restored(state, Options.parse({**stored, **(options or {})}))
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise checkpoint.CheckpointError(f"{os.fspath(path)}: {error}") from error
+        if options is not None and solver.status in REOPENED and solver._method is not None:
+            solver.status = Status.RUNNING
+            solver._check_limits(solver.f)
+        return solver
+
+    def _state(self) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "method": self.method,
+            "options": self.options.state(),
+            "x0": self.x0,
+            "status": int(self.status),
+            "nit": self.nit,
+            "counts": [self.counts.nfev, self.counts.njev, self.counts.nhev],
+            "accepted": self._accepted,
+            "f0": self._f0,
+            "elapsed": time.perf_counter() - self._started_at,
+            "optimality0": self._optimality0,
+        }
+        if self._g0 is not None:
+            state["g0"] = self._g0
+        if self._method is not None:
+            state |= {f"method.{name}": value for name, value in self._method.state().items()}
+        if self._examination is not None:
+            examination = self._examination.state()
+            state |= {f"examination.{name}": value for name, value in examination.items()}
+        if self._curvature is not None:
+            state["curvature"] = [self._curvature.verdict, self._curvature.eigenvalue]
+            state["curvature_direction"] = self._curvature.direction
+        if self._history is not None:
+            state |= {f"history.{name}": np.array(v) for name, v in self._history.items()}
+        if self._allvecs is not None:
+            state["allvecs"] = np.array(self._allvecs)
+        return state
+
+    @classmethod
+    def _restored(cls, state: dict[str, Any], options: Options) -> Solver:
+        solver = cls(state["x0"], state["method"], options)
+        solver.status = Status(state["status"])
+        solver.nit = int(state["nit"])
+        solver.counts = Counts(*map(int, state["counts"]))
+        solver._accepted = int(state["accepted"])
+        solver._f0 = float(state["f0"])
+        solver._started_at -= float(state["elapsed"])
+        solver._optimality0 = float(state["optimality0"])
+        if "g0" in state:
+            solver._g0 = solver._vector("gradient", state["g0"])
+        method_state = checkpoint.part(state, "method.")
+        if method_state:
+            solver._method = restore(solver.method, method_state, solver.options)
+            if solver.x.shape != solver.x0.shape or solver.x.dtype != solver.x0.dtype:
+                raise ValueError("x is not of the kind of x0")
+            start(solver._limits, solver._f0, solver._optimality0)
+        examination = checkpoint.part(state, "examination.")
+        if examination:
+            solver._examination = Examination.restore(examination)
+            if examination["x"].shape != solver.x0.shape:
+                raise ValueError("the examination is of another size")
+        if "curvature" in state:
+            verdict, eigenvalue = state["curvature"]
+            direction = solver._vector("direction", state["curvature_direction"])
+            solver._curvature = Curvature(
+                str(verdict), float(eigenvalue), lambda: direction, "products"
+            )
+        if solver._history is not None and "history.fun" in state:
+            solver._history = {name: state[f"history.{name}"].tolist() for name in HISTORY}
+        if solver._allvecs is not None and "allvecs" in state:
+            solver._allvecs = list(state["allvecs"])
+        return solver
 
     def result(self) -> OptimizeResult:
         """The best point so far and how it was reached."""
@@ -254,6 +446,12 @@ class Solver:
             model = method.current_model()
             # A run that goes on goes on changing its model.
             result.hess = ModelOperator(copy.deepcopy(model) if self.running else model)
+        if self._curvature is not None:
+            result.curvature = self._curvature
+        elif "hess" in result:
+            result.curvature = curvature_of_model(result.hess.model, result.success)
+        else:
+            result.curvature = Curvature()
         if self._history is not None:
             result.history = {key: np.array(v) for key, v in self._history.items()}
         if self._allvecs is not None:
@@ -266,51 +464,120 @@ class Solver:
         self._table.close(result)
         return result
 
-    def _gradient(self, g: Any) -> np.ndarray:
-        g = np.asarray(g)
-        if g.shape != self.x0.shape:
-            raise ValueError(f"the gradient must have shape {self.x0.shape}, got {g.shape}")
-        if g.dtype != self.x0.dtype or not g.flags.c_contiguous:
-            if np.iscomplexobj(g):
-                raise TypeError("the gradient must be real, got a complex array")
-            g = np.ascontiguousarray(g, self.x0.dtype)
-        gradient: np.ndarray = g
-        return gradient
+    def _vector(self, name: str, v: Any) -> np.ndarray:
+        """What the user returned as an array of the dtype of x0, contiguous."""
+        v = np.asarray(v)
+        if v.shape != self.x0.shape:
+            raise ValueError(f"the {name} must have shape {self.x0.shape}, got {v.shape}")
+        if v.dtype != self.x0.dtype or not v.flags.c_contiguous:
+            if v.dtype.kind not in "biufO":
+                raise TypeError(f"the {name} must be real, got an array of dtype {v.dtype}")
+            try:
+                with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+                    v = np.ascontiguousarray(v, self.x0.dtype)
+            except (TypeError, ValueError) as error:
+                raise TypeError(f"the {name} must be real, got {v!r:.200}") from error
+        vector: np.ndarray = v
+        return vector
 
     def _start(self, f: float, g: Any) -> None:
-        self._f0 = float(f)
-        finite = math.isfinite(self._f0)
-        if g is not None and callable(g):
-            g = g() if finite else None
-        if g is not None:
-            if self._counting:
-                self.counts.njev += 1
-            g = self._gradient(g)
-            self._g0 = g.copy()
+        self._f0 = f
+        finite = math.isfinite(f)
+        if callable(g):
+            g = self._vector("gradient", g()) if finite else None
+        elif g is not None:
+            g = self._vector("gradient", g)
+        self._g0 = None if g is None else g.copy()
         if g is None or not finite or not np.isfinite(g).all():
             self.status = Status.NONFINITE_START
             return
         self._method = build(self.method)(self.x0, self._f0, g, self.options)
         self._g0 = None  # the method holds the gradient from now on
-        self._limits = limits(self.options, self.n)
-        start(self._limits, self._f0, self._method.optimality)
+        self._optimality0 = self._method.optimality
+        start(self._limits, self._f0, self._optimality0)
         if self._history is not None:
-            self._record(0.0, math.nan, math.nan)
-        self._check(math.inf, math.inf, self._f0)
+            self._record(0.0, math.nan, math.nan, False)
+        self._check_limits(f)
         if self._table.verbose:
             self._table.row(self, math.nan, math.nan, math.nan)
 
-    def _check(self, before: float, step: float, f: float) -> None:
-        """Whether to stop, after an iteration."""
-        method = self._method
-        stalled = method.direction is None and method.stalled
-        status = stop(
-            self._limits, method.x, method.f, f, before, step, method.optimality, method.accepted,
-            stalled, self.nit, self.counts.nfev,
-        )  # fmt: skip
+    def _settle(self, status: int) -> None:
+        """Take what `stop` says, and what it does not know of: time, curvature, the trial."""
         self.status = Status(status)
-        if self.running:
-            self._spent()
+        if self.status is Status.CONVERGED:
+            if self.options.check_curvature and self._curvature is None:
+                self.status = Status.RUNNING
+                self._examination = Examination(self._method.x, self._method.f)
+                self._conclude()
+        elif self.running and not self._spent():
+            self._check_trial()
+
+    def _check_limits(self, f: float) -> None:
+        """Whether to stop at `x`; f is the last value told."""
+        method = self._method
+        self._settle(
+            stop(
+                self._limits, method.x, method.f, f, math.inf, math.inf, method.optimality, False,
+                False, self.nit, self.counts.nfev,
+            )
+        )  # fmt: skip
+
+    def _check_trial(self) -> None:
+        """Whether there is a next trial. One that overflows is rejected without being asked."""
+        method = self._method
+        harmless = self._limits[HARMLESS]
+        for _ in range(1000):
+            if method.direction is not None:
+                return
+            if method.stalled:
+                break
+            if 0.0 < method.step_norm <= harmless or np.isfinite(method.trial).all():
+                return
+            method.receive(math.inf, None)
+        self.status = Status.PRECISION
+
+    def _is_lower(self, f: float) -> bool:
+        return f < self.f - NOISE * max(abs(f), abs(self.f))
+
+    def _take_probe(self, examination: Examination, f: float, g: np.ndarray | None) -> None:
+        """Judge a point beside a stationary one; start the method anew there if it is lower."""
+        step = examination.length
+        lower = False
+        if g is not None and math.isfinite(f) and self._is_lower(f):
+            lower = bool(np.isfinite(g).all())
+        self.nit += 1
+        if lower:
+            assert g is not None
+            self._accepted += 1
+            options = replace(self.options, model=None)
+            self._method = build(self.method)(examination.trial, f, g, options)
+            self._examination = None
+        else:
+            examination.reject()
+        if self._history is not None:
+            self._record(step, math.nan, math.nan, lower)
+        if self._allvecs is not None and lower:
+            self._allvecs.append(self.x.copy())
+        if lower or f == -math.inf:
+            self._examination = None
+            self._check_limits(f)
+        else:
+            self._conclude()
+        if self._table.verbose:
+            self._table.row(self, step, math.nan, math.nan)
+
+    def _conclude(self) -> None:
+        """End the examination where nothing more can or may be found out."""
+        examination = self._examination
+        assert examination is not None
+        if self.nit >= self._limits[MAXITER]:
+            self.status = Status.MAXITER
+        if not (self._spent() or examination.finished):
+            return
+        self._curvature = examination.conclusion()
+        self._examination = None
+        if self._curvature.verdict != "saddle":
+            self.status = Status.CONVERGED
 
     def _spent(self) -> bool:
         """Whether the evaluations or the time have run out; the status then says so."""
@@ -330,14 +597,14 @@ class Solver:
         if method.accepted:
             self._accepted += 1
         if self._history is not None:
-            self._record(step, method.rho, weight)
+            self._record(step, method.rho, weight, method.accepted)
         if self._allvecs is not None and method.accepted:
             self._allvecs.append(method.x.copy())
 
-    def _record(self, step: float, rho: float, weight: float) -> None:
+    def _record(self, step: float, rho: float, weight: float, accepted: bool) -> None:
         assert self._history is not None
         row = (
-            self._method.f, self._method.optimality, step, rho, weight, self._method.accepted,
+            self._method.f, self._method.optimality, step, rho, weight, accepted,
             self.counts.nfev, self.counts.njev, self.counts.nhev,
             time.perf_counter() - self._started_at,
         )  # fmt: skip
@@ -345,10 +612,31 @@ class Solver:
             self._history[key].append(value)
 
 
+#: Endings after which a run may go on with other options.
+REOPENED = (
+    Status.CONVERGED, Status.MAXITER, Status.MAXFEV, Status.MAXTIME, Status.F_TARGET,
+    Status.CALLBACK,
+)  # fmt: skip
+
 #: What `history` records after each iteration.
 HISTORY = (
     "fun", "optimality", "step", "rho", "weight", "accepted", "nfev", "njev", "nhev", "time",
 )  # fmt: skip
+
+
+def _check_model(model: Any, method: str, x0: np.ndarray) -> None:
+    from .models.strategy import ModelOperator
+
+    if method not in QUASI_NEWTON:
+        raise ValueError(f"option `model` is for quasi-Newton methods, not for {method}")
+    if not isinstance(model, ModelOperator):
+        raise TypeError(
+            f"option `model` must be the `hess` of an earlier result, got {type(model).__name__}"
+        )
+    if model.model.n != x0.size:
+        raise ValueError(f"option `model` has {model.model.n} variables, `x0` has {x0.size}")
+    if model.model.rows.dtype != x0.dtype:
+        raise ValueError(f"option `model` is {model.model.rows.dtype}, `x0` is {x0.dtype}")
 
 
 def as_start(x0: Any) -> np.ndarray:

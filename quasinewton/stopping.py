@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from .status import Status
 __all__ = ["limits", "stop"]
 
 # Limits of a run, by their place in the array that `limits` makes.
-TOLERANCE, ABYSS, F_TARGET, XTOL, FTOL, MAXITER, MAXFEV, GTOL, GRTOL = range(9)
+TOLERANCE, ABYSS, F_TARGET, XTOL, FTOL, MAXITER, MAXFEV, GTOL, GRTOL, HARMLESS = range(10)
 
 _RUNNING, _CONVERGED, _MAXITER, _MAXFEV, _F_TARGET, _PRECISION, _UNBOUNDED, _XTOL, _FTOL = map(
     int,
@@ -24,13 +25,15 @@ _RUNNING, _CONVERGED, _MAXITER, _MAXFEV, _F_TARGET, _PRECISION, _UNBOUNDED, _XTO
 )  # fmt: skip
 
 
-def limits(options: Options, n: int) -> np.ndarray:
+def limits(options: Options, n: int, dtype: Any) -> np.ndarray:
     """The limits of a run of n variables, as `stop` takes them; `start` completes them."""
-    array = np.empty(9)
+    array = np.empty(10)
     array[F_TARGET], array[XTOL], array[FTOL] = options.f_target, options.xtol, options.ftol
     array[MAXITER] = max(1000, 200 * n) if options.maxiter is None else options.maxiter
     array[MAXFEV] = math.inf if options.maxfev is None else options.maxfev
     array[GTOL], array[GRTOL] = options.gtol, options.grtol
+    # A step shorter than this cannot take a finite number out of range.
+    array[HARMLESS] = 1e-20 * float(np.finfo(dtype).max)
     return array
 
 

@@ -188,3 +188,28 @@ def test_default_method_by_size():
     assert minimize(f, np.ones(2), jac=True).method == "arc_lsr1"
     assert minimize(f, np.ones(200), jac=True).method == "arc_hybrid"
     assert quasinewton.minimize_many is minimize_many
+
+
+@numba.njit
+def double_well(x, g):
+    g[:] = 4.0 * x * (x * x - 1.0)
+    return ((x * x - 1.0) ** 2).sum()
+
+
+def test_a_saddle_is_left_where_the_curvature_is_checked():
+    result = minimize(
+        double_well, np.zeros(3), jac=True, method="arc_lsr1", options={"check_curvature": True}
+    )
+    assert result.success and result.curvature.verdict == "minimum"
+    np.testing.assert_allclose(np.abs(result.x), 1.0, rtol=1e-4)
+
+
+def test_no_point_out_of_range_is_asked_for():
+    @numba.njit
+    def falling(x):
+        if not np.isfinite(x).all():
+            raise ArithmeticError("asked for a point out of range")
+        return -x.sum(), -np.ones_like(x)
+
+    result = minimize(falling, np.full(2, 1e300), jac=True, options={"maxiter": 300})
+    assert np.isfinite(result.x).all() and not result.success

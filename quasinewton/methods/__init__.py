@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from ..options import Options
 
-__all__ = ["METHODS", "QUASI_NEWTON", "Recipe", "build"]
+__all__ = ["METHODS", "QUASI_NEWTON", "Recipe", "build", "restore"]
 
 
 @dataclass(frozen=True)
@@ -66,3 +66,36 @@ def build(method: str) -> Callable[[np.ndarray, float, np.ndarray, Options], Any
 
     recipe = QUASI_NEWTON[method]
     return lambda x0, f, g, options: QuasiNewton(x0, f, g, recipe, options)
+
+
+def restore(method: str, state: dict[str, Any], options: Options) -> Any:
+    """The method whose `state()` this is.
+
+    Raises
+    ------
+    LookupError, TypeError, ValueError
+        Where it is the state of no such method.
+    """
+    if method == "trust_cg":
+        from .trust_cg import TrustCG
+
+        return TrustCG.restore(state, options)
+    from .quasi_newton import QuasiNewton
+
+    return QuasiNewton.restore(state, QUASI_NEWTON[method], options)
+
+
+def fill(array: np.ndarray, name: str, state: Mapping[str, Any]) -> None:
+    """Set an array to the entry of a state; ValueError where that is not of its shape and kind."""
+    value = np.asarray(state[name])
+    check_shape(name, state, array.shape)
+    if value.dtype != array.dtype:
+        raise ValueError(f"{name} has dtype {value.dtype}, expected {array.dtype}")
+    array[:] = value
+
+
+def check_shape(name: str, state: Mapping[str, Any], shape: tuple[int, ...]) -> None:
+    """ValueError where the entry of a state has another shape."""
+    found = np.shape(state[name])
+    if found != shape:
+        raise ValueError(f"{name} has shape {found}, expected {shape}")

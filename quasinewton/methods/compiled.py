@@ -18,9 +18,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from ..kernels import kernel
+from ..kernels import kernel, max_abs
 from ..status import Status
-from ..stopping import start, stop
+from ..stopping import HARMLESS, start, stop
 from .quasi_newton import (
     ACCEPTED,
     F_BEST,
@@ -73,16 +73,20 @@ def iterate(
     The rest are the arrays of `QuasiNewton`, after `begin`.
     """
     for _ in range(most):
-        asked[:] = trial
-        counts[NFEV] += 1
-        f = evaluate(asked, g_trial, VALUE)
-        has_gradient = wants_gradient(f, q, ints, par)
-        if joint:
-            counts[NJEV] += 1
-        elif has_gradient:
+        f = math.inf
+        has_gradient = False
+        # A trial that overflows is rejected without being asked.
+        if q[S_NORM] <= limits[HARMLESS] or math.isfinite(max_abs(trial)):
             asked[:] = trial
-            counts[NJEV] += 1
-            evaluate(asked, g_trial, GRADIENT)
+            counts[NFEV] += 1
+            f = evaluate(asked, g_trial, VALUE)
+            has_gradient = wants_gradient(f, q, ints, par)
+            if joint:
+                counts[NJEV] += 1
+            elif has_gradient:
+                asked[:] = trial
+                counts[NJEV] += 1
+                evaluate(asked, g_trial, GRADIENT)
         before, step = q[F], q[S_NORM]
         q[F_TRIAL] = f
         advance(
@@ -154,6 +158,8 @@ def solve_many(
             finite = finite and math.isfinite(g_i[j]) and math.isfinite(x_i[j])
         if finite:
             q[F] = f[i]
+            ints[:] = 0
+            h[:] = 0.0
             begin(
                 kind, subproblem, rule, window, x_i, g_i, trial, rows, gram, h, tau, cosine,
                 order, lam, vectors, work, small, q, ints, first,

@@ -7,6 +7,7 @@ adapts the weight, renews the spectrum and makes the next trial, on plain arrays
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,7 @@ from ..globalization import (
     ranganath_weight,
     ratio,
 )
-from ..kernels import kernel, max_abs, norm2
+from ..kernels import HUGE, kernel, max_abs, norm2
 from ..models.compact import (
     CompactModel,
     absorb,
@@ -42,6 +43,7 @@ from ..models.compact import (
 from ..models.updates import KINDS
 from ..subproblems.cubic import cubic_euclidean, cubic_shape
 from ..subproblems.trust_region import trust_region
+from . import check_shape, fill
 
 if TYPE_CHECKING:
     from ..options import Options
@@ -136,7 +138,8 @@ def propose(
                 step_norm, weight = cubic_shape(spectral, reduced, sigma, longest, step)
             else:
                 step_norm, weight = cubic_euclidean(spectral, reduced, sigma, longest, step)
-            q[SIGMA_USED] = weight * top / unit
+            # It may be out of range where f and x are not; as a least weight less will do.
+            q[SIGMA_USED] = min(weight * top / unit, HUGE)
         slope = 0.0
         bend = 0.0
         cube = 0.0
@@ -257,11 +260,9 @@ def begin(
     kind, subproblem, rule, window, x, g, trial, rows, gram, h, tau, cosine, order, lam, vectors,
     work, small, q, ints, first,
 ):  # fmt: skip
-    """Start at x with f (in q) and g: the first trial. `first` is what `start_array` makes."""
+    """The first trial, from x with f (in q), g and the model; `first` is from `start_array`."""
     f = q[F]
     q[:] = 0.0
-    ints[:] = 0
-    h[:] = 0.0
     q[F], q[G_MAX], q[G_NORM] = f, max_abs(g), norm2(g)
     q[F_BEST] = math.inf
     q[F_SCALE] = abs(f)
@@ -337,14 +338,16 @@ class QuasiNewton:
         self.x = x0.copy()
         self.g = np.array(g, x0.dtype)
         self.trial = np.empty_like(self.x)
-        self.x_best = np.empty_like(self.x)
-        self.g_best = np.empty_like(self.x)
+        self.x_best = np.zeros_like(self.x)
+        self.g_best = np.zeros_like(self.x)
         self.q = np.zeros(SCALARS)
         self.par = rule_array(recipe, options)
-        self._recipe = codes(recipe, options)
         self._window = recipe.window
         small = np.zeros(small_shape(n, memory))
-        self._before = (*self._recipe, self.x, self.g, self.trial)
+        if options.model is not None:
+            model.take(options.model.model)
+            multiply_rows(model.rows, self.g, model.h)
+        self._before = (*codes(recipe, options), self.x, self.g, self.trial)
         self._between = (
             self.x_best, self.g_best, model.rows, model.gram, model.h, model.tau, model.cosine,
             model.order,
@@ -382,6 +385,36 @@ class QuasiNewton:
             *self._before, *self._between,
         )  # fmt: skip
         return status
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the iterations to come depend on; not copies."""
+        model = self.model
+        return {
+            "x": self.x, "g": self.g, "trial": self.trial, "x_best": self.x_best,
+            "g_best": self.g_best, "rows": model.rows, "gram": model.gram, "h": model.h,
+            "tau": model.tau, "cosine": model.cosine, "order": model.order, "ints": model.ints,
+            "q": self.q,
+        }  # fmt: skip
+
+    @classmethod
+    def restore(
+        cls, state: Mapping[str, np.ndarray], recipe: Recipe, options: Options
+    ) -> QuasiNewton:
+        """The method whose `state` this is; ValueError where it cannot be one."""
+        (n,) = state["x"].shape
+        m = options.memory or default_memory(n)
+        pairs = len(state["tau"])
+        if pairs != m:
+            raise ValueError(f"option `memory` is {m}, the run was started with {pairs}")
+        check_shape("rows", state, (2 * m, n))  # before anything is allocated
+        check_shape("gram", state, (2 * m, 2 * m))
+        method = cls(state["x"], 0.0, np.zeros(n), recipe, options)
+        for name, array in method.state().items():
+            fill(array, name, state)
+        model = method.model
+        if not 0 <= model.count <= m or not np.all((model.order >= 0) & (model.order < m)):
+            raise ValueError("the pairs are numbered wrong")
+        return method
 
     def current_model(self) -> CompactModel:
         """The model of the Hessian at `x`, its spectrum up to date."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from ..globalization import (
     next_length,
     ratio,
 )
-from ..kernels import max_abs, norm2
+from ..kernels import TINY, max_abs, norm2
 from ..subproblems.steihaug import SteihaugCG
+from . import fill
 
 if TYPE_CHECKING:
     from ..options import Options
@@ -30,6 +32,12 @@ __all__ = ["TrustCG"]
 #: the first few products are worth a better step, many are not. Chosen on the problems of
 #: benchmarks/.
 FORCING, LATE_FORCING = 0.1, 0.3
+
+# What is saved of a run, beside the state of CG.
+_ARRAYS = ("x", "g", "trial", "x_best", "g_best")
+_NUMBERS = (
+    "f", "f_scale", "optimality", "g_norm", "f_best", "radius", "rho", "accepted", "stalled",
+)  # fmt: skip
 
 
 class TrustCG:
@@ -54,13 +62,14 @@ class TrustCG:
         self.f, self.f_scale = f, abs(f)
         self.optimality = max_abs(self.g)
         self.g_norm = norm2(self.g)
-        self.trial = np.empty_like(self.x)
-        self.x_best = np.empty_like(self.x)
-        self.g_best = np.empty_like(self.x)
+        self.trial = self.x.copy()
+        self.x_best = np.zeros_like(self.x)
+        self.g_best = np.zeros_like(self.x)
         self.f_best = math.inf
         self.par = RuleParameters(**options.rule_parameters).array()
         self.cg = SteihaugCG(x0.size, x0.dtype)
-        self.radius_max = options.max_trust_radius
+        # The radius is the unit of CG's points, which have the dtype of x0.
+        self.radius_max = min(options.max_trust_radius, 0.1 * float(np.finfo(x0.dtype).max))
         radius = options.initial_trust_radius or first_length(norm2(self.x), self.g_norm)
         self.radius = min(radius, self.radius_max)
         self.rho = math.nan
@@ -75,9 +84,10 @@ class TrustCG:
 
     def receive_product(self, hd: np.ndarray) -> None:
         """Take the Hessian product of `direction`."""
-        self.cg.receive(hd)
-        if self.cg.direction is None:
-            self._set_trial()
+        with np.errstate(over="ignore", invalid="ignore"):  # the solver looks at the trial
+            self.cg.receive(hd)
+            if self.cg.direction is None:
+                self._set_trial()
 
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
@@ -99,16 +109,14 @@ class TrustCG:
             self.f, f, cg.slope, self.par[SHRINK_MIN], self.par[SHRINK_MAX]
         )
         if meaningful:
-            self.radius = min(
-                next_length(
-                    self.radius, cg.length, rho, accepted, shrink, not cg.negative_curvature,
-                    self.par,
-                ),
-                self.radius_max,
-            )  # fmt: skip
+            radius = next_length(
+                self.radius, cg.length, rho, accepted, shrink, not cg.negative_curvature, self.par
+            )
+            self.radius = max(min(radius, self.radius_max), TINY)
         if not accepted:
-            cg.recut(self.radius)
-            self._set_trial()
+            with np.errstate(over="ignore", invalid="ignore"):
+                cg.recut(self.radius)
+                self._set_trial()
             return
         if f > self.f and self.f < self.f_best:  # within roundoff, for a smaller gradient
             self.f_best = self.f
@@ -118,6 +126,24 @@ class TrustCG:
         self.g[:] = g
         self.f, self.optimality, self.g_norm = f, g_max, g_norm
         self._prepare()
+
+    def state(self) -> dict[str, Any]:
+        """All that the iterations to come depend on; arrays are not copies."""
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        numbers = {name: getattr(self, name) for name in _NUMBERS}
+        return arrays | numbers | {f"cg.{k}": v for k, v in self.cg.state().items()}
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any], options: Options) -> TrustCG:
+        """The method whose `state` this is; ValueError where it cannot be one."""
+        (n,) = state["x"].shape
+        method = cls(state["x"], 0.0, np.zeros(n), options)
+        for name in _ARRAYS:
+            fill(getattr(method, name), name, state)
+        for name in _NUMBERS:
+            setattr(method, name, type(getattr(method, name))(state[name]))
+        method.cg.restore({k.removeprefix("cg."): v for k, v in state.items()}, method.g)
+        return method
 
     def _prepare(self) -> None:
         if self.g_norm == 0.0:

@@ -478,6 +478,20 @@ class CompactModel:
             )
         )  # fmt: skip
 
+    def take(self, other: CompactModel) -> None:
+        """Take over the newest pairs of another model of as many variables."""
+        m = self.memory
+        count = min(other.count, m)
+        for j, slot in enumerate(other.order[other.count - count : other.count]):
+            self.rows[j] = other.rows[slot]
+            self.rows[m + j] = other.rows[other.memory + slot]
+            self.tau[j], self.cosine[j] = other.tau[slot], other.cosine[slot]
+            self.order[j] = j
+        self.ints[0] = count
+        if not self.dense:
+            for j in range(2 * m):
+                multiply_rows(self.rows, self.rows[j], self.gram[j])
+
     def refresh(self, gamma: float | None = None) -> int:
         """Recompute the spectrum, with a new gamma if given; the number of pairs used."""
         if gamma is not None:

@@ -16,6 +16,8 @@ descent path still and its values are known.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -71,6 +73,15 @@ def _to_boundary(zz, zd, dd, radius):
     return (root - zd) / dd
 
 
+# What is saved of a run.
+_ARRAYS = ("z", "r", "d", "step", "path")
+_NUMBERS = (
+    "g_norm", "unit", "ratio", "rr", "tolerance", "late_tolerance", "late", "most", "products",
+    "zz", "zd", "dd", "q", "last_slope", "ended_on_boundary", "negative_curvature", "length",
+    "predicted", "slope", "on_boundary",
+)  # fmt: skip
+
+
 class SteihaugCG:
     """Truncated CG at one point after another; see the module.
 
@@ -100,7 +111,13 @@ class SteihaugCG:
         self._shown.flags.writeable = False
         self.direction: np.ndarray | None = None
         self.length = self.predicted = self.slope = 0.0
-        self.on_boundary = self.negative_curvature = False
+        self.on_boundary = self.negative_curvature = self.ended_on_boundary = False
+        self.g_norm = self.unit = self.ratio = 0.0
+        self.tolerance = self.late_tolerance = 0.0
+        self.late = self.most = self.products = 0
+        self.rr = self.zz = self.zd = self.dd = self.q = self.last_slope = 0.0
+        self.values: list[float] = []  # q at the kept points
+        self.norms: list[float] = []
 
     def prepare(
         self, g: np.ndarray, g_norm: float, radius: float, tolerance: float, most: int,
@@ -134,9 +151,8 @@ class SteihaugCG:
         self.zz = self.zd = 0.0
         self.dd = 1.0
         self.q = 0.0
-        self.kept = 1  # path[0] = 0
         self.path[0] = 0.0
-        self.values = [0.0]  # q at the kept points
+        self.values = [0.0]
         self.norms = [0.0]
         self.last_slope = 0.0  # of q along the last chord, if that ends on the boundary
         self.ended_on_boundary = False
@@ -148,7 +164,10 @@ class SteihaugCG:
         self.products += 1
         curvature = _dot(self.d, hd)
         if not math.isfinite(curvature):
-            self._finish_inside()
+            if self.products == 1:
+                self._finish_on_boundary(0.0)  # all that is left is the linear model
+            else:
+                self._finish_inside()
             return
         # The path leaves the region along d, on negative curvature or by its own length.
         if curvature <= 0.0:
@@ -177,7 +196,7 @@ class SteihaugCG:
     def recut(self, radius: float) -> None:
         """The step for a smaller radius, from the stored path."""
         radius = radius / self.unit
-        last = self.kept - 1
+        last = len(self.values) - 1
         end = next((i for i in range(1, last + 1) if self.norms[i] > radius), None)
         if end is None:
             self._ready(self.path[last], self.values[last], self.norms[last], False)
@@ -195,17 +214,38 @@ class SteihaugCG:
         square = _point(start, t, chord, self.step)
         self._ready(self.step, value, math.sqrt(square), True)
 
+    def state(self) -> dict[str, Any]:
+        """All that the steps to come depend on, but for g; arrays are not copies."""
+        names = (*_ARRAYS, *_NUMBERS, "values", "norms")
+        return {name: getattr(self, name) for name in names} | {
+            "waiting": self.direction is not None
+        }
+
+    def restore(self, state: Mapping[str, Any], g: np.ndarray) -> None:
+        """Go on from a `state` at the gradient g."""
+        for name in _ARRAYS:
+            array, value = getattr(self, name), state[name]
+            if value.shape != array.shape or value.dtype != array.dtype:
+                raise ValueError(f"{name} has shape {value.shape}, expected {array.shape}")
+            array[:] = value
+        for name in _NUMBERS:
+            setattr(self, name, type(getattr(self, name))(state[name]))
+        self.values = [float(value) for value in state["values"]]
+        self.norms = [float(norm) for norm in state["norms"]]
+        if not len(self.values) == len(self.norms) <= len(self.path):
+            raise ValueError("the stored path has a false length")
+        self.direction = self._shown if state["waiting"] else None
+        self.g = g
+
     def _keep(self, z: np.ndarray) -> None:
-        if self.kept == len(self.path):
-            for i in range(1, (self.kept + 1) // 2):  # an odd number: the last one stays
+        if len(self.values) == len(self.path):
+            for i in range(1, (len(self.path) + 1) // 2):  # an odd number: the last one stays
                 self.path[i] = self.path[2 * i]
             self.values = self.values[::2]
             self.norms = self.norms[::2]
-            self.kept = len(self.values)
-        self.path[self.kept] = z
+        self.path[len(self.values)] = z
         self.values.append(self.q)
         self.norms.append(math.sqrt(self.zz))
-        self.kept += 1
 
     def _finish_on_boundary(self, curvature: float) -> None:
         t = _to_boundary(self.zz, self.zd, self.dd, 1.0)

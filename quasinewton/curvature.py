@@ -1,0 +1,224 @@
+"""What is known of the Hessian where the gradient vanishes, and the way on from a saddle."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import eigh_tridiagonal
+
+from .kernels import norm2
+
+if TYPE_CHECKING:
+    from .models.compact import CompactModel
+
+__all__ = ["Curvature", "Examination", "curvature_of_model"]
+
+#: An eigenvalue of less than this fraction of the largest one counts as zero.
+ZERO = 1e-6
+#: Products of a check at most; and before a smallest eigenvalue that is positive is believed.
+MOST_PRODUCTS, LEAST_PRODUCTS = 40, 10
+#: Lengths tried along a direction, each this fraction of the one before.
+LENGTHS, SHORTER = 8, 0.125
+
+
+class Curvature:
+    """What is known of the Hessian at a point.
+
+    Attributes
+    ----------
+    verdict : {'minimum', 'saddle', 'undetermined'}
+        'saddle' is any stationary point with a direction of negative curvature, maxima included.
+    eigenvalue : float
+        Estimate of the smallest eigenvalue; NaN where there is none.
+    direction : array, shape (n,), or None
+        A unit vector along which the curvature is about `eigenvalue`.
+    source : {'products', 'model', 'none'}
+        Products with the Hessian, or the model that the steps have left, which is no proof:
+        it may remember where x has been.
+    """
+
+    def __init__(
+        self,
+        verdict: str = "undetermined",
+        eigenvalue: float = math.nan,
+        direction: Callable[[], np.ndarray] | None = None,
+        source: str = "none",
+    ) -> None:
+        self.verdict, self.eigenvalue, self.source = verdict, eigenvalue, source
+        self._direction = direction
+
+    @cached_property
+    def direction(self) -> np.ndarray | None:
+        """Made when it is asked for."""
+        return None if self._direction is None else self._direction()
+
+    def __repr__(self) -> str:
+        return (
+            f"Curvature(verdict={self.verdict!r}, eigenvalue={self.eigenvalue:.6g}, "
+            f"source={self.source!r})"
+        )
+
+
+def curvature_of_model(model: CompactModel, stationary: bool) -> Curvature:
+    """What a refreshed quasi-Newton model tells, in O(memory).
+
+    It never makes a point a saddle: negative eigenvalues stay in a model from where x has been.
+    It makes it a minimum where it was free to be indefinite (SR1), its pairs span all n
+    variables, and every eigenvalue is positive.
+    """
+    rank, n = model.rank, model.n
+    if rank == 0:
+        return Curvature()
+    lam = model.lam[:rank]
+    lowest = int(np.argmin(lam))
+    eigenvalue = float(lam[lowest])
+    minimum = (
+        stationary and rank == n and model.kind == "lsr1"
+        and eigenvalue > ZERO * float(np.max(np.abs(lam)))
+    )  # fmt: skip
+    if rank < n and model.gamma <= eigenvalue:
+        return Curvature("undetermined", model.gamma, source="model")
+    unit = np.eye(1, rank, lowest)[0]
+    zeros = np.zeros(n, model.rows.dtype)
+    return Curvature(
+        "minimum" if minimum else "undetermined", eigenvalue,
+        lambda: model.combine(0.0, zeros, unit), "model",
+    )  # fmt: skip
+
+
+class Examination:
+    """The check of a stationary point x, in reverse communication like the methods.
+
+    First `direction` is to be multiplied by the Hessian, for a Lanczos run with full
+    reorthogonalisation from a fixed start. Where that leaves the smallest eigenvalue negative or
+    zero, `trial` is then to be evaluated: points x ± t v along its vector v, for shorter and
+    shorter t.
+
+    Parameters
+    ----------
+    x : array, shape (n,)
+    f : float
+        The objective at x.
+    """
+
+    def __init__(self, x: np.ndarray, f: float) -> None:
+        self.x, self.f = x.copy(), f
+        self.zero = max(ZERO, 10.0 * float(np.finfo(x.dtype).eps))
+        start = np.random.default_rng(0).standard_normal(x.size)
+        self.basis = np.zeros((min(x.size, MOST_PRODUCTS), x.size), x.dtype)
+        self.basis[0] = start / norm2(start)
+        self.alpha: list[float] = []
+        self.beta: list[float] = []
+        self.eigenvalue = self.largest = math.nan
+        self.vector = np.zeros_like(x)
+        self.tried = -1  # trials used up; -1 while products are wanted
+        self.positive = False
+
+    @property
+    def direction(self) -> np.ndarray | None:
+        """What to multiply by the Hessian at x; None when enough is known."""
+        return None if self.tried >= 0 else self.basis[len(self.alpha)].copy()
+
+    @property
+    def negative(self) -> bool:
+        """Whether a direction of negative curvature is known."""
+        return self.eigenvalue < -self.zero * self.largest
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more can be found out."""
+        return self.tried >= 0 and (
+            self.positive or math.isnan(self.eigenvalue) or self.tried >= 2 * LENGTHS
+        )
+
+    def receive_product(self, hd: np.ndarray) -> None:
+        """Take the product of `direction`."""
+        k = len(self.alpha)
+        used = self.basis[: k + 1]
+        residual = np.asarray(hd, np.float64).copy()
+        size = norm2(residual)
+        if not math.isfinite(size):
+            self.eigenvalue = self.largest = math.nan
+            self.tried = 0
+            return
+        self.alpha.append(float(self.basis[k] @ residual))
+        for _ in range(2):
+            residual -= used.T @ (used @ residual)
+        beta = norm2(residual)
+        values, vectors = eigh_tridiagonal(self.alpha, self.beta)
+        self.eigenvalue = float(values[0])
+        self.largest = max(abs(self.eigenvalue), abs(float(values[-1])))
+        error = beta * abs(float(vectors[-1, 0]))
+        self.vector[:] = vectors[:, 0] @ used
+        self.positive = self.eigenvalue > self.zero * self.largest
+        complete = k + 1 == self.x.size or beta <= 1e-3 * self.zero * self.largest
+        if self.negative:
+            enough = error <= 0.5 * abs(self.eigenvalue)
+        else:
+            enough = self.positive and error <= 0.1 * self.eigenvalue and k + 1 >= LEAST_PRODUCTS
+        if complete or enough or k + 1 == len(self.basis):
+            self.positive = self.positive and (complete or enough)
+            self.tried = 0
+            return
+        self.beta.append(beta)
+        self.basis[k + 1] = residual / beta
+
+    @property
+    def length(self) -> float:
+        """Distance of `trial` from x."""
+        scale = norm2(self.x)
+        if scale == 0.0 and self.f != 0.0 and self.largest > 0.0:
+            scale = math.sqrt(abs(self.f)) / math.sqrt(self.largest)
+        if not 0.0 < scale < math.inf:
+            scale = 1.0
+        return float(scale * SHORTER ** (max(self.tried, 0) // 2))
+
+    @property
+    def trial(self) -> np.ndarray:
+        """The next point to evaluate, a new array; x itself where that would not be finite."""
+        sign = 1.0 if self.tried % 2 == 0 else -1.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            trial: np.ndarray = (self.x + sign * self.length * self.vector).astype(self.x.dtype)
+        return trial if np.isfinite(trial).all() else self.x.copy()
+
+    def reject(self) -> None:
+        """`trial` is not lower."""
+        self.tried += 1
+
+    def conclusion(self) -> Curvature:
+        """What is known so far."""
+        verdict = "undetermined"
+        if self.tried >= 0 and self.positive:
+            verdict = "minimum"
+        elif self.negative and self.tried < 2 * LENGTHS:
+            verdict = "saddle"  # else the values of f have not borne it out
+        return Curvature(verdict, self.eigenvalue, self.vector.copy, "products")
+
+    def state(self) -> dict[str, Any]:
+        """All that the rest of the check depends on; arrays are not copies."""
+        return {name: getattr(self, name) for name in (*_ARRAYS, *_NUMBERS, "alpha", "beta")}
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any]) -> Examination:
+        """The check whose `state` this is; ValueError where it cannot be one."""
+        from .methods import fill
+
+        examination = cls(state["x"], 0.0)
+        for name in _ARRAYS:
+            fill(getattr(examination, name), name, state)
+        for name in _NUMBERS:
+            setattr(examination, name, type(getattr(examination, name))(state[name]))
+        examination.alpha = [float(value) for value in state["alpha"]]
+        examination.beta = [float(value) for value in state["beta"]]
+        if not len(examination.alpha) <= len(examination.basis) - (examination.tried < 0):
+            raise ValueError("alpha has a false length")
+        return examination
+
+
+# What is saved of a check.
+_ARRAYS = ("x", "basis", "vector")
+_NUMBERS = ("f", "eigenvalue", "largest", "tried", "positive")

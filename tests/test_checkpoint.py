@@ -1,0 +1,347 @@
+"""Save, load, resume: bit for bit, at any instant, and nothing but a checkpoint is read."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import optimize
+from scipy.optimize import rosen, rosen_der, rosen_hess_prod
+
+import quasinewton as qn
+from quasinewton import Solver, Status, checkpoint, minimize
+from quasinewton.checkpoint import CheckpointError
+from quasinewton.methods import METHODS
+
+#: Runs killed by `test_a_run_killed_at_any_instant_resumes_bit_for_bit`, for each method.
+KILLS = int(os.environ.get("CHECKPOINT_KILLS", "6"))
+
+X0 = np.array([-1.2, 1.0, 0.7, -0.4])
+
+
+def step(solver):
+    """One evaluation or one product."""
+    if solver.direction is not None:
+        solver.tell_product(rosen_hess_prod(solver.x, solver.direction))
+    else:
+        x = solver.ask()
+        solver.tell(rosen(x), lambda: rosen_der(x))
+
+
+def same(a, b):
+    """Two results, but for the time they took."""
+    assert np.array_equal(a.x, b.x) and a.fun == b.fun and np.array_equal(a.jac, b.jac)
+    for name in ("status", "nit", "nfev", "njev", "nhev", "method"):
+        assert a[name] == b[name], name
+    if "history" in a:
+        for name in set(a.history) - {"time"}:
+            assert np.array_equal(a.history[name], b.history[name], equal_nan=True), name
+    if "allvecs" in a:
+        assert np.array_equal(a.allvecs, b.allvecs)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [4, 60])
+def test_saved_anywhere_and_loaded_it_is_the_same_solver(method, n, tmp_path):
+    """Before the first value and in the middle of a conjugate-gradient run too."""
+    options = {"history": True, "return_all": True, "gtol": 1e-8, "memory": 7, "maxiter": 30}
+    path = tmp_path / "run.npz"
+    x0 = np.sin(np.arange(n) + 1.0)
+    whole, stopped = Solver(x0, method, options), Solver(x0, method, options)
+    while whole.running:
+        stopped.save(path)
+        stopped = Solver.load(path)
+        assert np.array_equal(whole.ask(), stopped.ask())
+        step(whole)
+        step(stopped)
+        assert whole.nit == stopped.nit
+    stopped.save(path)
+    assert whole.nit > 10
+    same(whole.result(), Solver.load(path).result())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_float32_and_a_start_without_value(method, tmp_path):
+    path = tmp_path / "run.npz"
+    solver = Solver(X0.astype(np.float32), method)
+    step(solver)
+    solver.save(path)
+    again = Solver.load(path)
+    assert again.x.dtype == again.ask().dtype == np.float32
+    solver = Solver(X0, method)
+    solver.tell(1.0, np.full(4, np.nan))
+    solver.save(path)
+    again = Solver.load(path)
+    assert again.status is Status.NONFINITE_START and np.isnan(again.g).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("every", [{"checkpoint_every": 3}, {"checkpoint_seconds": 0.0}])
+def test_an_exception_leaves_a_good_checkpoint(method, every, tmp_path):
+    path = tmp_path / "run.npz"
+    calls = 0
+
+    def fun(x):
+        nonlocal calls
+        calls += 1
+        if calls == 9:
+            raise KeyboardInterrupt
+        return rosen(x)
+
+    options = {"checkpoint": path, **every}
+    with pytest.raises(KeyboardInterrupt):
+        minimize(fun, X0, jac=rosen_der, method=method, options=options)
+    saved = Solver.load(path)
+    assert saved.running and 0 < saved.nit
+    resumed = minimize(fun, X0, jac=rosen_der, resume=path)
+    whole = minimize(rosen, X0, jac=rosen_der, method=method)
+    assert resumed.success and np.array_equal(resumed.x, whole.x)
+    assert resumed.nit == whole.nit and resumed.nfev == whole.nfev
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_limit_can_be_raised(method, tmp_path):
+    path = tmp_path / "run.npz"
+    options = {"gtol": 1e-9, "history": True}
+    whole = minimize(rosen, X0, jac=rosen_der, method=method, options=options)
+    first = minimize(
+        rosen, X0, jac=rosen_der, method=method,
+        options={**options, "maxiter": 5, "checkpoint": path},
+    )  # fmt: skip
+    assert first.status == Status.MAXITER and first.nit == 5
+    again = minimize(rosen, X0, jac=rosen_der, resume=path)
+    same(first, again)
+    face = getattr(qn, method)
+    resumed = optimize.minimize(
+        rosen, X0, jac=rosen_der, method=face, options={"resume": path, "maxiter": 1000}
+    )
+    same(whole, resumed)
+    tighter = minimize(rosen, X0, jac=rosen_der, resume=path, options={"gtol": 1e-11})
+    assert np.abs(tighter.jac).max() <= 1e-11 or tighter.status == Status.PRECISION
+
+
+def test_time_is_counted_from_the_first_start(tmp_path):
+    path = tmp_path / "run.npz"
+
+    def slow(x):
+        time.sleep(0.01)
+        return rosen(x)
+
+    given = {"maxtime": 0.05, "checkpoint": path}
+    first = minimize(slow, X0, jac=rosen_der, options=given)
+    again = minimize(slow, X0, jac=rosen_der, resume=path)
+    assert first.status == again.status == Status.MAXTIME
+    assert again.nfev == first.nfev and again.execution_time >= first.execution_time
+
+
+def test_what_a_checkpoint_cannot_serve_is_named(tmp_path):
+    path = tmp_path / "run.npz"
+    minimize(rosen, X0, jac=rosen_der, method="arc_lsr1",
+             options={"checkpoint": path, "maxiter": 5})  # fmt: skip
+    calls = []
+    for change, word in [
+        ({"method": "trust_lsr1"}, "method"),
+        ({"x0": X0 + 1}, "x0"),
+        ({"x0": X0[:2]}, "x0"),
+        ({"options": {"memory": 3}}, "memory"),
+        ({"options": {"gtol": -1}}, "gtol"),
+    ]:
+        with pytest.raises(ValueError, match=word):
+            minimize(**{"fun": calls.append, "x0": X0, "resume": path, **change})
+    with pytest.raises(FileNotFoundError):
+        minimize(calls.append, X0, resume=tmp_path / "missing.npz")
+    with pytest.raises(FileNotFoundError):  # before any work
+        minimize(calls.append, X0, options={"checkpoint": tmp_path / "missing" / "run.npz"})
+    for option in ({"checkpoint": 3.5}, {"resume": 3.5}, {"checkpoint_every": "often"}):
+        with pytest.raises(TypeError, match=next(iter(option))):
+            minimize(calls.append, X0, options=option)
+    assert not calls
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "run.npz"
+    solver = Solver(X0[:2], "trust_cg", {"maxiter": 5})
+    for _ in range(7):
+        step(solver)
+    solver.save(path)
+    return path
+
+
+def test_a_truncated_or_damaged_file_is_refused(saved):
+    whole = saved.read_bytes()
+    reference = Solver.load(saved)._state()
+    rng = random.Random(1)
+    cuts = [0, 1, len(whole) - 1, *(rng.randrange(len(whole)) for _ in range(40))]
+    for cut in cuts:
+        saved.write_bytes(whole[:cut])
+        with pytest.raises(CheckpointError, match="is not a readable"):
+            Solver.load(saved)
+    refused = 0
+    for _ in range(200):
+        damaged = bytearray(whole)
+        damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        saved.write_bytes(damaged)
+        try:
+            state = Solver.load(saved)._state()
+        except CheckpointError:
+            refused += 1
+        else:  # a date or an attribute of the archive: all that is read is as it was
+            for name, value in reference.items():
+                if name != "elapsed":
+                    assert repr(state[name]) == repr(value), name
+    assert refused > 150
+
+
+def rewrite(path, monkeypatch, changes):
+    """The file with other entries, its checksum right."""
+    state = {**checkpoint.read(path), **changes}
+    with monkeypatch.context() as patch:
+        for name in ("format", "version"):
+            patch.setattr(checkpoint, name.upper(), state.pop(name))
+        checkpoint.write(path, {name: v for name, v in state.items() if v is not None})
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"format": "other"}, "not written by quasinewton"),
+        ({"version": 99}, "version 99"),
+        ({"method": "simplex"}, "simplex"),
+        ({"method": "arc_lsr1"}, "tau"),
+        ({"x0": np.zeros(3)}, "x0"),
+        ({"method.g": np.zeros(3)}, "g has shape"),
+        ({"method.cg.path": np.zeros((10**3, 2))}, "path"),
+        ({"method.cg.values": [0.0] * 100}, "path"),
+        ({"status": 1234}, "1234"),
+        ({"nit": None}, "nit"),
+        ({"options": {"gtol": -1}}, "gtol"),
+        ({"options": [1]}, "run.npz"),
+        ({"counts": ["a", 1, 2]}, "'a'"),
+    ],
+)
+def test_a_foreign_or_future_file_is_refused(saved, changes, word, monkeypatch):
+    rewrite(saved, monkeypatch, changes)
+    with pytest.raises(CheckpointError, match=word):
+        Solver.load(saved)
+
+
+def test_slots_of_pairs_are_checked(tmp_path, monkeypatch):
+    """A kernel would write where they point."""
+    path = tmp_path / "run.npz"
+    solver = Solver(X0, "arc_lsr1")
+    for _ in range(7):
+        step(solver)
+    solver.save(path)
+    order = checkpoint.read(path)["method.order"]
+    rewrite(path, monkeypatch, {"method.order": order + 10**6})
+    with pytest.raises(CheckpointError, match="numbered"):
+        Solver.load(path)
+
+
+def test_other_files_are_refused(saved, tmp_path):
+    path = tmp_path / "other"
+    path.write_text("x = 1\n")
+    with pytest.raises(CheckpointError, match="other"):
+        Solver.load(path)
+    np.savez(tmp_path / "other.npz", a=np.ones(3))
+    with pytest.raises(CheckpointError):
+        Solver.load(tmp_path / "other.npz")
+    np.savez(tmp_path / "other.npz", a=np.array([{}, 1], object))
+    with pytest.raises(CheckpointError, match=r"false size|Object"):
+        Solver.load(tmp_path / "other.npz")
+    np.savez_compressed(tmp_path / "other.npz", a=np.zeros(10**6))  # a bomb
+    with pytest.raises(CheckpointError, match=r"compressed|claim"):
+        Solver.load(tmp_path / "other.npz")
+    with zipfile.ZipFile(tmp_path / "other.npz", "w") as archive:  # an array that claims 8 TB
+        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }"
+        magic = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+        archive.writestr("x0.npy", magic + header)
+    with pytest.raises(CheckpointError, match="false size"):
+        Solver.load(tmp_path / "other.npz")
+
+
+def test_a_write_that_fails_leaves_the_old_file(saved, monkeypatch):
+    before = saved.read_bytes()
+
+    def no_space(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        Solver(X0, "arc_lsr1").save(saved)
+    assert saved.read_bytes() == before
+    assert [p.name for p in saved.parent.iterdir()] == [saved.name]
+
+
+WORKER = """
+import sys, numpy as np
+from pathlib import Path
+from scipy.optimize import rosen, rosen_der
+from quasinewton import minimize
+method, path, out = sys.argv[1:]
+n = 3000
+x0 = np.sin(np.arange(n) + 1.0)
+options = {"checkpoint": path, "checkpoint_every": 1, "maxiter": 60, "gtol": 0.0, "history": True}
+resume = path if Path(path).exists() else None
+print("start", flush=True)
+r = minimize(rosen, x0, jac=rosen_der, method=method, options=options, resume=resume)
+np.savez(out, x=r.x, jac=r.jac, fun=r.history["fun"], weight=r.history["weight"], nit=r.nit)
+"""
+
+
+@pytest.mark.parametrize("method", ["arc_hybrid", "trust_cg"])
+def test_a_run_killed_at_any_instant_resumes_bit_for_bit(method, tmp_path):
+    """Most of the time of these runs is writing: most kills come in the middle of it."""
+    worker = tmp_path / "worker.py"
+    worker.write_text(WORKER)
+
+    def start(folder):
+        folder.mkdir(exist_ok=True)
+        command = [sys.executable, worker, method, folder / "run.npz", folder / "out.npz"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        process.stdout.readline()
+        return process
+
+    process = start(tmp_path / "whole")
+    began = time.perf_counter()
+    assert process.wait() == 0
+    process.stdout.close()
+    seconds = time.perf_counter() - began
+    rng = random.Random(0)
+    kills = 0
+    while kills < KILLS:
+        process = start(tmp_path / "killed")
+        try:
+            process.wait(rng.uniform(0.0, 0.5 * seconds))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+        process.stdout.close()
+        if (tmp_path / "killed" / "run.npz").exists():
+            Solver.load(tmp_path / "killed" / "run.npz")
+        if process.returncode == 0:  # it came to its end: the next run starts anew
+            compare(tmp_path)
+            shutil.rmtree(tmp_path / "killed")
+    process = start(tmp_path / "killed")
+    assert process.wait() == 0
+    process.stdout.close()
+    compare(tmp_path)
+    names = {p.name for p in (tmp_path / "killed").iterdir()}
+    assert names == {"run.npz", "out.npz"}
+
+
+def compare(folder: Path):
+    with np.load(folder / "whole" / "out.npz") as a, np.load(folder / "killed" / "out.npz") as b:
+        for name in a.files:
+            assert np.array_equal(a[name], b[name], equal_nan=True), name
