@@ -89,9 +89,13 @@ class Network:
         if loss == "cross_entropy" and output != "identity":
             raise ValueError(f"`output` must be 'identity' with cross_entropy, got {output!r}")
         self.sizes, self.loss = sizes, loss
-        names = [hidden] * (len(sizes) - 2) + [output]
-        self.activations = [ACTIVATIONS[name] for name in names]
+        self._names = [hidden] * (len(sizes) - 2) + [output]
         self.n = sum((a + 1) * b for a, b in pairwise(sizes))
+
+    @property
+    def activations(self) -> list[Activation]:
+        """Of every layer but the input. By name, so that a network can be pickled."""
+        return [ACTIVATIONS[name] for name in self._names]
 
     def layers(self, w: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """The parts of `w` as (W_l, b_l) of every layer; views."""
