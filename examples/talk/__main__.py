@@ -22,13 +22,12 @@ from pathlib import Path
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
+# ruff: noqa: E402
 from . import figures, rosenbrock
 from .data import load
 from .minibatch import BATCHED
 from .networks import Network
 from .training import FIRST_ORDER, FULL_BATCH, Run, train
-
-ROOT = Path(__file__).resolve().parents[2]
 
 #: training samples, test samples (None: all), epochs
 SIZES = {"quick": (400, 200, 6), "default": (5000, 5000, 80), "full": (None, None, 200)}
