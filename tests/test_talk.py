@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import csv
+import gzip
+import struct
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
 
+from examples.talk import data
+from examples.talk.minibatch import BATCHED, batches
 from examples.talk.networks import ACTIVATIONS, Loss, Network, cost_of_products
 from quasinewton.derivatives import check_gradient
 
@@ -160,3 +165,76 @@ def test_bad_samples_and_weights():
     with pytest.raises(ValueError, match="weights"):
         Loss(network, np.zeros((4, 3)), np.zeros(4, int)).value(np.zeros(7))
     assert set(ACTIVATIONS) == {"tanh", "sigmoid", "relu", "identity"}
+
+
+def test_batches_have_their_size_and_overlap_and_miss_no_sample():
+    rng = np.random.default_rng(0)
+    some = list(islice(batches(100, 20, 0.5, rng), 9))
+    assert all(len(set(batch)) == 20 for batch in some)
+    assert all(len(set(a) & set(b)) == 10 for a, b in pairwise(some))
+    assert set(np.concatenate(some)) == set(range(100))
+    disjoint = list(islice(batches(100, 20, 0.0, rng), 5))
+    assert sorted(np.concatenate(disjoint)) == list(range(100))
+    assert len(next(batches(7, 20, 0.0, rng))) == 7
+
+
+def test_digits_are_split_by_the_seed():
+    digits = data.load("digits", 300, 100, seed=4)
+    again, other = data.load("digits", 300, 100, seed=4), data.load("digits", 300, 100, seed=5)
+    assert digits.x.shape == (300, 64) and digits.x_test.shape == (100, 64)
+    assert digits.x.dtype == np.float32 and digits.x.min() == 0 and digits.x.max() == 1
+    assert np.array_equal(digits.x, again.x) and not np.array_equal(digits.x, other.x)
+    together = {row.tobytes() for row in digits.x} & {row.tobytes() for row in digits.x_test}
+    assert not together
+    with pytest.raises(ValueError, match="letters"):
+        data.load("letters")
+
+
+def test_digits_where_nothing_can_be_fetched(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("QUASINEWTON_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))  # no package client
+    got = data.load("mnist", 50, 20)
+    assert got.name == "digits" and got.x.shape == (50, 64)
+    assert "digits instead" in capsys.readouterr().err
+
+
+def test_idx_files_and_checks(tmp_path):
+    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    content = bytes([0, 0, 8, 3]) + struct.pack(">3i", 2, 3, 4) + array.tobytes()
+    (tmp_path / "a-ubyte").write_bytes(content)
+    (tmp_path / "a-ubyte.gz").write_bytes(gzip.compress(content))
+    assert np.array_equal(data._idx(tmp_path / "a-ubyte"), array)
+    assert np.array_equal(data._idx(tmp_path / "a-ubyte.gz"), array)
+    with pytest.raises(ValueError, match="mean"):
+        data._check("fashion", array, np.arange(2), array, np.arange(2))
+
+
+def test_quick_run(tmp_path):
+    """Every method trains on the digits, and every figure is drawn, without a network."""
+    pytest.importorskip("tqdm")
+    from examples.talk.__main__ import main
+    from examples.talk.training import FIRST_ORDER, FULL_BATCH
+
+    assert main(["--quick", "--jobs", "1", "--out", str(tmp_path)]) == 0
+    ends, starts = {}, {}
+    for experiment in ("classification", "autoencoder", "minibatch"):
+        with (tmp_path / f"{experiment}.csv").open(newline="") as file:
+            for row in csv.DictReader(file):
+                assert row["data"] == "digits"
+                key = experiment, row["network"], row["method"]
+                starts.setdefault(key, float(row["train"]))
+                # of the rates the best
+                end = ends.setdefault((*key, row["rate"]), {})
+                end.update(row)
+    for key, start in starts.items():
+        losses = [float(end["train"]) for other, end in ends.items() if other[:3] == key]
+        assert min(losses) < 0.95 * start, key
+    for end in ends.values():
+        assert float(end["epochs"]) >= 5
+        assert float(end["seconds"]) >= float(end["inside"]) > 0
+    methods = {method for _, _, method in starts}
+    assert methods == {*FULL_BATCH, *FIRST_ORDER, *BATCHED}
+    for name in ("classification_digits", "autoencoder_digits", "reconstructions_digits",
+                 "minibatch", "timings", "rosenbrock_paths", "rosenbrock_loss"):  # fmt: skip
+        assert (tmp_path / f"{name}.png").stat().st_size > 5000, name
+    assert "| arc_lsr1 |" in (tmp_path / "summary.md").read_text()

@@ -121,7 +121,7 @@ def main(out: Path) -> None:
             path_axes[i, j].plot(1, 1, "*", markersize=14, color="#F0E442",
                                  markeredgecolor="black", zorder=5)  # fmt: skip
             for axes in (path_axes, loss_axes):
-                axes[i, j].set_title(f"{title}, from {start}")
+                axes[i, j].set_title(f"{title}, from {start}", fontsize=10)
             loss_axes[i, j].set(yscale="log", xlim=(0, 100), ylim=(1e-16, 1e3))
             loss_axes[i, j].grid(alpha=0.25)
     for axes in loss_axes[:, 0]:

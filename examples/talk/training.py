@@ -176,7 +176,8 @@ def train(run: Run, folder: Path) -> str:
     recorder.record(w)
     try:
         if run.rate is not None:
-            _first_order(run, recorder, w)
+            with np.errstate(all="ignore"):  # a rate that is too high
+                _first_order(run, recorder, w)
         elif run.method in BATCHED:
             train_in_batches(recorder, w, run.seed, **BATCHED[run.method])
         else:
@@ -263,8 +264,7 @@ def _first_order(run: Run, recorder: Recorder, w: np.ndarray) -> None:
                     w -= np.float32(scale) * first / (np.sqrt(second) + np.float32(1e-8))
                 else:
                     w -= rate * g / (np.sqrt(second) + np.float32(1e-8))
-            with np.errstate(all="ignore"):  # a rate that is too high
-                recorder.step(w)
+            recorder.step(w)
 
 
 def _compile(method: str) -> None:
