@@ -1,8 +1,9 @@
 """Figures and tables from the CSV files of the runs.
 
-    python -m examples.talk.figures DIR      # DIR as of `python -m examples.talk --out DIR`
+    python -m examples.talk.figures DIR [PICTURES]     # DIR of `python -m examples.talk --out DIR`
 
-Where there is DIR/runs, its files are first joined to DIR/<experiment>.csv.
+Where there is DIR/runs, its files are first joined to DIR/<experiment>.csv. Pictures go to
+PICTURES, or DIR; the reconstructions need DIR/runs.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ NUMBERS = ("iteration", "epochs", "gradients", "seconds", "inside", "train", "te
 TARGET_EPOCHS = 40
 #: Epochs of the early phase.
 EARLY = 12
+ORDER = ("mnist", "fashion", "cifar10", "digits")
 
 
 def machine() -> dict[str, object]:
@@ -58,7 +60,8 @@ class Curve:
     def __init__(self, rows: list[dict[str, str]]) -> None:
         self.method, self.rate = rows[0]["method"], rows[0]["rate"]
         for name in NUMBERS:
-            setattr(self, name, np.array([float(row[name] or "nan") for row in rows]))
+            # + 0.0: a loss of -0.0 is no loss
+            setattr(self, name, np.array([float(row[name] or "nan") for row in rows]) + 0.0)
 
     @property
     def label(self) -> str:
@@ -100,7 +103,7 @@ def read(out: Path, experiment: str) -> dict[tuple[str, str], list[Curve]]:
     order = list(STYLES)
     for (data, network, _), curve in sorted(best.items(), key=lambda i: order.index(i[0][2])):
         groups[data, network].append(curve)
-    return groups
+    return dict(sorted(groups.items(), key=lambda group: ORDER.index(group[0][0])))
 
 
 def draw(axes, curve: Curve, x: str, y: str, **style) -> None:
@@ -110,10 +113,10 @@ def draw(axes, curve: Curve, x: str, y: str, **style) -> None:
     axes.plot(getattr(curve, x), getattr(curve, y), **style)
 
 
-def legend(figure, axes) -> None:
+def legend(figure, axes, columns: int = 4) -> None:
     """One legend below all panels."""
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def save(figure, path: Path) -> None:
@@ -122,7 +125,7 @@ def save(figure, path: Path) -> None:
     plt.close(figure)
 
 
-def classification(out: Path) -> None:
+def classification(out: Path, pictures: Path) -> None:
     """Training loss and test accuracy against epochs, gradients and seconds."""
     for (data, network), curves in read(out, "classification").items():
         figure, axes = plt.subplots(2, 3, figsize=(14, 8), layout="constrained", sharey="row")
@@ -145,10 +148,10 @@ def classification(out: Path) -> None:
         axes[0, 0].set(ylim=(max(low, 1e-4) / 1.5, 1.3 * curves[0].train[0]))
         figure.suptitle(f"{data}, {network}, cross-entropy")
         legend(figure, axes[0, 0])
-        save(figure, out / f"classification_{data}.png")
+        save(figure, pictures / f"classification_{data}.png")
 
 
-def autoencoder(out: Path) -> None:
+def autoencoder(out: Path, pictures: Path) -> None:
     """Training and test error in the early and the late phase."""
     groups = read(out, "autoencoder")
     for data in dict.fromkeys(data for data, _ in groups):
@@ -180,10 +183,10 @@ def autoencoder(out: Path) -> None:
             row[0].set_ylabel(f"{network}\nmean square error")
         figure.suptitle(f"Autoencoders, {data}")
         legend(figure, axes[0, 0])
-        save(figure, out / f"autoencoder_{data}.png")
+        save(figure, pictures / f"autoencoder_{data}.png")
 
 
-def reconstructions(out: Path) -> None:
+def reconstructions(out: Path, pictures: Path) -> None:
     """Test images beside what the autoencoders of each method make of them."""
     for (data, network), curves in read(out, "autoencoder").items():
         if network.count("-") < 3:
@@ -200,9 +203,8 @@ def reconstructions(out: Path) -> None:
             continue
         rows.insert(0, ("input", inputs))
         side = round(inputs.shape[1] ** 0.5)
-        figure, axes = plt.subplots(
-            len(rows), 1, figsize=(10, 0.78 * len(rows)), layout="constrained"
-        )
+        figure, axes = plt.subplots(len(rows), 1, figsize=(11, 0.78 * len(rows)))
+        figure.subplots_adjust(left=0.3, right=0.99, bottom=0.02, top=0.92, hspace=0.1)
         for ax, (label, images) in zip(axes, rows, strict=True):
             strip = np.hstack(images.reshape(-1, side, side))
             ax.imshow(strip, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
@@ -210,34 +212,37 @@ def reconstructions(out: Path) -> None:
             ax.set_yticks([])
             ax.set_ylabel(label, rotation=0, ha="right", va="center")
         figure.suptitle(f"{data}, {network}: test images and reconstructions (test error)")
-        save(figure, out / f"reconstructions_{data}.png")
+        save(figure, pictures / f"reconstructions_{data}.png")
 
 
-def minibatch(out: Path) -> None:
+def minibatch(out: Path, pictures: Path) -> None:
     """Mini-batch runs, with the best full-batch and first-order runs beside them."""
     groups = read(out, "minibatch")
     if not groups:
         return
     others = read(out, "classification")
     figure, axes = plt.subplots(
-        2, len(groups), figsize=(7 * len(groups), 8), layout="constrained", squeeze=False
+        2, len(groups), figsize=(max(12, 7 * len(groups)), 8), layout="constrained", squeeze=False
     )
     for column, (key, curves) in zip(axes.T, groups.items(), strict=True):
         extra = [c for c in others.get(key, []) if c.method in ("L-BFGS-B", "Adam")]
         for curve in curves + extra:
-            draw(column[0], curve, "epochs", "train")
+            # the best rate of Adam need not be the same for both data
+            label = curve.method if curve in curves else f"{curve.method} (see classification)"
+            draw(column[0], curve, "epochs", "train", label=label)
             draw(column[1], curve, "epochs", "accuracy")
         low = min(np.nanmin(c.train) for c in curves)
         column[0].set(yscale="log", title=f"{key[0]}, {key[1]}", ylabel="training loss",
-                      ylim=(low / 3, 1.3 * curves[0].train[0]))  # fmt: skip
+                      ylim=(max(low, 1e-4) / 3, 1.3 * curves[0].train[0]))  # fmt: skip
+        for ax in column:
+            ax.set_xlim(0, 1.05 * float(np.median([c.epochs[-1] for c in curves])))
         best = max(np.nanmax(c.accuracy) for c in curves + extra)
         column[1].set(xlabel="epochs", ylabel="test accuracy", ylim=(0.7 * best, 1.03 * best))
-    # The rates of Adam need not be the same.
-    legend(figure, axes[0, 0])
-    save(figure, out / "minibatch.png")
+    legend(figure, axes[0, 0], 3)
+    save(figure, pictures / "minibatch.png")
 
 
-def timings(out: Path) -> list[dict[str, object]]:
+def timings(out: Path, pictures: Path) -> list[dict[str, object]]:
     """Seconds per iteration and epoch, the share outside the loss, and the race to a target."""
     rows: list[dict[str, object]] = []
     for experiment in ("classification", "autoencoder", "minibatch"):
@@ -289,9 +294,11 @@ def timings(out: Path) -> list[dict[str, object]]:
         ax.bar_label(bars, labels, padding=3)
         ax.set_title(title)
         ax.margins(x=0.25)
+    for ax in axes:
+        ax.grid(False)
     axes[0].invert_yaxis()
     figure.suptitle(f"{groups[0][1]}, {groups[0][2]}")
-    save(figure, out / "timings.png")
+    save(figure, pictures / "timings.png")
     return rows
 
 
@@ -312,16 +319,16 @@ def summary(out: Path, rows: list[dict[str, object]]) -> None:
     (out / "summary.md").write_text("\n".join(lines))
 
 
-def main(out: Path) -> None:
+def main(out: Path, pictures: Path | None = None) -> None:
     """Every figure and table that the files in `out` allow."""
     plt.rcParams.update({"font.size": 12, "axes.grid": True, "grid.alpha": 0.25})
+    pictures = pictures or out
+    pictures.mkdir(parents=True, exist_ok=True)
     join(out)
-    classification(out)
-    autoencoder(out)
-    reconstructions(out)
-    minibatch(out)
-    summary(out, timings(out))
+    for draw_all in (classification, autoencoder, reconstructions, minibatch):
+        draw_all(out, pictures)
+    summary(out, timings(out, pictures))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:3]))

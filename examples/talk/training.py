@@ -122,7 +122,7 @@ class Recorder:
             "" if run.rate is None else f"{run.rate:g}", run.seed, self.iteration,
             f"{self.epochs:.3f}", f"{self.gradients:.3f}",
             f"{began - self.began - self._aside:.4f}", f"{self.inside:.4f}",
-            f"{train:.7g}", f"{test:.7g}", accuracy,
+            f"{train + 0.0:.7g}", f"{test:.7g}", accuracy,
         ))  # fmt: skip
         self._file.flush()
         self._aside += time.process_time() - began
