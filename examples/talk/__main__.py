@@ -1,6 +1,7 @@
 """The talk's experiments, beside other methods.
 
-    python -m examples.talk [--quick | --full] [--seed S] [--only NAME] [--out DIR] [--jobs N]
+    python -m examples.talk [--quick | --full] [--seed S] [--only NAME] [--out DIR]
+                            [--pictures DIR] [--jobs N]
 
 Every run is one thread, --jobs of them at a time, and writes DIR/runs/<run>.csv as it goes. At
 the end the runs of an experiment become one DIR/<experiment>.csv, and the figures are drawn from
@@ -91,6 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of data, start and batches")
     parser.add_argument("--only", choices=EXPERIMENTS)
     parser.add_argument("--out", type=Path, default=Path("talk-results"), metavar="DIR")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="default: as --out")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time")
     given = parser.parse_args(arguments)
     if given.jobs < 1:
@@ -101,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     began = time.perf_counter()
 
     if given.only in (None, "rosenbrock"):
-        rosenbrock.main(given.out)
+        rosenbrock.main(given.out, given.pictures)
     todo = runs(name, given.seed, given.only)
     failed = 0
     with tqdm(total=len(todo), unit="run") as bar:
@@ -119,7 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
     }  # fmt: skip
     if todo:
         (given.out / "about.json").write_text(json.dumps(about, indent=1) + "\n")
-    figures.main(given.out)
+    figures.main(given.out, given.pictures)
     return 1 if failed else 0
 
 

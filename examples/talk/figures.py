@@ -3,7 +3,7 @@
     python -m examples.talk.figures DIR [PICTURES]     # DIR of `python -m examples.talk --out DIR`
 
 Where there is DIR/runs, its files are first joined to DIR/<experiment>.csv. Pictures go to
-PICTURES, or DIR; the reconstructions need DIR/runs.
+PICTURES, or DIR; the reconstructions need DIR/runs. Rosenbrock's are `rosenbrock`'s own.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image  # matplotlib depends on it
 
-__all__ = ["machine", "main"]
+__all__ = ["machine", "main", "save"]
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart, and dashes beside it.
 STYLES = {
@@ -118,9 +119,12 @@ def legend(figure, axes, columns: int = 4) -> None:
 
 
 def save(figure, path: Path) -> None:
-    """Write and close."""
+    """Write in 128 colours, a third of the size, and close."""
     figure.savefig(path, dpi=75)
     plt.close(figure)
+    with Image.open(path) as image:
+        small = image.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
 
 
 def classification(out: Path, pictures: Path) -> None:
@@ -264,6 +268,7 @@ def timings(out: Path, pictures: Path) -> list[dict[str, object]]:
                     "epochs to it": f"{c.reaches(target, 'epochs'):.0f}",
                     "gradients to it": f"{c.reaches(target, 'gradients'):.0f}",
                     "seconds to it": f"{c.reaches(target, 'seconds'):.1f}",
+                    "test there": f"{c.reaches(target, 'test'):.4g}",
                 })  # fmt: skip
     if not rows:
         return rows

@@ -17,6 +17,8 @@ import scipy.optimize
 
 from quasinewton import minimize, problems
 
+from .figures import save
+
 __all__ = ["METHODS", "main", "path"]
 
 # Wide lines first, so that a path stays visible below another one that takes the same way.
@@ -89,12 +91,13 @@ def path(method: str, problem: problems.Problem, start) -> tuple[np.ndarray, np.
     return np.array(points), np.array(costs)
 
 
-def main(out: Path) -> None:
+def main(out: Path, pictures: Path | None = None) -> None:
     """Write rosenbrock_paths.png, rosenbrock_loss.png and rosenbrock.csv."""
     plt.rcParams.update({"font.size": 12, "axes.grid": False})
-    out.mkdir(parents=True, exist_ok=True)
     size = {"figsize": (14, 9), "layout": "constrained"}
     paths, path_axes = plt.subplots(len(FUNCTIONS), len(STARTS), **size)
+    for folder in (out, pictures or out):
+        folder.mkdir(parents=True, exist_ok=True)
     losses, loss_axes = plt.subplots(len(FUNCTIONS), len(STARTS), **size)
     rows = []
     for i, (name, title) in enumerate(FUNCTIONS.items()):
@@ -131,8 +134,7 @@ def main(out: Path) -> None:
     for figure, axes, file in ((paths, path_axes, "paths"), (losses, loss_axes, "loss")):
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
-        figure.savefig(out / f"rosenbrock_{file}.png", dpi=75)
-        plt.close(figure)
+        save(figure, (pictures or out) / f"rosenbrock_{file}.png")
     with (out / "rosenbrock.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("problem", "start_1", "start_2", "method", "iteration", "evaluations",
