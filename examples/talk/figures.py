@@ -339,7 +339,9 @@ def main(out: Path, pictures: Path | None = None) -> None:
     join(out)
     for draw_all in (classification, autoencoder, reconstructions, minibatch):
         draw_all(out, pictures)
-    summary(out, timings(out, pictures))
+    rows = timings(out, pictures)
+    if rows:
+        summary(out, rows)
 
 
 if __name__ == "__main__":
