@@ -164,8 +164,8 @@ def autoencoder(out: Path, pictures: Path) -> None:
         for row, (network, curves) in zip(axes, chosen, strict=True):
             for ax, part, y in zip(row, ("early", "early", "late", "late"),
                                    ("train", "test") * 2, strict=True):  # fmt: skip
-                for curve in curves:
-                    draw(ax, curve, "epochs", y)
+                for curve in curves:  # the best rate need not be the same for both networks
+                    draw(ax, curve, "epochs", y, label=curve.method)
                 last = max(curve.epochs[-1] for curve in curves)
                 early = min(EARLY, last / 4)
                 limits = (0, early) if part == "early" else (early, last)
