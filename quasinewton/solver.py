@@ -233,6 +233,34 @@ class Solver:
         if not self._spent():
             self._check_trial()
 
+    def renew(self, f: float, g: np.ndarray) -> None:
+        """Go on from `x` with another objective, as the next batch of a finite sum is one.
+
+        The pairs, the cubic weight and the bound on the step stay; a run that had ended goes on.
+
+        Parameters
+        ----------
+        f : float
+        g : array, shape (n,)
+            The new objective and its gradient at `x`, finite.
+
+        Raises
+        ------
+        ValueError
+            Before the first `tell`, and for values that are not finite.
+        """
+        if self._method is None:
+            raise ValueError("`renew` needs a solver that was told f and g at x0")
+        f, g = as_value(f), self._vector("gradient", g)
+        if not (math.isfinite(f) and np.isfinite(g).all()):
+            raise ValueError(f"f and g must be finite, got f = {f!r}")
+        self.counts.nfev += 1
+        self.counts.njev += 1
+        self._method.renew(f, g)
+        self._examination = self._curvature = None  # of the old objective
+        self.status = Status.RUNNING
+        self._check_limits(f)
+
     def stop(self, status: Status) -> None:
         """End the run from outside."""
         self.status = status

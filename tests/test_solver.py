@@ -74,6 +74,46 @@ def test_result_at_any_time(method):
     assert result.fun == rosen(result.x) <= rosen(X0)
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [2, 60])
+def test_renew_goes_on_with_another_objective(method, n):
+    """The minimum of the second function is found, and the first step on it descends."""
+    scale = np.linspace(1.0, 3.0, n)
+    solver = Solver(np.full(n, 2.0), method, {"gtol": 1e-8})
+
+    def run(centre, steps):
+        while solver.running and steps > 0:
+            if solver.direction is not None:
+                solver.tell_product(scale * solver.direction)
+                continue
+            d = solver.ask() - centre
+            solver.tell(0.5 * float(d @ (scale * d)), scale * d)
+            steps -= 1
+
+    run(0.0, 4)
+    centre = np.linspace(-1.0, 1.0, n)
+    d = solver.x - centre
+    f = 0.5 * float(d @ (scale * d))
+    solver.renew(f, scale * d)
+    assert solver.f == f and np.array_equal(solver.g, scale * d)
+    assert solver._method.predicted > 0 or solver.direction is not None
+    run(centre, 500)
+    result = solver.result()
+    assert result.success
+    np.testing.assert_allclose(result.x, centre, atol=1e-7)
+
+
+def test_renew_revives_a_run_that_has_ended():
+    solver = drive(Solver(X0, "arc_lsr1"))
+    assert solver.status is Status.CONVERGED
+    solver.renew(1.0, np.array([1.0, 0.0]))
+    assert solver.running
+    with pytest.raises(ValueError, match="finite"):
+        solver.renew(np.nan, np.zeros(2))
+    with pytest.raises(ValueError, match="x0"):
+        Solver(X0).renew(1.0, np.ones(2))
+
+
 def test_unknown_method():
     with pytest.raises(ValueError, match="arc_lsr1"):
         Solver(X0, "simplex")

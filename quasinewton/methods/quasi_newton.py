@@ -343,7 +343,7 @@ class QuasiNewton:
         self.q = np.zeros(SCALARS)
         self.par = rule_array(recipe, options)
         self._window = recipe.window
-        small = np.zeros(small_shape(n, memory))
+        self._small = small = np.zeros(small_shape(n, memory))
         if options.model is not None:
             model.take(options.model.model)
             multiply_rows(model.rows, self.g, model.h)
@@ -360,6 +360,26 @@ class QuasiNewton:
             model.lam, model.vectors, model.work, small, self.q, model.ints,
             start_array(options),
         )  # fmt: skip
+
+    def renew(self, f: float, g: np.ndarray) -> None:
+        """Go on from `x` with another objective: f and g are its values there."""
+        q, model = self.q, self.model
+        self.g[:] = g
+        q[F], q[G_MAX], q[G_NORM] = f, max_abs(self.g), norm2(self.g)
+        q[F_BEST] = math.inf  # of the old objective
+        q[F_SCALE] = abs(f)
+        model.ints[REJECTIONS] = 0
+        if model.n > 2 * model.order.size:
+            multiply_rows(model.rows, self.g, model.h)
+        self._propose()
+
+    def _propose(self) -> None:
+        if self.q[G_MAX] > 0.0:
+            model = self.model
+            propose(
+                *self._before, model.rows, model.gram, model.h, model.tau, model.cosine,
+                model.order, model.lam, model.vectors, model.work, self._small, self.q, model.ints,
+            )  # fmt: skip
 
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""

@@ -89,6 +89,14 @@ class TrustCG:
             if self.cg.direction is None:
                 self._set_trial()
 
+    def renew(self, f: float, g: np.ndarray) -> None:
+        """Go on from `x` with another objective: f and g are its values there."""
+        self.g[:] = g
+        self.f, self.f_scale, self.f_best = f, abs(f), math.inf
+        self.optimality, self.g_norm = max_abs(self.g), norm2(self.g)
+        self.stalled = False
+        self._prepare()
+
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
         rho, in_noise = ratio(self.f, f, self.cg.predicted, self.f_scale)
