@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import numbers
 import warnings
-from typing import Any
 
 import numpy as np
 from scipy.optimize import HessianUpdateStrategy
@@ -13,7 +12,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from .compact import CompactModel, choose_gamma
 
-__all__ = ["LBFGS", "LHybrid", "LSR1", "LimitedMemoryStrategy", "ModelOperator", "shifted_solve"]
+__all__ = ["LBFGS", "LSR1", "LHybrid", "LimitedMemoryStrategy", "ModelOperator", "shifted_solve"]
 
 #: An eigenvalue of B + shift I that is smaller beside the largest than this is zero.
 _SINGULAR = 1e-14
@@ -143,7 +142,8 @@ class LimitedMemoryStrategy(HessianUpdateStrategy):  # type: ignore[misc]
     It works as `hess` of SciPy's trust-ncg, trust-krylov, trust-constr and Newton-CG and of
     `trust_cg`, and is accepted by `scipy.sparse.linalg.aslinearoperator`. Memory is
     (2 memory + 1) n numbers, and a product costs O(n memory), where SciPy's `SR1` and `BFGS`
-    take n^2 of both.
+    take n^2 of both. trust-krylov holds some 4 n^2 numbers of its own whatever
+    the Hessian, and needs a good `init_scale`, of SciPy's strategies as of these.
 
     Parameters
     ----------
@@ -172,8 +172,8 @@ class LimitedMemoryStrategy(HessianUpdateStrategy):  # type: ignore[misc]
                 raise TypeError(f"`init_scale` must be a number or 'auto', got {init_scale!r}")
             if not math.isfinite(init_scale) or init_scale == 0.0:
                 raise ValueError(f"`init_scale` must be finite and not 0, got {init_scale!r}")
-        self.memory = int(memory)
-        self.init_scale = init_scale
+        self.memory: int = int(memory)
+        self.init_scale: float | str = init_scale
         self.approx_type: str | None = None
         self._model: CompactModel | None = None
 
@@ -246,8 +246,8 @@ class LimitedMemoryStrategy(HessianUpdateStrategy):  # type: ignore[misc]
     def get_matrix(self) -> np.ndarray:
         """The dense matrix, shape (n, n)."""
         n = self._initialized().n
-        matrix = np.array([self.dot(e) for e in np.eye(n)])
-        return 0.5 * (matrix + matrix.T)
+        matrix: np.ndarray = np.array([self.dot(e) for e in np.eye(n)])
+        return np.asarray(0.5 * (matrix + matrix.T))
 
     def as_operator(self) -> ModelOperator:
         """B, of either `approx_type`, as it is now and after later updates."""
