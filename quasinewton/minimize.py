@@ -155,6 +155,10 @@ def _run(
     start = as_start(x0)
     objective = Objective(fun, start, args, jac, hess, hessp, options.finite_diff_rel_step)
     notify = _callback(callback)
+    if options.check_derivatives and np.isfinite(start).all():
+        from .derivatives import require_derivatives
+
+        require_derivatives(fun, start, args, jac, hess, hessp)
     solver = Solver(start, method, options, objective.counts)
     iterations = 0
     if not np.isfinite(start).all():

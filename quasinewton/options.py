@@ -52,6 +52,10 @@ class Options:
         Bound on the length of every step.
     finite_diff_rel_step : float
         Relative step of the differences that stand in for a missing derivative.
+    check_derivatives : bool, default False
+        Compare the gradient, and the products of `hessp` or `hess`, with differences at x0 before
+        the run; `quasinewton.derivatives.DerivativeError`, with the table, where they differ.
+        These evaluations are not counted.
     disp : bool, default False
         Print the message and the counts at the end.
     verbose : {0, 1, 2, 3}, default 0
@@ -80,6 +84,7 @@ class Options:
     initial_trust_radius: float | None = None
     max_trust_radius: float = math.inf
     finite_diff_rel_step: float | None = None
+    check_derivatives: bool = False
     disp: bool = False
     verbose: int = 0
     return_all: bool = False
