@@ -59,7 +59,8 @@ class Options:
     disp : bool, default False
         Print the message and the counts at the end.
     verbose : {0, 1, 2, 3}, default 0
-        1: as `disp`; 2: a line for every tenth iteration too; 3: for every iteration.
+        1: as `disp`; 2: a line for every tenth iteration too; 3: for every iteration. Lines go to
+        the logger ``quasinewton`` where its level takes INFO, else to stdout.
     return_all : bool, default False
         Keep every accepted point in `result.allvecs`.
     history : bool, default False
