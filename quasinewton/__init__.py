@@ -19,11 +19,15 @@ from .status import Status
 if TYPE_CHECKING:
     from . import problems
     from .many import minimize_many
+    from .models.strategy import LBFGS, LSR1, LHybrid
     from .solver import Solver
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "LBFGS",
+    "LSR1",
+    "LHybrid",
     "Solver",
     "Status",
     "__version__",
@@ -40,14 +44,22 @@ __all__ = [
 ]
 
 
+#: What a plain `minimize` does not need is imported on first use.
+_LAZY = {
+    "LBFGS": "models.strategy",
+    "LHybrid": "models.strategy",
+    "LSR1": "models.strategy",
+    "Solver": "solver",
+    "minimize_many": "many",
+    "problems": "",
+}
+
+
 def __getattr__(name: str) -> Any:
-    # What a plain `minimize` does not need is imported on first use.
     import importlib
 
-    if name == "Solver":
-        return importlib.import_module(".solver", __name__).Solver
-    if name == "minimize_many":
-        return importlib.import_module(".many", __name__).minimize_many
-    if name == "problems":
-        return importlib.import_module(".problems", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not _LAZY[name]:
+        return importlib.import_module(f".{name}", __name__)
+    return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Comparison", "DerivativeCheck", "check_gradient", "check_hessp"]
+__all__ = ["Comparison", "DerivativeCheck", "DerivativeError", "check_gradient", "check_hessp"]
 
 Vector = NDArray[Any]
 
@@ -109,6 +109,46 @@ class DerivativeCheck:
             )
         lines.append(f"{verdict}{worst.error:.1e} at {worst.label}")
         return "\n".join(lines)
+
+
+class DerivativeError(ValueError):
+    """A derivative differs from differences; the message holds the worst place and the table.
+
+    Attributes
+    ----------
+    check : DerivativeCheck
+    """
+
+    def __init__(self, name: str, check: DerivativeCheck) -> None:
+        worst = max(check.rows, key=lambda row: row.error)
+        super().__init__(
+            f"`{name}` differs from differences at `x0`, most at {worst.label}: "
+            f"{worst.given:.6g} given, {worst.difference:.6g} expected\n{check}"
+        )
+        self.check = check
+
+
+def require_derivatives(
+    fun: Callable[..., Any], x0: Vector, args: tuple[Any, ...], jac: Any, hess: Any, hessp: Any
+) -> None:
+    """Raise a `DerivativeError` where a derivative that the user gives is wrong at x0."""
+    if jac is True:
+        value, gradient = (lambda x: fun(x, *args)[0]), (lambda x: fun(x, *args)[1])
+    elif callable(jac):
+        value, gradient = (lambda x: fun(x, *args)), (lambda x: jac(x, *args))
+    else:
+        return
+    if not (math.isfinite(_value(value, x0)) and np.isfinite(gradient(x0.copy())).all()):
+        return  # the run will say so
+    check = check_gradient(value, gradient, x0)
+    if not check.ok:
+        raise DerivativeError("jac", check)
+    if hessp is not None:
+        check = check_hessp(gradient, lambda x, p: hessp(x, p, *args), x0)
+    elif callable(hess):
+        check = check_hessp(gradient, lambda x, p: hess(x, *args) @ p, x0)
+    if not check.ok:
+        raise DerivativeError("hess" if hessp is None else "hessp", check)
 
 
 def check_gradient(

@@ -170,6 +170,13 @@ def _run(
     """Run a `Solver` with a user's functions."""
     notify = _callback(callback)
     solver = _solver(method, x0, options, tol)
+    if solver.options.check_derivatives and np.isfinite(solver.x0).all():
+        from .derivatives import require_derivatives
+        from .methods.compiled import Evaluation
+
+        evaluation = None if args else Evaluation.of(fun, jac, solver.x0.dtype)
+        joint = evaluation is not None and evaluation.joint
+        require_derivatives(evaluation if joint else fun, solver.x0, args, jac, hess, hessp)
     try:
         for state in solver.run(fun, jac, hess, hessp, args, every=1 if notify else 100):
             if notify is not None:

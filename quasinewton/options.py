@@ -53,10 +53,15 @@ class Options:
         Bound on the length of every step.
     finite_diff_rel_step : float
         Relative step of the differences that stand in for a missing derivative.
+    check_derivatives : bool, default False
+        Compare the gradient, and the products of `hessp` or `hess`, with differences at x0 before
+        the run; `quasinewton.derivatives.DerivativeError`, with the table, where they differ.
+        These evaluations are not counted.
     disp : bool, default False
         Print the message and the counts at the end.
     verbose : {0, 1, 2, 3}, default 0
-        1: as `disp`; 2: a line for every tenth iteration too; 3: for every iteration.
+        1: as `disp`; 2: a line for every tenth iteration too; 3: for every iteration. Lines go to
+        the logger ``quasinewton`` where its level takes INFO, else to stdout.
     return_all : bool, default False
         Keep every accepted point in `result.allvecs`.
     history : bool, default False
@@ -97,6 +102,7 @@ class Options:
     initial_trust_radius: float | None = None
     max_trust_radius: float = math.inf
     finite_diff_rel_step: float | None = None
+    check_derivatives: bool = False
     disp: bool = False
     verbose: int = 0
     return_all: bool = False

@@ -1,7 +1,8 @@
-"""The table that `verbose` prints."""
+"""The table that `verbose` prints, through `logging` where that takes it."""
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,18 @@ _HEAD = (
     f"{'iter':>6} {'f':>16} {'max|g|':>10} {'|step|':>9} {'ratio':>9} {'weight':>9} "
     f"{'nfev':>6} {'products':>8}"
 )
+
+
+logger = logging.getLogger("quasinewton")
+logger.addHandler(logging.NullHandler())
+
+
+def _say(line: str) -> None:
+    """To the logger where it takes INFO, else to stdout; never to both."""
+    if logger.isEnabledFor(logging.INFO):
+        logger.info(line)
+    else:
+        print(line, flush=True)
 
 
 def _short(value: float, width: int = 9) -> str:
@@ -36,22 +49,21 @@ class ProgressTable:
         if self.level < 3 and solver.nit % 10 and solver.running:
             return
         if self._rows % 30 == 0:
-            print(_HEAD)
+            _say(_HEAD)
         self._rows += 1
         optimality = solver._method.optimality
-        print(
+        _say(
             f"{solver.nit:6d} {solver.f:16.8e} {optimality:10.3e} {_short(step)} {_short(rho)} "
-            f"{_short(weight)} {solver.counts.nfev:6d} {solver.counts.nhev:8d}",
-            flush=True,
+            f"{_short(weight)} {solver.counts.nfev:6d} {solver.counts.nhev:8d}"
         )
 
     def close(self, result: OptimizeResult) -> None:
         """The message and the counts, in SciPy's layout."""
         if self.level < 1:
             return
-        print(result.message)
-        print(f"         Current function value: {result.fun:f}")
-        print(f"         Iterations: {result.nit:d}")
-        print(f"         Function evaluations: {result.nfev:d}")
-        print(f"         Gradient evaluations: {result.njev:d}")
-        print(f"         Hessian evaluations: {result.nhev:d}")
+        _say(result.message)
+        _say(f"         Current function value: {result.fun:f}")
+        _say(f"         Iterations: {result.nit:d}")
+        _say(f"         Function evaluations: {result.nfev:d}")
+        _say(f"         Gradient evaluations: {result.njev:d}")
+        _say(f"         Hessian evaluations: {result.nhev:d}")

@@ -29,6 +29,16 @@ def dense_sr1(pairs, gamma, skip=1e-8):
     return b, used
 
 
+def dense_bfgs(pairs, gamma, skip=1e-8):
+    """BFGS by its definition, with the library's skip rule."""
+    b = gamma * np.eye(pairs[0][0].size)
+    for s, y in pairs:
+        bs = b @ s
+        if s @ y > skip * np.linalg.norm(s) * np.linalg.norm(y):
+            b = b - np.outer(bs, bs) / (s @ bs) + np.outer(y, y) / (s @ y)
+    return b
+
+
 def cubic_value(lam, g, sigma, s, norm):
     """The cubic model at s, in the eigenbasis."""
     cube = np.sum(np.abs(s) ** 3) if norm == "shape" else np.linalg.norm(s) ** 3

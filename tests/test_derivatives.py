@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import rosen, rosen_der, rosen_hess_prod
 
-from quasinewton import problems
-from quasinewton.derivatives import check_gradient, check_hessp
+from quasinewton import minimize, problems
+from quasinewton.derivatives import DerivativeError, check_gradient, check_hessp
 
 X = np.linspace(-1.3, 1.7, 6)
 
@@ -206,3 +206,24 @@ def test_bad_products_name_the_argument():
         check_hessp(rosen_der, None, X)
     with pytest.raises(ValueError, match="`grad`"):
         check_hessp(lambda x: x * math.nan, rosen_hess_prod, X)
+
+
+def test_option_of_minimize():
+    options = {"check_derivatives": True}
+    arguments = {"jac": rosen_der, "hessp": rosen_hess_prod, "options": options}
+    result = minimize(rosen, X, **arguments)
+    assert result.success
+    assert result.nfev == minimize(rosen, X, jac=rosen_der, hessp=rosen_hess_prod).nfev
+    with pytest.raises(DerivativeError, match=r"`jac` differs.*most at x\[2\]") as caught:
+        minimize(rosen, X, jac=wrong_in(2, 1.5), options=options)
+    assert not caught.value.check.ok and "FAILS" in str(caught.value)
+    with pytest.raises(DerivativeError, match="`hessp` differs"):
+        minimize(rosen, X, **{**arguments, "hessp": lambda x, p: 2 * rosen_hess_prod(x, p)})
+    with pytest.raises(DerivativeError, match="`hess` differs"):
+        minimize(rosen, X, jac=rosen_der, hess=lambda x: np.eye(6), options=options)
+
+    def joint(x):
+        return rosen(x), wrong_in(0)(x)
+
+    with pytest.raises(DerivativeError, match="`jac`"):
+        minimize(joint, X, jac=True, options=options)

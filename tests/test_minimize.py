@@ -617,3 +617,14 @@ def test_large_scale_memory_and_progress():
     r = minimize(rosen, x0, jac=rosen_der, options={"memory": 10, "maxiter": 10})
     assert r.nit == 10 and r.fun < rosen(x0)
     assert r.hess.model.rows.shape == (20, n)
+
+
+def test_verbose_goes_to_the_logger_or_to_stdout_but_not_to_both(capsys, caplog):
+    arguments = {"jac": rosen_der, "options": {"verbose": 3}}
+    minimize(rosen, [-1.2, 1.0], **arguments)
+    printed = capsys.readouterr().out.splitlines()
+    assert "max|g|" in printed[0] and not caplog.records
+    with caplog.at_level("INFO", logger="quasinewton"):
+        minimize(rosen, [-1.2, 1.0], **arguments)
+    assert capsys.readouterr().out == ""
+    assert [record.getMessage() for record in caplog.records] == printed
