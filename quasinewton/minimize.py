@@ -175,8 +175,8 @@ def _run(
         from .methods.compiled import Evaluation
 
         evaluation = None if args else Evaluation.of(fun, jac, solver.x0.dtype)
-        joint = evaluation is not None and evaluation.joint
-        require_derivatives(evaluation if joint else fun, solver.x0, args, jac, hess, hessp)
+        checked = fun if evaluation is None or not evaluation.joint else evaluation
+        require_derivatives(checked, solver.x0, args, jac, hess, hessp)
     try:
         for state in solver.run(fun, jac, hess, hessp, args, every=1 if notify else 100):
             if notify is not None:
