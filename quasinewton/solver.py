@@ -199,10 +199,10 @@ class Solver:
             self._table.row(self, step, method.rho, weight)
 
     def _iterate_compiled(self, evaluation: Evaluation, most: int) -> None:
-        """At most `most` iterations in machine code; one where each is recorded or timed."""
+        """At most `most` iterations in machine code; one where each is recorded, timed or saved."""
         if (
             self._history is not None or self._allvecs is not None or self._table.verbose
-            or self.options.maxtime < math.inf
+            or self.options.maxtime < math.inf or self.options.checkpoint is not None
         ):  # fmt: skip
             most = 1
         method, counts = self._method, self.counts

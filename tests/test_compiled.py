@@ -213,3 +213,15 @@ def test_no_point_out_of_range_is_asked_for():
 
     result = minimize(falling, np.full(2, 1e300), jac=True, options={"maxiter": 300})
     assert np.isfinite(result.x).all() and not result.success
+
+
+def test_checkpoints_are_kept_and_resumed(tmp_path):
+    path = tmp_path / "run.npz"
+    x0 = [-1.2, 1.0, 0.5]
+    whole = minimize(rosen, x0, jac=True)
+    minimize(
+        rosen, x0, jac=True,
+        options={"checkpoint": path, "checkpoint_every": 5, "maxiter": whole.nit // 2},
+    )  # fmt: skip
+    rest = minimize(rosen, x0, jac=True, resume=path, options={"maxiter": 1000})
+    assert np.array_equal(rest.x, whole.x) and rest.nfev == whole.nfev
