@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from scipy.optimize import OptimizeResult
 
+from .methods import QUASI_NEWTON
+
 if TYPE_CHECKING:
     from .options import Options
     from .solver import Solver
@@ -43,6 +45,16 @@ class ProgressTable:
         self.level = max(options.verbose, int(options.disp))
         self.verbose = self.level >= 2
         self._rows = 0
+
+    def announce(self, method: str) -> None:
+        """Say so where the first run of all is about to wait for the compiler."""
+        if self.level < 1 or method not in QUASI_NEWTON:
+            return
+        from .kernels import is_compiled
+        from .methods.quasi_newton import advance
+
+        if not is_compiled(advance):
+            _say("Compiling, for some seconds; the machine code is kept for later runs.")
 
     def row(self, solver: Solver, step: float, rho: float, weight: float) -> None:
         """One line for the iteration just ended."""

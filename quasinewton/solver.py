@@ -519,6 +519,7 @@ class Solver:
         if g is None or not finite or not np.isfinite(g).all():
             self.status = Status.NONFINITE_START
             return
+        self._table.announce(self.method)
         self._method = build(self.method)(self.x0, self._f0, g, self.options)
         self._g0 = None  # the method holds the gradient from now on
         self._optimality0 = self._method.optimality

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import quasinewton
 from quasinewton.globalization import interpolate, ratio
 from quasinewton.kernels import max_abs, norm2
 
@@ -125,3 +126,22 @@ def test_editing_a_helper_makes_cached_callers_stale(tmp_path):
 def test_import_does_not_load_numba():
     done = run("import quasinewton, sys; print('numba' in sys.modules)")
     assert done.stdout == "False\n", done.stderr
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_the_first_run_of_all_says_that_it_compiles(verbose, tmp_path):
+    """In a process whose cache folder is empty, and in no later one."""
+    code = (
+        "import numpy as np\n"
+        "from quasinewton.methods import quasi_newton\n"
+        "from quasinewton import Solver\n"
+        "quasi_newton.CompactModel = None  # the line comes before any work\n"
+        f"Solver([1.0], options={{'verbose': {verbose}}}).tell(1.0, np.ones(1))\n"
+    )
+    root = str(Path(quasinewton.__file__).parent.parent)
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": root}
+    process = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True
+    )
+    assert "TypeError" in process.stderr  # ended where the model would be made
+    assert ("Compiling" in process.stdout) == (verbose > 0)

@@ -18,7 +18,10 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 
-__all__ = ["EPS", "HUGE", "TINY", "block_length", "kernel", "max_abs", "norm2", "vector_kernel"]
+__all__ = [
+    "EPS", "HUGE", "TINY", "block_length", "is_compiled", "kernel", "max_abs", "norm2",
+    "vector_kernel",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,6 +54,15 @@ def _compile(func: F, **options: Any) -> F:
     if hasattr(cache_file, "_source_stamp"):
         cache_file._source_stamp = (cache_file._source_stamp, _STAMP)
     return dispatcher  # type: ignore[no-any-return]
+
+
+def is_compiled(dispatcher: Any) -> bool:
+    """Whether machine code of a kernel is in memory or, up to date, on disk."""
+    if not hasattr(dispatcher, "signatures"):  # NUMBA_DISABLE_JIT
+        return True
+    cache_file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    on_disk = getattr(cache_file, "_load_index", dict)
+    return bool(dispatcher.signatures or on_disk())
 
 
 def kernel(func: F) -> F:
