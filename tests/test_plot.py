@@ -9,7 +9,7 @@ from scipy.optimize import rosen, rosen_der
 import quasinewton
 
 pytest.importorskip("matplotlib")
-from quasinewton import plot  # noqa: E402
+from quasinewton import plot
 
 
 @pytest.fixture(scope="module")
