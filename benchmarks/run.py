@@ -27,6 +27,8 @@ import cutest
 import harness
 import numpy as np
 
+from quasinewton import plot
+
 BASE = "L-BFGS-B"
 #: (label, smallest n, largest n, budget)
 CLASSES = (("n < 100", 1, 99, 1500), ("100 <= n < 1000", 100, 999, 5000),
@@ -94,43 +96,16 @@ def summary(records: list[harness.Record]) -> str:
 
 
 def profiles(records: list[harness.Record], folder: Path) -> None:
-    """Performance profile (Dolan & More 2002) and data profile (More & Wild 2009)."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
+    """A picture of performance and data profiles for each class of sizes."""
     methods = list(dict.fromkeys(r.method for r in records))
-    colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-    styles = ["-", "--", ":"]
     for label, low, high, _ in CLASSES:
-        here = [r for r in records if low <= r.n <= high]
-        problems = sorted({r.problem for r in here})
-        if not problems:
+        size = {r.problem: r.n for r in records if low <= r.n <= high}
+        if not size:
             continue
-        cost = {(r.method, r.problem): r.cost if r.solved else np.inf for r in here}
-        size = {r.problem: r.n for r in here}
-        best = {p: min(cost.get((m, p), np.inf) for m in methods) for p in problems}
-        figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
-        for k, method in enumerate(methods):
-            values = np.array([cost.get((method, p), np.inf) for p in problems])
-            least = np.array([best[p] for p in problems])
-            with np.errstate(invalid="ignore"):
-                ratios = np.sort(np.where(np.isfinite(values), values / least, np.inf))
-            units = np.sort(values / np.array([size[p] + 1 for p in problems]))
-            share = np.arange(1, len(problems) + 1) / len(problems)
-            style = {"color": colours[k % 7], "ls": styles[k // 7 % 3], "label": method}
-            for axes, x in ((left, ratios), (right, units)):
-                solved = np.isfinite(x)
-                axes.step(x[solved], share[solved], where="post", **style)
-        left.set(xscale="log", xlim=(1, 30), ylim=(0, 1), xlabel="cost / least cost")
-        left.set(ylabel="share of problems solved", title=f"Performance profile, {label}")
-        right.set(xscale="log", ylim=(0, 1), xlabel="cost / (n + 1)")
-        right.set(title=f"Data profile, {label}")
-        handles, labels = left.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=6, fontsize=9)
+        cost = {(r.method, r.problem): r.cost if r.solved else np.inf for r in records}
+        costs = {m: np.array([cost.get((m, p), np.inf) for p in size]) for m in methods}
+        figure = plot.profiles(costs, np.array(list(size.values())), label)
         figure.savefig(folder / f"profile_{low}.png", dpi=100)
-        plt.close(figure)
 
 
 def main() -> None:

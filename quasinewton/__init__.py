@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from . import problems
     from .many import minimize_many
     from .models.strategy import LBFGS, LSR1, LHybrid
+    from .progress_bar import progress
     from .solver import Solver
 
 __version__ = "0.1.0"
@@ -37,6 +38,7 @@ __all__ = [
     "minimize",
     "minimize_many",
     "problems",
+    "progress",
     "trust_cg",
     "trust_hybrid",
     "trust_lbfgs",
@@ -52,6 +54,7 @@ _LAZY = {
     "Solver": "solver",
     "minimize_many": "many",
     "problems": "",
+    "progress": "progress_bar",
 }
 
 

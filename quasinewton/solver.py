@@ -107,7 +107,11 @@ class Solver:
         return self._accepted
 
     def intermediate(self) -> OptimizeResult:
-        """What a callback gets: x (a copy), fun, jac (a copy), nit and the counts."""
+        """What a callback gets: x and jac (copies), fun, optimality, nit, the counts and status.
+
+        `budget` is the share, from 0 to 1, of that limit of `maxiter`, `maxfev` and `maxtime`
+        of which most is used.
+        """
         assert self.g is not None
         return OptimizeResult(
             x=self.x.copy(),
@@ -117,7 +121,23 @@ class Solver:
             nfev=self.counts.nfev,
             njev=self.counts.njev,
             nhev=self.counts.nhev,
+            optimality=float(np.max(np.abs(self.g))),
+            status=self.status,
+            budget=self._budget(),
         )
+
+    def _budget(self) -> float:
+        seconds = time.perf_counter() - self._started_at
+        shares = [
+            used / limit
+            for used, limit in (
+                (self.nit, self._limits[MAXITER]),
+                (self.counts.nfev, self.options.maxfev or math.inf),
+                (seconds, self.options.maxtime),
+            )
+            if limit > 0
+        ]
+        return min(1.0, float(max(shares, default=1.0)))
 
     @property
     def direction(self) -> np.ndarray | None:

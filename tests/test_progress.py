@@ -1,0 +1,66 @@
+"""The progress callback, on streams that are a terminal and streams that are not."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from scipy.optimize import rosen, rosen_der
+
+import quasinewton
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def solve(callback, **options):
+    return quasinewton.minimize(
+        rosen, [-1.2, 1.0], jac=rosen_der, callback=callback, options=options
+    )
+
+
+def test_intermediate_result_has_optimality_budget_and_status():
+    seen = []
+
+    def callback(intermediate_result):
+        seen.append(intermediate_result)
+
+    result = solve(callback, maxfev=10)
+    assert [r.status == quasinewton.Status.RUNNING for r in seen] == [True] * (len(seen) - 1) + [
+        False
+    ]
+    assert seen[-1].status == result.status == quasinewton.Status.MAXFEV
+    assert [r.budget for r in seen] == [r.nfev / 10 for r in seen]
+    assert all(r.optimality == abs(r.jac).max() for r in seen)
+
+
+def test_log_file_has_plain_throttled_lines():
+    stream = io.StringIO()
+    show = quasinewton.progress(stream, interval=1000.0)
+    result = solve(show)
+    solve(show)
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 4  # first and last of two runs
+    assert lines[0].startswith("iteration 1, f ") and lines[2].startswith("iteration 1, f ")
+    assert lines[1].startswith(f"iteration {result.nit}, f ") and lines[1].endswith("CONVERGED")
+    assert "budget" in lines[0]
+    assert stream.getvalue().replace("\n", "").isprintable()
+    every = io.StringIO()
+    result = solve(quasinewton.progress(every, interval=0.0))
+    assert len(every.getvalue().splitlines()) == result.nit
+
+
+def test_terminal_has_a_bar():
+    pytest.importorskip("tqdm")
+    stream = Terminal()
+    result = solve(quasinewton.progress(stream, interval=0.0))
+    text = stream.getvalue()
+    assert "\r" in text and text.endswith("\n")
+    assert f"iteration {result.nit}, f " in text and "budget" in text
+
+
+def test_a_wrong_interval_is_an_error():
+    with pytest.raises(ValueError, match="interval"):
+        quasinewton.progress(interval=-1.0)
