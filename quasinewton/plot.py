@@ -92,7 +92,7 @@ def path(
     f = np.array([[fun(np.array([a, b])) for a in x] for b in y])
     gap = f - np.nanmin(f)
     log_gap = np.log10(gap + 1e-6 * np.nanmax(gap) + np.finfo(float).tiny)
-    figure, ((axes,),) = _figure(1, 2)
+    figure, ((axes,),) = _figure(1)
     axes.contourf(x, y, log_gap, levels=24, cmap="Greys", alpha=0.28)
     for k, (label, p) in enumerate(paths.items()):
         axes.plot(*p.T, marker="o", ms=4, mec="white", mew=0.4, label=label, **_style(k))
@@ -109,7 +109,8 @@ def steps(result: OptimizeResult) -> Any:
     result : OptimizeResult
         Of a run with ``options={'history': True}``. Rejected trials are crosses.
     """
-    h = _history("`result`", result)
+    history = _history("`result`", result)
+    h = {key: history[key][1:] for key in ("step", "rho", "accepted")}  # without the start
     iteration = np.arange(1, h["step"].size + 1)
     taken = h["accepted"].astype(bool)
     figure, ((above,), (below,)) = _figure(1, 2)
