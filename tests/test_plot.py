@@ -42,10 +42,10 @@ def test_path_and_steps(results, tmp_path):
 
 
 def test_profiles():
-    costs = {"a": np.array([1.0, 4.0, np.inf]), "b": np.array([2.0, 2.0, np.inf])}
+    costs = {"a": np.array([1.0, 4.0, np.inf]), "b": np.array([3.0, 2.0, np.inf])}
     left, right = plot.profiles(costs, np.array([1, 1, 3])).axes
-    assert [line.get_xdata().tolist() for line in left.get_lines()] == [[1, 2], [1, 1]]
-    assert [line.get_xdata().tolist() for line in right.get_lines()] == [[0.5, 2], [1, 1]]
+    assert [line.get_xdata().tolist() for line in left.get_lines()] == [[1, 2], [1, 3]]
+    assert [line.get_xdata().tolist() for line in right.get_lines()] == [[0.5, 2], [1, 1.5]]
     assert left.get_lines()[0].get_ydata().tolist() == pytest.approx([1 / 3, 2 / 3])
 
 
