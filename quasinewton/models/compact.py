@@ -30,7 +30,6 @@ from typing import Any
 import numpy as np
 
 from ..kernels import HUGE, block_length, kernel, vector_kernel
-from .eigen import symmetric_eigen
 from .updates import KINDS, recursion
 
 __all__ = ["CompactModel", "absorb", "add_combination", "multiply_rows", "spectrum"]
@@ -384,17 +383,8 @@ def spectrum(kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, wo
         )
     if used == 0:
         return 0, 0
-    offset += rank * rank
-    rotation = work[offset : offset + rank * rank].reshape(rank, rank)
-    offset += rank * rank
-    values = work[offset : offset + rank]
-    symmetric_eigen(
-        matrix, values, rotation, work[offset + rank : offset + 2 * rank], scratch[0, :rank],
-        scratch[1, :rank],
-    )  # fmt: skip
-    top = 0.0
-    for i in range(rank):
-        top = max(top, abs(values[i]))
+    values, rotation = np.linalg.eigh(matrix)
+    top = max(abs(values[0]), abs(values[rank - 1]))
     kept = 0
     for i in range(rank):
         if abs(values[i]) <= _NULL * top:
@@ -402,22 +392,21 @@ def spectrum(kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, wo
         lam[kept] = gamma + values[i] * largest
         if dense:
             for j in range(n):
-                vectors[kept, j] = rotation[i, j]
+                vectors[kept, j] = rotation[j, i]
         else:
             vectors[kept, :] = 0.0
             for l in range(rank):
-                factor = rotation[i, l]
+                factor = rotation[l, i]
                 for j in range(2 * m):
                     vectors[kept, j] += factor * basis[l, j]
         kept += 1
     return kept, used
 
 
-@kernel
-def workspace(n, m):
+def workspace(n: int, m: int) -> int:
     """Length of the workspace of `spectrum`."""
     most = min(n, 2 * m)
-    return most * 4 * m + max(3 * most, 2 * m) + 2 * most * most + 2 * most
+    return most * 4 * m + max(3 * most, 2 * m) + most * most
 
 
 @kernel
