@@ -19,6 +19,7 @@ import numba
 import numpy as np
 
 from ..kernels import kernel, max_abs
+from ..models.compact import workspace
 from ..status import Status
 from ..stopping import HARMLESS, start, stop
 from .quasi_newton import (
@@ -138,7 +139,7 @@ def solve_many(
     products = np.zeros((2 * m, 3))
     lam = np.zeros(most)
     vectors = np.zeros((most, n if n <= 2 * m else 2 * m))
-    work = np.zeros(most * 4 * m + max(3 * most, 2 * m) + most * most)
+    work = np.zeros(workspace(n, m))
     small = np.zeros((4, max(2 * m, most + 1)))
     q = np.zeros(SCALARS)
     ints = np.zeros(INTEGERS, np.int64)

@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels import HUGE, block_length, kernel, vector_kernel
+from .eigen import symmetric_eigen
 from .updates import KINDS, recursion
 
 __all__ = ["CompactModel", "absorb", "add_combination", "multiply_rows", "spectrum"]
@@ -383,8 +384,17 @@ def spectrum(kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, wo
         )
     if used == 0:
         return 0, 0
-    values, rotation = np.linalg.eigh(matrix)
-    top = max(abs(values[0]), abs(values[rank - 1]))
+    offset += rank * rank
+    rotation = work[offset : offset + rank * rank].reshape(rank, rank)
+    offset += rank * rank
+    values = work[offset : offset + rank]
+    symmetric_eigen(
+        matrix, values, rotation, work[offset + rank : offset + 2 * rank], scratch[0, :rank],
+        scratch[1, :rank],
+    )  # fmt: skip
+    top = 0.0
+    for i in range(rank):
+        top = max(top, abs(values[i]))
     kept = 0
     for i in range(rank):
         if abs(values[i]) <= _NULL * top:
@@ -392,21 +402,22 @@ def spectrum(kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, wo
         lam[kept] = gamma + values[i] * largest
         if dense:
             for j in range(n):
-                vectors[kept, j] = rotation[j, i]
+                vectors[kept, j] = rotation[i, j]
         else:
             vectors[kept, :] = 0.0
             for l in range(rank):
-                factor = rotation[l, i]
+                factor = rotation[i, l]
                 for j in range(2 * m):
                     vectors[kept, j] += factor * basis[l, j]
         kept += 1
     return kept, used
 
 
-def workspace(n: int, m: int) -> int:
+@kernel
+def workspace(n, m):
     """Length of the workspace of `spectrum`."""
     most = min(n, 2 * m)
-    return most * 4 * m + max(3 * most, 2 * m) + most * most
+    return most * 4 * m + max(3 * most, 2 * m) + 2 * most * most + 2 * most
 
 
 @kernel

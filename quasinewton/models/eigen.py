@@ -1,0 +1,153 @@
+"""Eigendecomposition of the small symmetric matrices of a model.
+
+Householder tridiagonalisation and implicit QL (Golub & Van Loan 2013, secs. 8.3.1, 8.3.3). For a
+few dozen rows the set-up of LAPACK's driver costs more than the arithmetic; larger matrices
+are left to it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..kernels import EPS, kernel, vector_kernel
+
+__all__ = ["symmetric_eigen"]
+
+#: From this size on LAPACK is faster (measured at 2 to 100 rows).
+_LARGE = 48
+
+
+@vector_kernel
+def _dot(a, b):
+    total = 0.0
+    for j in range(a.size):
+        total += a[j] * b[j]
+    return total
+
+
+@vector_kernel
+def _subtract(row, alpha, a, beta, b):
+    """row -= alpha a + beta b"""
+    for j in range(row.size):
+        row[j] -= alpha * a[j] + beta * b[j]
+
+
+@vector_kernel
+def _rotate(low, high, c, s):
+    """(low, high) <- (c low - s high, s low + c high)"""
+    for j in range(low.size):
+        f = high[j]
+        high[j] = s * low[j] + c * f
+        low[j] = c * low[j] - s * f
+
+
+@kernel
+def _tridiagonalise(a, d, e, v, p, q):
+    """a = v^T T v with T = tridiagonal(d, e) and orthogonal v; a is overwritten."""
+    k = d.size
+    for i in range(k - 2):
+        u, rest = a[i, i + 1 :], q[i + 1 :]
+        square = _dot(u, u)
+        d[i] = a[i, i]
+        norm = math.sqrt(square)
+        h = square + abs(u[0]) * norm  # u.u / 2 of the reflector I - u u^T / h
+        p[i] = h
+        if not h > 0.0:
+            p[i] = 0.0
+            e[i] = u[0]
+            continue
+        e[i] = -norm if u[0] > 0.0 else norm
+        u[0] -= e[i]
+        for j in range(rest.size):
+            rest[j] = _dot(a[i + 1 + j, i + 1 :], u) / h
+        half = _dot(u, rest) / (2.0 * h)
+        _subtract(rest, half, u, 0.0, u)
+        for j in range(rest.size):
+            _subtract(a[i + 1 + j, i + 1 :], u[j], rest, rest[j], u)
+    for i in range(max(k - 2, 0), k):
+        d[i] = a[i, i]
+        if i < k - 1:
+            e[i] = a[i, i + 1]
+    e[k - 1] = 0.0
+    v[:, :] = 0.0
+    for i in range(k):
+        v[i, i] = 1.0
+    for i in range(k - 3, -1, -1):
+        if p[i] != 0.0:
+            u = a[i, i + 1 :]
+            for j in range(i + 1, k):
+                row = v[j, i + 1 :]
+                _subtract(row, _dot(row, u) / p[i], u, 0.0, u)
+
+
+@kernel
+def _diagonalise(d, e, v):
+    """Implicit QL on tridiagonal(d, e), applied to the rows of v; whether it converged."""
+    k = d.size
+    for l in range(k):
+        for sweep in range(60):
+            m = l
+            while m < k - 1 and abs(e[m]) > EPS * (abs(d[m]) + abs(d[m + 1])):
+                m += 1
+            if m == l:
+                break
+            if sweep == 59:
+                return False
+            g = (d[l + 1] - d[l]) / (2.0 * e[l])
+            r = math.hypot(g, 1.0)
+            g = d[m] - d[l] + e[l] / (g + (r if g >= 0.0 else -r))
+            s = c = 1.0
+            p = 0.0
+            whole = True
+            for i in range(m - 1, l - 1, -1):
+                f = s * e[i]
+                b = c * e[i]
+                r = math.sqrt(f * f + g * g)  # of order one: what vanishes is roundoff
+                e[i + 1] = r
+                if r == 0.0:
+                    d[i + 1] -= p
+                    e[m] = 0.0
+                    whole = False
+                    break
+                s = f / r
+                c = g / r
+                g = d[i + 1] - p
+                r = (d[i] - g) * s + 2.0 * c * b
+                p = s * r
+                d[i + 1] = g + p
+                g = c * r - b
+                _rotate(v[i], v[i + 1], c, s)
+            if whole:
+                d[l] -= p
+                e[l] = g
+                e[m] = 0.0
+    return True
+
+
+@kernel
+def symmetric_eigen(a, d, v, e, p, q):
+    """Eigenvalues d, in no order, and eigenvectors v[i] of the symmetric matrix a.
+
+    Parameters
+    ----------
+    a : float64 array, shape (k, k)
+        Of order one. Overwritten.
+    d : float64 array, shape (k,)
+    v : float64 array, shape (k, k)
+    e, p, q : float64 arrays, shape (k,)
+        Workspace.
+    """
+    k = d.size
+    if k < _LARGE:
+        copy = a.copy()
+        _tridiagonalise(a, d, e, v, p, q)
+        if _diagonalise(d, e, v):
+            return
+        a[:, :] = copy
+    values, columns = np.linalg.eigh(a)
+    d[:] = values
+    for i in range(k):
+        for j in range(k):
+            v[i, j] = columns[j, i]
