@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from ..kernels import EPS, kernel, vector_kernel
+from ..kernels import EPS, kernel
 
 __all__ = ["symmetric_eigen"]
 
@@ -19,22 +19,25 @@ __all__ = ["symmetric_eigen"]
 _LARGE = 48
 
 
-@vector_kernel
-def _dot(a, b):
-    total = 0.0
-    for j in range(a.size):
-        total += a[j] * b[j]
-    return total
+@kernel
+def _combine(factors, rows, out):
+    """out = rows^T factors"""
+    out[:] = 0.0
+    for i in range(factors.size):
+        row = rows[i]
+        factor = factors[i]
+        for j in range(out.size):
+            out[j] += factor * row[j]
 
 
-@vector_kernel
+@kernel
 def _subtract(row, alpha, a, beta, b):
     """row -= alpha a + beta b"""
     for j in range(row.size):
         row[j] -= alpha * a[j] + beta * b[j]
 
 
-@vector_kernel
+@kernel
 def _rotate(low, high, c, s):
     """(low, high) <- (c low - s high, s low + c high)"""
     for j in range(low.size):
@@ -48,8 +51,10 @@ def _tridiagonalise(a, d, e, v, p, q):
     """a = v^T T v with T = tridiagonal(d, e) and orthogonal v; a is overwritten."""
     k = d.size
     for i in range(k - 2):
-        u, rest = a[i, i + 1 :], q[i + 1 :]
-        square = _dot(u, u)
+        u, rest, block = a[i, i + 1 :], q[i + 1 :], a[i + 1 :, i + 1 :]
+        square = 0.0
+        for j in range(u.size):
+            square += u[j] * u[j]
         d[i] = a[i, i]
         norm = math.sqrt(square)
         h = square + abs(u[0]) * norm  # u.u / 2 of the reflector I - u u^T / h
@@ -60,12 +65,16 @@ def _tridiagonalise(a, d, e, v, p, q):
             continue
         e[i] = -norm if u[0] > 0.0 else norm
         u[0] -= e[i]
-        for j in range(rest.size):
-            rest[j] = _dot(a[i + 1 + j, i + 1 :], u) / h
-        half = _dot(u, rest) / (2.0 * h)
-        _subtract(rest, half, u, 0.0, u)
-        for j in range(rest.size):
-            _subtract(a[i + 1 + j, i + 1 :], u[j], rest, rest[j], u)
+        _combine(u, block, rest)
+        half = 0.0
+        for j in range(u.size):
+            rest[j] /= h
+            half += u[j] * rest[j]
+        half /= 2.0 * h
+        for j in range(u.size):
+            rest[j] -= half * u[j]
+        for j in range(u.size):
+            _subtract(block[j], u[j], rest, rest[j], u)
     for i in range(max(k - 2, 0), k):
         d[i] = a[i, i]
         if i < k - 1:
@@ -74,12 +83,15 @@ def _tridiagonalise(a, d, e, v, p, q):
     v[:, :] = 0.0
     for i in range(k):
         v[i, i] = 1.0
-    for i in range(k - 3, -1, -1):
+    for i in range(k - 3, -1, -1):  # v^T, by rows
         if p[i] != 0.0:
-            u = a[i, i + 1 :]
-            for j in range(i + 1, k):
-                row = v[j, i + 1 :]
-                _subtract(row, _dot(row, u) / p[i], u, 0.0, u)
+            u, rest, block = a[i, i + 1 :], q[i + 1 :], v[i + 1 :, i + 1 :]
+            _combine(u, block, rest)
+            for j in range(u.size):
+                _subtract(block[j], u[j] / p[i], rest, 0.0, rest)
+    for i in range(k):
+        for j in range(i):
+            v[i, j], v[j, i] = v[j, i], v[i, j]
 
 
 @kernel
