@@ -341,6 +341,20 @@ def test_a_run_killed_at_any_instant_resumes_bit_for_bit(method, tmp_path):
     assert names == {"run.npz", "out.npz"}
 
 
+def test_compiled_now_or_loaded_machine_code_gives_the_same_bits(tmp_path):
+    """The copies of a kernel in its callers must round alike, or a resumed run may differ."""
+    worker = tmp_path / "worker.py"
+    worker.write_text(WORKER)
+    cache = tmp_path / "cache"
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+    for folder in ("whole", "killed"):
+        (tmp_path / folder).mkdir()
+        place = [tmp_path / folder / name for name in ("run.npz", "out.npz")]
+        subprocess.run([sys.executable, worker, "arc_hybrid", *place], check=True, env=env)
+        assert any(cache.rglob("*advance*.nbc"))
+    compare(tmp_path)
+
+
 def compare(folder: Path):
     with np.load(folder / "whole" / "out.npz") as a, np.load(folder / "killed" / "out.npz") as b:
         for name in a.files:
