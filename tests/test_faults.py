@@ -92,6 +92,8 @@ def test_raises(method, where, error, tmp_path):
 def test_an_interrupt_from_the_keyboard(method, tmp_path):
     path = tmp_path / "run.npz"
     x0 = np.sin(np.arange(30) + 1.0)
+    # What Python does by itself, but in the background jobs of a shell, which ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
 
     def noisy(x):  # never at its end
