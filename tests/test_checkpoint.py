@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import optimize
-from scipy.optimize import rosen, rosen_der, rosen_hess_prod
+from scipy.optimize import rosen, rosen_der
+from stepping import step
 
 import quasinewton as qn
 from quasinewton import Solver, Status, checkpoint, minimize
@@ -26,15 +27,6 @@ from quasinewton.methods import METHODS
 KILLS = int(os.environ.get("CHECKPOINT_KILLS", "6"))
 
 X0 = np.array([-1.2, 1.0, 0.7, -0.4])
-
-
-def step(solver):
-    """One evaluation or one product."""
-    if solver.direction is not None:
-        solver.tell_product(rosen_hess_prod(solver.x, solver.direction))
-    else:
-        x = solver.ask()
-        solver.tell(rosen(x), lambda: rosen_der(x))
 
 
 def same(a, b):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der, rosen_hess, rosen_hess_prod
+from stepping import step
 
 from quasinewton import Solver, Status, minimize, problems
 from quasinewton.methods import METHODS, QUASI_NEWTON
@@ -133,20 +134,13 @@ def test_the_model_speaks_where_nothing_was_checked(method):
 def test_stepped_by_hand_and_saved_within_the_check(method, tmp_path):
     """A check is driven by `direction` and `ask`, as all is."""
 
-    def step(solver):
-        if solver.direction is not None:
-            solver.tell_product(saddle_hessp(solver.x, solver.direction))
-        else:
-            x = solver.ask()
-            solver.tell(saddle(x), lambda: saddle_grad(x))
-
     options = {"check_curvature": True, "history": True, "return_all": True}
     solver, other = Solver(np.zeros(2), method, options), Solver(np.zeros(2), method, options)
     while solver.running:
         other.save(tmp_path / "run.npz")
         other = Solver.load(tmp_path / "run.npz")
-        step(solver)
-        step(other)
+        step(solver, saddle, saddle_grad, saddle_hessp)
+        step(other, saddle, saddle_grad, saddle_hessp)
     other.save(tmp_path / "run.npz")
     a, b = solver.result(), Solver.load(tmp_path / "run.npz").result()
     assert a.success and a.fun == pytest.approx(-0.5)

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der, rosen_hess_prod
+from stepping import step
 
 from quasinewton import Solver, Status, minimize
 from quasinewton.methods import METHODS
@@ -16,12 +17,7 @@ X0 = np.array([-1.2, 1.0])
 
 def drive(solver, steps=10**6):
     while solver.running and steps > 0:
-        if solver.direction is not None:
-            solver.tell_product(rosen_hess_prod(solver.x, solver.direction))
-        else:
-            x = solver.ask()
-            solver.tell(rosen(x), lambda x=x: rosen_der(x))
-            steps -= 1
+        steps -= step(solver)
     return solver
 
 
@@ -38,18 +34,14 @@ def test_ask_and_tell_is_minimize(method):
 def test_a_callable_gradient_is_called_only_when_needed(method):
     calls = 0
 
-    def gradient():
+    def gradient(x):
         nonlocal calls
         calls += 1
         return rosen_der(x)
 
     solver = Solver(X0, method)
     while solver.running:
-        if solver.direction is not None:
-            solver.tell_product(rosen_hess_prod(solver.x, solver.direction))
-            continue
-        x = solver.ask()
-        solver.tell(rosen(x), gradient)
+        step(solver, grad=gradient)
     result = solver.result()
     assert result.njev == calls <= result.nfev
     if method == "trust_cg":  # a rejected trial needs no gradient
@@ -83,12 +75,10 @@ def test_renew_goes_on_with_another_objective(method, n):
 
     def run(centre, steps):
         while solver.running and steps > 0:
-            if solver.direction is not None:
-                solver.tell_product(scale * solver.direction)
-                continue
-            d = solver.ask() - centre
-            solver.tell(0.5 * float(d @ (scale * d)), scale * d)
-            steps -= 1
+            steps -= step(
+                solver, lambda x: 0.5 * (x - centre) @ (scale * (x - centre)),
+                lambda x: scale * (x - centre), lambda x, p: scale * p,
+            )  # fmt: skip
 
     run(0.0, 4)
     centre = np.linspace(-1.0, 1.0, n)
