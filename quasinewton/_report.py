@@ -131,7 +131,7 @@ def run_scipy(
         # Their own tests are others: |g| in the 2-norm, or the length of the step.
         if method == "Newton-CG":
             del limits["gtol"]
-            limits["xtol"] = np.finfo(float).tiny  # at 0, SciPy 1.11 returns x0
+            limits["xtol"] = np.finfo(float).tiny  # old SciPy fails at 0
 
         seen = np.full_like(target.x0, np.nan)
 
