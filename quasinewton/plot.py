@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-__all__ = ["convergence", "path", "profiles", "steps"]
+__all__ = ["convergence", "path", "profiles", "spectrum", "steps"]
 
 #: Okabe and Ito's palette, which colour-blind readers can tell apart; yellow is too pale for lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -123,6 +123,39 @@ def steps(result: OptimizeResult) -> Any:
     for line in below.get_lines()[:2]:
         line.set_ydata(np.clip(line.get_ydata(), -1.0, 3.0))
     figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def spectrum(result: OptimizeResult) -> Any:
+    """Eigenvalues of the model of the Hessian, by iteration.
+
+    Parameters
+    ----------
+    result : OptimizeResult
+        Of a run of a quasi-Newton method with ``options={'history': 'spectrum'}``. The line is
+        gamma, the eigenvalue of all that the pairs do not span, where there is such a rest.
+    """
+    history = _history("`result`", result)
+    if "eigenvalues" not in history:
+        raise ValueError("`result` has no spectrum; run with options={'history': 'spectrum'}")
+    lam = history["eigenvalues"]
+    rank = np.sum(~np.isnan(lam), axis=1)
+    iteration = np.arange(rank.size)
+    at = np.broadcast_to(iteration[:, None], lam.shape)
+    top = np.fmax(np.abs(lam).max(axis=1, initial=0.0, where=~np.isnan(lam)), history["gamma"])
+    size = min(4.0, max(1.5, 60.0 / rank.size**0.5)) if rank.size else 4.0
+    figure, ((axes,),) = _figure(1)
+    for label, sign, look in (
+        ("positive", 1.0, {"marker": "o", "color": COLOURS[0], "mew": 0.0}),
+        ("negative", -1.0, {"marker": "x", "color": COLOURS[1], "mew": size / 4.0}),
+    ):
+        chosen = sign * lam > 1e-12 * top[:, None]  # others are roundoff
+        axes.plot(at[chosen], np.abs(lam[chosen]), ls="", ms=size, label=label, **look)
+    gamma = np.where(rank < result.x.size, history["gamma"], np.nan)
+    axes.plot(iteration, gamma, color=COLOURS[6], lw=1.0, label="gamma")
+    axes.set(yscale="log", ylabel="|eigenvalue|", xlabel="iteration")
+    figure.legend(loc="outside lower center", ncols=3, markerscale=4.0 / size,
+                  columnspacing=1.0, handlelength=1.2)  # fmt: skip
     return figure
 
 
