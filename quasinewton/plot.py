@@ -35,7 +35,7 @@ def _history(name: str, result: OptimizeResult) -> Mapping[str, np.ndarray]:
 
 
 def convergence(results: Mapping[str, OptimizeResult], against: str = "nfev") -> Any:
-    """f above the least value of all runs, and max|g|.
+    """f above the least value of all runs, and max|g| where that is known.
 
     Parameters
     ----------
@@ -50,15 +50,17 @@ def convergence(results: Mapping[str, OptimizeResult], against: str = "nfev") ->
     if not histories:
         raise ValueError("`results` must hold at least one result, got none")
     least = min(float(h["fun"].min()) for h in histories.values() if h["fun"].size)
-    figure, ((left, right),) = _figure(2)
+    known = any(np.isfinite(h["optimality"]).any() for h in histories.values())
+    figure, (panels,) = _figure(2 if known else 1)
     for k, (label, h) in enumerate(histories.items()):
         gap = h["fun"] - least
-        left.plot(h[against], np.where(gap > 0.0, gap, np.nan), label=label, **_style(k))
-        right.plot(h[against], h["optimality"], **_style(k))
-    for axes, name in ((left, "f - least f"), (right, "max|g|")):
+        panels[0].plot(h[against], np.where(gap > 0.0, gap, np.nan), label=label, **_style(k))
+        if known:
+            panels[1].plot(h[against], h["optimality"], **_style(k))
+    for axes, name in zip(panels, ("f - least f", "max|g|"), strict=False):
         axes.set(yscale="log", ylabel=name, xlabel={"nfev": "evaluations of f",
                  "time": "seconds"}[against])  # fmt: skip
-    figure.legend(loc="outside lower center", ncols=6)
+    figure.legend(loc="outside lower center", ncols=6 if known else 3)
     return figure
 
 
