@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import re
 import sys
@@ -87,11 +88,14 @@ def _solve(args: argparse.Namespace) -> int:
 def _compare(args: argparse.Namespace) -> int:
     from ._report import SCIPY, run_ours, run_scipy, table
 
+    if args.plot is not None:
+        _check_picture(args.plot)
     target = find_target(args)
     options = find_options(args, _SHORTCUTS)
+    record = args.plot is not None
     tolerance = _tolerance(target, options)
     print(f"{target.label}, n = {target.x0.size}, max|g| <= {tolerance:.3g}\n")
-    ours = [_guarded(run_ours, target, name, options, tolerance) for name in METHODS]
+    ours = [_guarded(run_ours, target, name, options, tolerance, record) for name in METHODS]
     theirs, left_out = [], []
     for name, needs in SCIPY.items():
         if needs == "matrix" and target.x0.size > _MATRIX_LIMIT:
@@ -101,11 +105,34 @@ def _compare(args: argparse.Namespace) -> int:
         ):
             left_out.append(f"{name} (needs gradient and products)")
         else:
-            theirs.append(_guarded(run_scipy, target, name, options, tolerance))
+            theirs.append(_guarded(run_scipy, target, name, options, tolerance, record))
     print(table(ours + theirs))
     if left_out:
         print(f"left out: {', '.join(left_out)}")
+    runs = [run for run in ours + theirs if run.history is not None]
+    if runs:
+        from scipy.optimize import OptimizeResult
+
+        from .plot import convergence
+
+        pictured = {run.method: OptimizeResult(history=run.history) for run in runs}
+        convergence(pictured).savefig(args.plot, dpi=120)
+        print(f"wrote {args.plot}")
     return 0 if all(run.converged for run in ours) else 1
+
+
+def _check_picture(file: str) -> None:
+    """That a picture can be written to this file."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UsageError("--plot needs matplotlib; install quasinewton[plot]")
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    folder, suffix = os.path.dirname(file) or ".", os.path.splitext(file)[1]
+    types = FigureCanvasBase.get_supported_filetypes()
+    if suffix[1:].lower() not in types:
+        raise UsageError(f"--plot {file}: {suffix!r} is none of .{', .'.join(sorted(types))}")
+    if not os.path.isdir(folder):
+        raise UsageError(f"--plot {file}: there is no folder {folder}")
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -239,6 +266,8 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     for key in ("gtol", "maxiter"):
         kind, text = _SHORTCUTS[key]
         compare.add_argument(f"--{key}", type=kind, metavar=key.upper(), help=text)
+    compare.add_argument("--plot", metavar="FILE", help="a picture of f and max|g| against "
+                         "evaluations; its type by the suffix (needs matplotlib)")  # fmt: skip
 
     check = command("check", _check, "compare derivatives with differences", _CHECK)
     _add_target(check)
@@ -300,10 +329,11 @@ examples:
   {_PROGRAM} compare rosenbrock
   {_PROGRAM} compare extended_wood --n 1000 --gtol 1e-8
   {_PROGRAM} compare mymodule:f --jac mymodule:gradient --hessp mymodule:hessp
+  {_PROGRAM} compare beale --plot beale.png
 
 Calls are counted in the functions themselves, and max|g| is evaluated at each result, for all
 alike. SciPy's trust-region and Newton-CG methods, whose own tests differ, stop at the first
-iterate with max|g| <= gtol.
+iterate with max|g| <= gtol. The picture shows the least f so far, and max|g| there.
 
 exit code: 0 if every method of this package converged, else 1; 2 for wrong usage"""
 

@@ -34,7 +34,12 @@ _NO_LIMIT = 10**9
 
 @dataclass(frozen=True)
 class Run:
-    """One line of a comparison. `products` counts Hessian-vector products."""
+    """One line of a comparison.
+
+    `products` counts Hessian-vector products. `history`, where asked for, holds arrays as the
+    option `history` of `minimize` does - ``fun, optimality, nfev, time`` - over the evaluations
+    that found no higher f than all before.
+    """
 
     method: str
     f: float
@@ -46,13 +51,20 @@ class Run:
     seconds: float
     converged: bool
     status: str
+    history: dict[str, np.ndarray] | None = None
 
 
 class _Counted:
-    """The functions of a target with their calls counted, which SciPy does not do for products."""
+    """The functions of a target with their calls counted, which SciPy does not do for products.
 
-    def __init__(self, target: Target) -> None:
+    With `record`, `rows` are what `Run.history` is made of.
+    """
+
+    def __init__(self, target: Target, record: bool = False) -> None:
         self._target = target
+        self.rows: list[tuple[float, ...]] | None = [] if record else None
+        self._last: tuple[np.ndarray, float] | None = None  # x and f
+        self._start = time.perf_counter()
         self.nfev = self.njev = self.products = 0
         self._at: np.ndarray | None = None
         self._g = np.empty(0)
@@ -73,6 +85,12 @@ class _Counted:
         if self._target.joint:
             self.njev += 1
             self._at, self._g = x.copy(), np.array(value[1])
+        if self.rows is not None:
+            self._last = x.copy(), float(value[0] if self._target.joint else value)
+            if self._target.grad is None and not self._target.joint:
+                self._note(np.nan)
+            elif self._at is not None and np.array_equal(self._at, x):
+                self._note(self._g)
         return value
 
     def grad(self, x: np.ndarray) -> np.ndarray:
@@ -80,7 +98,16 @@ class _Counted:
         if self._at is None or not np.array_equal(self._at, x):
             self.njev += 1
             self._at, self._g = x.copy(), np.array(self._target.gradient(x))
+            if self._last is not None and np.array_equal(self._last[0], x):
+                self._note(self._g)
         return self._g.copy()
+
+    def _note(self, g: Any) -> None:
+        assert self.rows is not None and self._last is not None
+        f = self._last[1]
+        if f <= (self.rows[-1][0] if self.rows else math.inf):
+            seconds = time.perf_counter() - self._start
+            self.rows.append((f, float(np.max(np.abs(g))), self.nfev, seconds))
 
     def hessp(self, x: np.ndarray, p: np.ndarray) -> Any:
         assert self._target.hessp is not None
@@ -89,7 +116,7 @@ class _Counted:
 
 
 def run_ours(
-    target: Target, method: str, options: Mapping[str, Any], tolerance: float
+    target: Target, method: str, options: Mapping[str, Any], tolerance: float, record: bool = False
 ) -> Run:
     """Run a method of this package.
 
@@ -102,9 +129,11 @@ def run_ours(
         As for `quasinewton.minimize`.
     tolerance : float
         `Run.converged` says whether max|g| <= tolerance.
+    record : bool, default False
+        Whether to keep `Run.history`.
     """
     _warm(method)
-    counted = _Counted(target)
+    counted = _Counted(target, record)
     start = time.perf_counter()
     result = minimize(x0=target.x0, method=method, options=options, **counted.functions)
     seconds = time.perf_counter() - start
@@ -113,10 +142,10 @@ def run_ours(
 
 
 def run_scipy(
-    target: Target, method: str, options: Mapping[str, Any], tolerance: float
+    target: Target, method: str, options: Mapping[str, Any], tolerance: float, record: bool = False
 ) -> Run:
     """Run a method of SciPy, as `run_ours`, with `maxiter`, `maxfev` and `memory` of `options`."""
-    counted = _Counted(target)
+    counted = _Counted(target, record)
     functions = dict(counted.functions)
     # Where roundoff ends all progress, trust regions shrink on without end: our default limit.
     most = max(1000, 200 * target.x0.size) if "products" in SCIPY[method] else _NO_LIMIT
@@ -172,15 +201,22 @@ def _run(
     tolerance: float,
     status: str,
 ) -> Run:
-    if target.grad is None and not target.joint:
+    differences = target.grad is None and not target.joint
+    if differences:
         # the difference of differences would be another gradient than the one that was used
         optimality, njev = float(np.max(np.abs(result.jac))), int(result.njev)
     else:
         optimality, njev = float(np.max(np.abs(target.gradient(result.x)))), counted.njev
     converged = optimality <= tolerance
+    history = None
+    if counted.rows is not None:
+        last = math.nan if differences else optimality
+        rows = [*counted.rows, (float(result.fun), last, counted.nfev, seconds)]
+        names = ("fun", "optimality", "nfev", "time")
+        history = dict(zip(names, np.array(rows).T, strict=True))
     return Run(
         method, float(result.fun), optimality, int(result.nit), counted.nfev, njev,
-        counted.products, seconds, converged, "converged" if converged else status,
+        counted.products, seconds, converged, "converged" if converged else status, history,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from scipy.optimize import OptimizeResult
 
 from .methods import METHODS
 from .options import Options
+from .progress_bar import progress
 from .status import Status
 
 if TYPE_CHECKING:
@@ -199,6 +200,9 @@ def _run(
         if error is raised:
             raise
         raise error from None
+    finally:
+        if isinstance(callback, progress):
+            callback.end(solver)
     return solver.finish()
 
 

@@ -5,6 +5,11 @@
 >>> result = om.minimize(lambda x: x @ x, params=np.ones(3), algorithm=ArcLSR1())
 >>> bool(result.success)
 True
+
+Constraints that optimagic removes by a change of variables - fixed and equal parameters, linear
+equations - are kept. Bounds, and what it turns into bounds - linear inequalities, increasing or
+decreasing parameters, probabilities, covariance matrices - raise ValueError, as do nonlinear
+constraints.
 """
 
 from __future__ import annotations
@@ -61,6 +66,12 @@ class _Method(Algorithm):
     def _solve_internal_problem(
         self, problem: InternalOptimizationProblem, x0: np.ndarray
     ) -> InternalOptimizeResult:
+        bounds = (problem.bounds.lower, problem.bounds.upper)
+        # optimagic would leave them out without a word
+        if any(b is not None and np.isfinite(b).any() for b in bounds):
+            raise ValueError(
+                f"{self.name} keeps no bounds on parameters, nor constraints that become bounds"
+            )
         options = {
             "gtol": self.convergence_gtol_abs,
             "grtol": self.convergence_gtol_scaled,

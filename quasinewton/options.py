@@ -64,8 +64,11 @@ class Options:
         the logger ``quasinewton`` where its level takes INFO, else to stdout.
     return_all : bool, default False
         Keep every accepted point in `result.allvecs`.
-    history : bool, default False
-        Keep arrays over the iterations in `result.history`.
+    history : bool or 'spectrum', default False
+        Keep arrays over the start and the iterations in `result.history`. 'spectrum', for
+        quasi-Newton methods: the spectrum of the model too, as ``eigenvalues``, shape
+        (nit + 1, min(n, 2 memory)) with NaN where there are fewer, and ``gamma``, the eigenvalue
+        everywhere else.
     model : LinearOperator, optional
         `result.hess` of an earlier run in as many variables and of the same dtype: its newest
         pairs start the model of this one. For quasi-Newton methods, of whatever kind.
@@ -106,7 +109,7 @@ class Options:
     disp: bool = False
     verbose: int = 0
     return_all: bool = False
-    history: bool = False
+    history: bool | str = False
     model: Any = None
     check_curvature: bool = False
     checkpoint: str | None = None
@@ -185,9 +188,10 @@ _RANGES: dict[str, tuple[type, float, bool]] = {
     "verbose": (int, 0, False),
 }
 
-_CHOICES: dict[str, tuple[str, ...]] = {
+_CHOICES: dict[str, tuple[Any, ...]] = {
     "norm": ("shape", "euclidean"),
     "weight_rule": ("length", "ranganath"),
+    "history": (False, True, "spectrum"),
 }
 
 #: Options that a checkpoint does not keep: the pairs of `model` are in its state.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-__all__ = ["convergence", "path", "profiles", "steps"]
+__all__ = ["convergence", "path", "profiles", "spectrum", "steps"]
 
 #: Okabe and Ito's palette, which colour-blind readers can tell apart; yellow is too pale for lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -35,7 +35,7 @@ def _history(name: str, result: OptimizeResult) -> Mapping[str, np.ndarray]:
 
 
 def convergence(results: Mapping[str, OptimizeResult], against: str = "nfev") -> Any:
-    """f above the least value of all runs, and max|g|.
+    """f above the least value of all runs, and max|g| where that is known.
 
     Parameters
     ----------
@@ -50,15 +50,17 @@ def convergence(results: Mapping[str, OptimizeResult], against: str = "nfev") ->
     if not histories:
         raise ValueError("`results` must hold at least one result, got none")
     least = min(float(h["fun"].min()) for h in histories.values() if h["fun"].size)
-    figure, ((left, right),) = _figure(2)
+    known = any(np.isfinite(h["optimality"]).any() for h in histories.values())
+    figure, (panels,) = _figure(2 if known else 1)
     for k, (label, h) in enumerate(histories.items()):
         gap = h["fun"] - least
-        left.plot(h[against], np.where(gap > 0.0, gap, np.nan), label=label, **_style(k))
-        right.plot(h[against], h["optimality"], **_style(k))
-    for axes, name in ((left, "f - least f"), (right, "max|g|")):
+        panels[0].plot(h[against], np.where(gap > 0.0, gap, np.nan), label=label, **_style(k))
+        if known:
+            panels[1].plot(h[against], h["optimality"], **_style(k))
+    for axes, name in zip(panels, ("f - least f", "max|g|"), strict=False):
         axes.set(yscale="log", ylabel=name, xlabel={"nfev": "evaluations of f",
                  "time": "seconds"}[against])  # fmt: skip
-    figure.legend(loc="outside lower center", ncols=6)
+    figure.legend(loc="outside lower center", ncols=6 if known else 3)
     return figure
 
 
@@ -123,6 +125,39 @@ def steps(result: OptimizeResult) -> Any:
     for line in below.get_lines()[:2]:
         line.set_ydata(np.clip(line.get_ydata(), -1.0, 3.0))
     figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def spectrum(result: OptimizeResult) -> Any:
+    """Eigenvalues of the model of the Hessian, by iteration.
+
+    Parameters
+    ----------
+    result : OptimizeResult
+        Of a run of a quasi-Newton method with ``options={'history': 'spectrum'}``. The line is
+        gamma, the eigenvalue of all that the pairs do not span, where there is such a rest.
+    """
+    history = _history("`result`", result)
+    if "eigenvalues" not in history:
+        raise ValueError("`result` has no spectrum; run with options={'history': 'spectrum'}")
+    lam = history["eigenvalues"]
+    rank = np.sum(~np.isnan(lam), axis=1)
+    iteration = np.arange(rank.size)
+    at = np.broadcast_to(iteration[:, None], lam.shape)
+    top = np.fmax(np.abs(lam).max(axis=1, initial=0.0, where=~np.isnan(lam)), history["gamma"])
+    size = min(4.0, max(1.5, 60.0 / rank.size**0.5)) if rank.size else 4.0
+    figure, ((axes,),) = _figure(1)
+    for label, sign, look in (
+        ("positive", 1.0, {"marker": "o", "color": COLOURS[0], "mew": 0.0}),
+        ("negative", -1.0, {"marker": "x", "color": COLOURS[1], "mew": size / 4.0}),
+    ):
+        chosen = sign * lam > 1e-12 * top[:, None]  # others are roundoff
+        axes.plot(at[chosen], np.abs(lam[chosen]), ls="", ms=size, label=label, **look)
+    gamma = np.where(rank < result.x.size, history["gamma"], np.nan)
+    axes.plot(iteration, gamma, color=COLOURS[6], lw=1.0, label="gamma")
+    axes.set(yscale="log", ylabel="|eigenvalue|", xlabel="iteration")
+    figure.legend(loc="outside lower center", ncols=3, markerscale=4.0 / size,
+                  columnspacing=1.0, handlelength=1.2)  # fmt: skip
     return figure
 
 

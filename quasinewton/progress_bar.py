@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from scipy.optimize import OptimizeResult
 
 from .status import Status
+
+if TYPE_CHECKING:
+    from .solver import Solver
 
 __all__ = ["progress"]
 
@@ -58,9 +61,9 @@ class progress:  # used as a function: callback=progress()
     def __call__(self, intermediate_result: OptimizeResult) -> None:
         now = time.perf_counter()
         result = intermediate_result
-        new = self._nit == 0 or result.nit <= self._nit
-        self._nit = result.nit
         ended = result.status != Status.RUNNING
+        new = self._nit == 0 or result.nit < self._nit + (not ended)
+        self._nit = result.nit
         if new:
             self._first = (result.nit, now)
             self._close()
@@ -68,8 +71,13 @@ class progress:  # used as a function: callback=progress()
             self._shown_at = now
             self._show(result, now)
         if ended:
-            self._close()
+            self._close("success" if result.status == Status.CONVERGED else "danger")
             self._nit = 0
+
+    def end(self, solver: Solver) -> None:
+        """Show the end of a run that did not end with an iteration; `minimize` calls this."""
+        if self._nit:
+            self(solver.intermediate())
 
     def _show(self, result: OptimizeResult, now: float) -> None:
         numbers = f"f {result.fun:.6e}, max|g| {result.optimality:.2e}"
@@ -96,7 +104,11 @@ class progress:  # used as a function: callback=progress()
             bar_format="{desc} {percentage:3.0f}%|{bar:10}| {elapsed}{postfix}",
         )  # fmt: skip
 
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+    def _close(self, style: str = "") -> None:
+        if self._bar is None:
+            return
+        self._bar.close()
+        widgets = getattr(self._bar, "container", None)  # in a notebook
+        if widgets is not None:  # where tqdm colours what is below 100% as failed
+            widgets.children[1].bar_style = style
+        self._bar = None

@@ -77,6 +77,10 @@ class Solver:
         RuleParameters(**self.options.rule_parameters)  # a wrong name is an error before any work
         if self.options.model is not None:
             _check_model(self.options.model, method, self.x0)
+        if self.options.history == "spectrum" and method not in QUASI_NEWTON:
+            raise ValueError(
+                f"option `history` = 'spectrum' is for quasi-Newton methods, not for {method}"
+            )
         self.n = self.x0.size
         self.counts = Counts()
         self.status = Status.RUNNING if np.isfinite(self.x0).all() else Status.NONFINITE_START
@@ -91,9 +95,10 @@ class Solver:
         self._limits = limits(self.options, self.n, self.x0.dtype)
         self._optimality0 = math.nan
         self._table = ProgressTable(self.options)
-        self._history: dict[str, list[float]] | None = (
-            {key: [] for key in HISTORY} if self.options.history else None
-        )
+        self._history: dict[str, list[Any]] | None = None
+        if self.options.history:
+            names = HISTORY + (SPECTRUM if self.options.history == "spectrum" else ())
+            self._history = {name: [] for name in names}
         self._allvecs = [self.x0.copy()] if self.options.return_all else None
 
     @property
@@ -460,7 +465,9 @@ class Solver:
                 str(verdict), float(eigenvalue), lambda: direction, "products"
             )
         if solver._history is not None and "history.fun" in state:
-            solver._history = {name: state[f"history.{name}"].tolist() for name in HISTORY}
+            if "gamma" in solver._history and "history.gamma" not in state:
+                raise ValueError("option `history` is 'spectrum', the run was recorded without")
+            solver._history = {name: list(state[f"history.{name}"]) for name in solver._history}
         if solver._allvecs is not None and "allvecs" in state:
             solver._allvecs = list(state["allvecs"])
         return solver
@@ -652,13 +659,18 @@ class Solver:
 
     def _record(self, step: float, rho: float, weight: float, accepted: bool) -> None:
         assert self._history is not None
-        row = (
+        row: tuple[Any, ...] = (
             self._method.f, self._method.optimality, step, rho, weight, accepted,
             self.counts.nfev, self.counts.njev, self.counts.nhev,
             time.perf_counter() - self._started_at,
         )  # fmt: skip
-        for key, value in zip(HISTORY, row, strict=True):
-            self._history[key].append(value)
+        if "gamma" in self._history:
+            model = self._method.current_model()
+            lam = np.full(model.lam.size, np.nan)
+            lam[: model.rank] = model.lam[: model.rank]
+            row += lam, model.gamma
+        for record, value in zip(self._history.values(), row, strict=True):
+            record.append(value)
 
 
 #: Endings after which a run may go on with other options.
@@ -671,6 +683,9 @@ REOPENED = (
 HISTORY = (
     "fun", "optimality", "step", "rho", "weight", "accepted", "nfev", "njev", "nhev", "time",
 )  # fmt: skip
+
+#: What it records beside that where it is 'spectrum'.
+SPECTRUM = ("eigenvalues", "gamma")
 
 
 def _check_model(model: Any, method: str, x0: np.ndarray) -> None:

@@ -45,7 +45,8 @@ def same(a, b):
 @pytest.mark.parametrize("n", [4, 60])
 def test_saved_anywhere_and_loaded_it_is_the_same_solver(method, n, tmp_path):
     """Before the first value and in the middle of a conjugate-gradient run too."""
-    options = {"history": True, "return_all": True, "gtol": 1e-8, "memory": 7, "maxiter": 30}
+    history = True if method == "trust_cg" else "spectrum"
+    options = {"history": history, "return_all": True, "gtol": 1e-8, "memory": 7, "maxiter": 30}
     path = tmp_path / "run.npz"
     x0 = np.sin(np.arange(n) + 1.0)
     whole, stopped = Solver(x0, method, options), Solver(x0, method, options)
@@ -59,6 +60,19 @@ def test_saved_anywhere_and_loaded_it_is_the_same_solver(method, n, tmp_path):
     stopped.save(path)
     assert whole.nit > 10
     same(whole.result(), Solver.load(path).result())
+
+
+def test_a_spectrum_that_was_not_recorded_from_the_start_is_refused(tmp_path):
+    path = tmp_path / "run.npz"
+    for history in (True, "spectrum"):
+        solver = Solver(X0, options={"history": history})
+        step(solver)
+        step(solver)
+        solver.save(path)
+        assert len(Solver.load(path, {"history": True}).result().history["fun"]) == 2
+        if history is True:
+            with pytest.raises(CheckpointError, match="`history`"):
+                Solver.load(path, {"history": "spectrum"})
 
 
 @pytest.mark.parametrize("method", METHODS)

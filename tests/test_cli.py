@@ -53,7 +53,7 @@ def rows(text: str) -> list[dict[str, str]]:
     names = lines[start].split()
     out = []
     for line in lines[start + 1 :]:
-        if not line or line.startswith("left out"):
+        if not line or line.startswith(("left out", "wrote")):
             break
         cells = line.removeprefix("SciPy ").split(maxsplit=len(names) - 1)
         out.append(dict(zip(names, cells, strict=True)))
@@ -284,3 +284,53 @@ def test_as_a_process():
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert "arc_lsr1" in run.stdout and "L-BFGS-B" in run.stdout
+
+
+def test_compare_draws_every_method(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    from quasinewton import plot
+
+    drawn = {}
+    convergence = plot.convergence
+
+    def spy(results):
+        drawn.update(results)
+        return convergence(results)
+
+    monkeypatch.setattr(plot, "convergence", spy)
+    for target, suffix in (("beale", "png"), ("scipy.optimize:rosen --x0=-1.2,1", "svg")):
+        drawn.clear()
+        file = tmp_path / f"picture.{suffix}"
+        main(["compare", *target.split(), "--plot", str(file)])
+        out = capsys.readouterr().out
+        assert file.stat().st_size > 10_000 and f"wrote {file}" in out
+        lines = rows(out)
+        assert [m.removeprefix("SciPy ") for m in drawn] == [line["method"] for line in lines]
+        for line, result in zip(lines, drawn.values(), strict=True):
+            h = result.history
+            assert h["nfev"][-1] == int(line["nfev"])
+            assert f"{h['fun'][-1]:.8e}" == line["f"]
+            assert len(h["fun"]) > int(line["iterations"]) / 2
+            assert np.all(np.diff(h["nfev"]) >= 0) and np.all(np.diff(h["time"]) >= 0)
+            if target == "beale":
+                assert f"{h['optimality'][-1]:.1e}" == line["max|g|"]
+
+
+@pytest.mark.parametrize(
+    "file, expected",
+    [("picture.xyz", "'.xyz' is none of"), ("picture", "'' is none of"), ("no/p.png", "folder no")],
+)
+def test_a_picture_that_cannot_be_written_is_an_error(
+    file, expected, capsys, monkeypatch, tmp_path
+):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", "no_such_problem", "--plot", file]) == 2  # before the target is sought
+    captured = capsys.readouterr()
+    assert f"--plot {file}" in captured.err and expected in captured.err and not captured.out
+
+
+def test_a_picture_needs_matplotlib(capsys, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert main(["compare", "beale", "--plot", "p.png"]) == 2
+    assert "--plot needs matplotlib" in capsys.readouterr().err

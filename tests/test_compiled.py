@@ -110,6 +110,16 @@ def test_records_and_limits(capsys):
     assert minimize(rosen, x0, jac=True, options={"f_target": 1.0}).status == Status.F_TARGET
 
 
+def test_the_spectrum_is_recorded_as_by_a_function_that_is_not_compiled():
+    x0 = np.linspace(-1.0, 1.0, 12)
+    options = {"history": "spectrum", "memory": 4}
+    compiled = minimize(rosen, x0, jac=True, options=options).history
+    plain = minimize(rosen.py_func, x0, jac=True, options=options).history
+    k = 20  # before roundoff has grown between the two
+    np.testing.assert_allclose(compiled["eigenvalues"][:k], plain["eigenvalues"][:k], rtol=1e-6)
+    np.testing.assert_allclose(compiled["gamma"][:k], plain["gamma"][:k], rtol=1e-6)
+
+
 def test_a_barrier_is_minimised():
     result = minimize(barrier, [3.0, 0.01, 40.0], jac=True, tol=1e-8)
     assert result.success

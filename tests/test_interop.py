@@ -8,9 +8,9 @@ from scipy.optimize import rosen, rosen_der, rosen_hess_prod
 
 import quasinewton
 from quasinewton.derivatives import check_gradient, check_hessp
-from quasinewton.interop import from_autograd, from_jax
+from quasinewton.interop import from_autograd, from_jax, from_torch
 
-MAKERS = {"jax": from_jax, "autograd": from_autograd}
+MAKERS = {"jax": from_jax, "autograd": from_autograd, "torch": from_torch}
 
 
 @pytest.fixture(params=MAKERS)
@@ -56,3 +56,57 @@ def test_jax_keeps_its_global_precision():
     value, gradient = f.fun(f.x0 + 1e-12)
     assert value != 5.0 and gradient.dtype == np.float64
     assert jax.config.jax_enable_x64 == before
+
+
+def network(torch):
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1, bias=False)
+    )
+
+
+def test_a_torch_module():
+    torch = pytest.importorskip("torch")
+    model = network(torch).double()
+    model[0].bias.requires_grad_(False)  # frozen
+    bias = model[0].bias.clone()
+    inputs = torch.linspace(-1.0, 1.0, 40, dtype=torch.float64).reshape(20, 2)
+    targets = torch.sin(3.0 * inputs.sum(axis=1, keepdims=True))
+
+    def loss(net):
+        squares = sum((p**2).sum() for p in net.parameters())
+        return ((net(inputs) - targets) ** 2).mean() + 1e-3 * squares
+
+    f = from_torch(loss, model)
+    assert f.x0.shape == (12,) and f.x0.dtype == np.float64
+    assert np.array_equal(f.x0[:8], model[0].weight.detach().numpy().reshape(-1))
+    assert check_gradient(lambda x: f.fun(x)[0], lambda x: f.fun(x)[1], f.x0).ok
+    assert check_hessp(lambda x: f.fun(x)[1], f.hessp, f.x0).ok
+    result = quasinewton.minimize(f.fun, f.x0, jac=True, hessp=f.hessp, tol=1e-8)
+    assert result.success
+    fitted = f.unravel(result.x)
+    assert fitted is model and loss(model).item() == pytest.approx(result.fun, rel=1e-12)
+    assert torch.equal(model[0].bias, bias)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_torch_computes_in_float64_or_says_so():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"module\.double.*0\.weight is torch\.float32"):
+        from_torch(lambda net: net(torch.ones(2)).sum(), network(torch))
+    f = from_torch(lambda x: (x**2).sum().float(), np.ones(2))
+    with pytest.raises(TypeError, match="`fun` must compute in float64"):
+        f.fun(np.ones(2))
+    f = from_torch(lambda x: ((x - 1e-9) ** 2).sum(), np.float32([1.0, 2.0]))
+    assert f.fun(f.x0 + 1e-12)[0] != 5.0 and f.x0.dtype == np.float64
+
+
+def test_torch_without_second_derivatives_and_under_no_grad():
+    """Of a function that is linear, or does not use a parameter, torch gives no derivative."""
+    torch = pytest.importorskip("torch")
+    f = from_torch(lambda q: 3.0 * q[0].sum() + 0.0 * q[1], [np.ones(2), 1.0, np.ones(3)])
+    assert f.fun(f.x0)[1].tolist() == [3, 3, 0, 0, 0, 0]
+    assert f.hessp(f.x0, np.ones(6)).tolist() == [0] * 6
+    f = from_torch(lambda q: (q[0] ** 2).sum() + q[1], [np.ones(2), 1.0])
+    with torch.no_grad():
+        assert f.hessp(f.x0, np.ones(3)).tolist() == [2, 2, 0]

@@ -22,7 +22,7 @@ from scipy.sparse.linalg import aslinearoperator
 
 import quasinewton as qn
 from quasinewton import Status, minimize, problems
-from quasinewton.methods import METHODS
+from quasinewton.methods import METHODS, QUASI_NEWTON
 
 SCIPY_FACES = [getattr(qn, name) for name in METHODS]
 X0 = np.array([-1.2, 1.0, 0.7])
@@ -400,6 +400,33 @@ def test_records(method):
     assert np.all(np.diff(h["fun"]) <= 1e-12)
     assert len(r.allvecs) == 1 + int(np.sum(h["accepted"]))
     assert np.array_equal(r.allvecs[0], X0) and np.array_equal(r.allvecs[-1], r.x)
+
+
+@pytest.mark.parametrize("method", QUASI_NEWTON)
+@pytest.mark.parametrize("n, memory", [(2, 9), (40, 4)])
+def test_recorded_spectra_are_those_of_runs_ended_there(method, n, memory):
+    x0 = np.linspace(-1.0, 1.0, n)
+
+    def solve(**options):
+        return minimize(rosen, x0, jac=rosen_der, method=method,
+                        options={"memory": memory, **options})  # fmt: skip
+
+    whole = solve(history="spectrum")
+    h = whole.history
+    assert h["eigenvalues"].shape == (whole.nit + 1, min(n, 2 * memory))
+    assert h["gamma"].shape == (whole.nit + 1,)
+    for k in (0, 1, 5, 12):
+        lam, gamma = solve(maxiter=k).hess.eigenvalues()
+        row = h["eigenvalues"][k]
+        assert np.array_equal(row[: lam.size], lam) and np.isnan(row[lam.size :]).all()
+        assert h["gamma"][k] == gamma
+
+
+def test_the_spectrum_needs_a_model():
+    with pytest.raises(ValueError, match=r"`history`.*trust_cg"):
+        minimize(rosen, X0, jac=rosen_der, method="trust_cg", options={"history": "spectrum"})
+    with pytest.raises(ValueError, match=r"`history`.*'spectra'"):
+        minimize(rosen, X0, jac=rosen_der, options={"history": "spectra"})
 
 
 @pytest.mark.parametrize("method", METHODS)

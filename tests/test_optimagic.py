@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der
 
 om = pytest.importorskip("optimagic")
 
+from optimagic.benchmarking.get_benchmark_problems import get_benchmark_problems  # noqa: E402
+
+from quasinewton import Status  # noqa: E402
 from quasinewton.optimagic import ArcHybrid, ArcLSR1, TrustCG  # noqa: E402
 
+EXAMPLES = get_benchmark_problems("example")
 ALGORITHMS = [ArcLSR1, ArcHybrid, TrustCG]
 
 
@@ -45,9 +51,71 @@ def test_option_names(algorithm):
             algo_options=options,
         )  # fmt: skip
 
+    def largest(result):
+        return np.abs(rosen_der(result.params)).max()
+
     assert solve(stopping_maxiter=3).n_iterations == 3
     assert solve(stopping_maxfun=4).n_fun_evals == 4
     assert not solve(stopping_maxfun=4).success
+    assert solve(stopping_maxtime=0.0).status == Status.MAXTIME
     loose, tight = solve(convergence_gtol_abs=1.0), solve(convergence_gtol_abs=1e-10)
-    assert tight.success and np.abs(rosen_der(tight.params)).max() <= 1e-10
+    assert tight.success and largest(tight) <= 1e-10
     assert loose.n_fun_evals < tight.n_fun_evals
+    scaled = solve(convergence_gtol_abs=0.0, convergence_gtol_scaled=1e-3)
+    assert scaled.success and 0.0 < largest(scaled) <= 1e-3 * 232.9
+    for option, status in (("xtol_rel", Status.XTOL), ("ftol_rel", Status.FTOL)):
+        ended = solve(convergence_gtol_abs=0.0, **{f"convergence_{option}": 0.1})
+        assert not ended.success and ended.status == status
+    options = {f.name for f in dataclasses.fields(algorithm)}
+    assert ("memory" in options) == (algorithm is not TrustCG)
+    if "memory" in options:
+        assert solve(memory=1).n_fun_evals != solve(memory=9).n_fun_evals
+    assert options - {"memory"} == {
+        "convergence_gtol_abs", "convergence_gtol_scaled", "convergence_xtol_rel",
+        "convergence_ftol_rel", "stopping_maxiter", "stopping_maxfun", "stopping_maxtime",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_optimagics_problems(name, algorithm):
+    """To Moré and Wild's test with a tight tolerance, or as near as optimagic's L-BFGS-B."""
+    problem = EXAMPLES[name]
+    best = problem["solution"]["value"]
+    result = om.minimize(**problem["inputs"], algorithm=algorithm())
+    theirs = om.minimize(**problem["inputs"], algorithm="scipy_lbfgsb")
+    assert result.success or result.status == Status.PRECISION  # of the differences
+    assert result.fun - best <= max(theirs.fun - best, 1e-7 * (result.start_fun - best))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pandas, in optimagic
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_constraints_are_kept_or_refused(algorithm):
+    def solve(start=(1.0, 1.0, 1.0), **kind):
+        target = np.array([0.5, 1.0, 2.0])
+        return om.minimize(
+            lambda x: ((x - target) ** 2).sum(), np.array(start), algorithm=algorithm(), **kind
+        ).params
+
+    def everything(x):
+        return x
+
+    equal = solve(constraints=om.EqualityConstraint(lambda x: x[:2]))
+    assert equal == pytest.approx([0.75, 0.75, 2.0], abs=1e-5)
+    plane = om.LinearConstraint(everything, weights=np.ones(3), value=3.0)
+    assert solve(constraints=plane) == pytest.approx([1 / 3, 5 / 6, 11 / 6], abs=1e-5)
+    free = om.Bounds(lower=np.full(3, -np.inf), upper=np.full(3, np.inf))
+    assert solve(bounds=free) == pytest.approx([0.5, 1.0, 2.0], abs=1e-5)
+    for refused in (
+        {"bounds": om.Bounds(lower=np.zeros(3))},
+        {"bounds": om.Bounds(upper=np.array([np.inf, np.inf, 9.0]))},
+        {"constraints": om.LinearConstraint(everything, weights=np.ones(3), lower_bound=1.0)},
+        {"constraints": om.IncreasingConstraint(everything), "start": (1.0, 2.0, 3.0)},
+        {"constraints": om.ProbabilityConstraint(everything), "start": (0.2, 0.3, 0.5)},
+        {"constraints": om.FlatCovConstraint(everything), "start": (1.0, 0.1, 1.0)},
+    ):
+        with pytest.raises(ValueError, match=f"{algorithm.name} keeps no bounds"):
+            solve(**refused)
+    ball = om.NonlinearConstraint(everything, func=lambda x: x @ x, upper_bound=9.0)
+    with pytest.raises(ValueError, match="does not support nonlinear"):
+        solve(constraints=ball)

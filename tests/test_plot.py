@@ -41,6 +41,26 @@ def test_path_and_steps(results, tmp_path):
     assert drawn == results["arc_lsr1"].nit
 
 
+def test_spectrum(tmp_path):
+    x0 = np.linspace(-1.0, 1.0, 12)
+    r = quasinewton.minimize(
+        rosen, x0, jac=rosen_der, options={"history": "spectrum", "memory": 3, "maxiter": 30}
+    )
+    figure = plot.spectrum(r)
+    figure.savefig(tmp_path / "spectrum.png")
+    lam, gamma = r.history["eigenvalues"], r.history["gamma"]
+    positive, negative, rest = figure.axes[0].get_lines()
+    for line, sign in ((positive, 1.0), (negative, -1.0)):
+        drawn = {(int(k), y) for k, y in line.get_xydata()}
+        assert drawn == {(k, abs(v)) for k, row in enumerate(lam) for v in row if sign * v > 1e-6}
+    assert np.array_equal(rest.get_ydata(), gamma)
+    full = quasinewton.minimize(
+        rosen, [-1.2, 1.0], jac=rosen_der, options={"history": "spectrum"}
+    )
+    # two variables: soon the pairs span all, and there is no rest
+    assert np.isnan(plot.spectrum(full).axes[0].get_lines()[2].get_ydata()[-1])
+
+
 def test_profiles():
     costs = {"a": np.array([1.0, 4.0, np.inf]), "b": np.array([3.0, 2.0, np.inf])}
     left, right = plot.profiles(costs, np.array([1, 1, 3])).axes
@@ -53,6 +73,10 @@ def test_errors_name_what_is_missing(results):
     bare = quasinewton.minimize(rosen, [-1.2, 1.0], jac=rosen_der)
     with pytest.raises(ValueError, match="history"):
         plot.convergence({"bare": bare})
+    with pytest.raises(ValueError, match="history"):
+        plot.spectrum(bare)
+    with pytest.raises(ValueError, match="'spectrum'"):
+        plot.spectrum(results["arc_lsr1"])
     with pytest.raises(ValueError, match="return_all"):
         plot.path(rosen, {"bare": bare})
     with pytest.raises(ValueError, match="against"):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
+import scipy.optimize
 from scipy.optimize import rosen, rosen_der
 
 import quasinewton
@@ -59,6 +61,46 @@ def test_terminal_has_a_bar():
     text = stream.getvalue()
     assert "\r" in text and text.endswith("\n")
     assert f"iteration {result.nit}, f " in text and "budget" in text
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_a_run_that_ends_between_iterations_is_shown_to_its_end(stream):
+    """In the middle of conjugate gradients, and by an exception of the objective."""
+    pytest.importorskip("tqdm")
+    file = stream()
+    show = quasinewton.progress(file, interval=0.0)
+    x0 = np.linspace(-1.0, 1.0, 5)
+    options = {"maxfev": 100}  # reached in differences of gradients
+    result = quasinewton.minimize(
+        rosen, x0, jac="2-point", method="trust_cg", callback=show, options=options
+    )
+    assert result.status == quasinewton.Status.MAXFEV
+    first = file.getvalue()
+    assert first.endswith("\n") and "budget 100%" in first
+    assert ("MAXFEV" in first) == (stream is io.StringIO)
+
+    def broken(x):
+        if result.nfev > 5:
+            raise ArithmeticError
+        result.nfev += 1
+        return rosen(x)
+
+    result.nfev = 0
+    with pytest.raises(ArithmeticError):
+        quasinewton.minimize(broken, [-1.2, 1.0], jac=rosen_der, callback=show)
+    second = file.getvalue()[len(first):]
+    assert second.endswith("\n") and ("EXCEPTION" in second) == (stream is io.StringIO)
+    solve(show)  # and a new run begins anew
+    assert file.getvalue()[len(first) + len(second):].count("iteration 1,") == 1
+
+
+def test_scipy_calls_it_too():
+    file = io.StringIO()
+    scipy.optimize.minimize(
+        rosen, [-1.2, 1.0], jac="2-point", method=quasinewton.trust_cg,
+        callback=quasinewton.progress(file), options={"maxfev": 20},
+    )  # fmt: skip
+    assert file.getvalue().endswith("MAXFEV\n")
 
 
 def test_a_wrong_interval_is_an_error():
