@@ -153,7 +153,8 @@ def _scipy(method, **options):
     return run
 
 
-def _ours(method, products=False, **options):
+def ours(method, products=False, **options):
+    """A runner of one of our methods, without its own test for convergence."""
     options = {"gtol": 0.0, "maxiter": BIG, **options}
 
     def run(counter, x0):
@@ -246,14 +247,14 @@ def _galahad(solver, products=None):
 
 
 METHODS = {
-    "arc_lsr1": _ours("arc_lsr1"),
-    "arc_lsr1 2-norm": _ours("arc_lsr1", norm="euclidean"),
-    "trust_lsr1": _ours("trust_lsr1"),
-    "arc_hybrid": _ours("arc_hybrid"),
-    "trust_hybrid": _ours("trust_hybrid"),
-    "arc_lbfgs": _ours("arc_lbfgs"),
-    "trust_cg": _ours("trust_cg", products=True),
-    "trust_cg differences": _ours("trust_cg"),
+    "arc_lsr1": ours("arc_lsr1"),
+    "arc_lsr1 2-norm": ours("arc_lsr1", norm="euclidean"),
+    "trust_lsr1": ours("trust_lsr1"),
+    "arc_hybrid": ours("arc_hybrid"),
+    "trust_hybrid": ours("trust_hybrid"),
+    "arc_lbfgs": ours("arc_lbfgs"),
+    "trust_cg": ours("trust_cg", products=True),
+    "trust_cg differences": ours("trust_cg"),
     "L-BFGS-B": _scipy("L-BFGS-B", maxiter=BIG, maxfun=BIG, ftol=0.0, gtol=0.0),
     "L-BFGS-B 30": _scipy("L-BFGS-B", maxcor=30, maxiter=BIG, maxfun=BIG, ftol=0.0, gtol=0.0),
     "BFGS": _scipy("BFGS", maxiter=BIG, gtol=0.0),
