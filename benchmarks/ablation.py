@@ -114,7 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--smallest", type=int, default=1)
     parser.add_argument("--largest", type=int, default=10**9)
-    parser.add_argument("--seconds", type=float, default=60.0, help="most processor time of a run")
+    parser.add_argument("--seconds", type=float, default=120.0, help="most processor time of a run")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "ablation")
     arguments = parser.parse_args()
     runners = {}

@@ -25,7 +25,7 @@ HEAD = """# Benchmarks
 *Cost* is gradients plus Hessian products until max|g| <= 1e-6 max(1, max|g0|), as the geometric
 mean of the ratio to SciPy's L-BFGS-B (10 pairs) over the problems that both solve; lower is
 better. A run is ended by its budget of gradients and products, which each table names, or after
-60 s of processor time, and the lists below say which ended by time. Every problem counts in
+120 s of processor time, and the lists below say which ended by time. Every problem counts in
 "solved", also for a method that was not run on it. The column "f counted too" takes the larger of
 the numbers of functions and gradients, plus products: our methods need no gradient where a trial
 is rejected, if it does not come with f. "On a random half" shows how much the mean depends on the

@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="keep the other methods' old rows")
     parser.add_argument("--smallest", type=int, default=1)
     parser.add_argument("--largest", type=int, default=10**9)
-    parser.add_argument("--seconds", type=float, default=60.0, help="most processor time of a run")
+    parser.add_argument("--seconds", type=float, default=120.0, help="most processor time of a run")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results"))
     arguments = parser.parse_args()
     unknown = set(arguments.methods) - set(harness.METHODS)
