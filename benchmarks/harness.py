@@ -226,7 +226,8 @@ def _galahad(solver, products=None):
             return counter.hess(x, products or n)[lower]
 
         options = module.initialize()
-        options.update(error=-1, maxit=10**6, stop_g_relative=0.0)
+        # The iterative solver of its subproblem, the default, hangs in arc on NELSONLS.
+        options.update(error=-1, maxit=10**6, subproblem_direct=True, stop_g_relative=0.0)
         options["stop_g_absolute"] = counter.target  # of the 2-norm: not before `counter` stops
         size = lower[0].size
         module.load(n, "dense", size, None, None, None, options)

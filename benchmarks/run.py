@@ -3,7 +3,7 @@
     python benchmarks/run.py                     # all that is installed, to benchmarks/results/
     python benchmarks/run.py --set classical
     python benchmarks/run.py --largest 99 --methods arc_lsr1 "L-BFGS-B"
-    python benchmarks/run.py --keep --methods arc_lsr1     # the other methods' rows stay
+    python benchmarks/run.py --keep --methods arc_lsr1     # the other rows stay
 
 Problems: the unconstrained CUTEst problems of cutest_problems.txt, from the package sif2jax, or
 those of `quasinewton.problems`. Writes results.csv (a row a run, as they come), about.json
@@ -129,7 +129,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--set", choices=SETS, default="cutest", help="source of the problems")
     parser.add_argument("--methods", nargs="*", default=list(harness.METHODS))
-    parser.add_argument("--keep", action="store_true", help="keep the other methods' old rows")
+    parser.add_argument("--keep", action="store_true", help="keep the old rows of other runs")
+    parser.add_argument("--problems", nargs="*", help="only these of the set")
     parser.add_argument("--smallest", type=int, default=1)
     parser.add_argument("--largest", type=int, default=10**9)
     parser.add_argument("--seconds", type=float, default=120.0, help="most processor time of a run")
@@ -143,6 +144,8 @@ def main() -> None:
     table = arguments.out / "results.csv"
     source = SETS[arguments.set]
     names = source.names(arguments.smallest, arguments.largest)
+    if arguments.problems is not None:
+        names = [name for name in names if name in arguments.problems]
     facts = about()
     old = harness.read(table) if arguments.keep and table.exists() else []
     if BASE not in methods and BASE not in {r.method for r in old}:
