@@ -153,7 +153,8 @@ def main() -> None:
     records = [r for r in old if r.method not in methods or r.problem not in names]
     if records:
         before = json.loads((arguments.out / "about.json").read_text())
-        facts["kept"] = {r.method: before["kept"].get(r.method, before["date"]) for r in records}
+        dates = {r.method: before["kept"].get(r.method, before["date"]) for r in records}
+        facts["kept"] = {m: date for m, date in dates.items() if date != facts["date"]}
     order = {m: k for k, m in enumerate(harness.METHODS)}
     warm = source.load({"cutest": "ROSENBR", "classical": "rosenbrock"}[arguments.set])
     for method in methods:  # compile before the clock starts
