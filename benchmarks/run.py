@@ -22,11 +22,13 @@ import platform
 from pathlib import Path
 from typing import Any
 
-# Before numpy: one thread each, so that methods are timed alike; GALAHAD wants the last two.
+# Before numpy: one thread each, so that methods are timed alike. GALAHAD's linear solver wants the
+# next two, and without the last its threads take ten times the time, waiting for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_CANCELLATION", "TRUE")
 os.environ.setdefault("OMP_PROC_BIND", "TRUE")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import classical
 import cutest
