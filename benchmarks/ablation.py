@@ -1,6 +1,7 @@
 """What each choice behind our methods is worth: the same run with one of them changed.
 
-    python benchmarks/ablation.py [--largest 99]
+    python benchmarks/ablation.py
+    python benchmarks/ablation.py --keep --smallest 100 --methods arc_hybrid    # other rows stay
 
 The CUTEst problems, budgets and limits are those of run.py. Cost is the geometric mean of the
 ratio to the method as it is, over the problems that both solve. What is no option of the library
@@ -99,7 +100,8 @@ def summary(records: list[harness.Record]) -> str:
                 mine = [r for r in here if r.method == label(method, choice, alternative)]
                 mine = base if same else mine
                 cost, _ = harness.geometric_mean(mine, base)
-                cells.append(f"{sum(r.solved for r in mine)} of {len(mine)} | {cost:.2f}")
+                solved = f"{sum(r.solved for r in mine)} of {len(mine)} | {cost:.2f}"
+                cells.append(solved if mine else "not run | ")
             name = f"**{alternative}**" if same else alternative
             lines.append(f"| {choice} | {name} | " + " | ".join(cells) + " |")
         lines.append("")
@@ -112,27 +114,32 @@ def label(method: str, choice: str, alternative: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--methods", nargs="*", choices=METHODS, default=METHODS)
+    parser.add_argument("--keep", action="store_true", help="keep the old rows of other runs")
     parser.add_argument("--smallest", type=int, default=1)
     parser.add_argument("--largest", type=int, default=10**9)
     parser.add_argument("--seconds", type=float, default=120.0, help="most processor time of a run")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "ablation")
     arguments = parser.parse_args()
     runners = {}
-    for method in METHODS:
+    for method in arguments.methods:
         default, runners[method] = variant(method, {}, {}, {})
         for choice, alternative, *changes in VARIANTS:
             key, runner = variant(method, *changes)
             if key != default:
                 runners[label(method, choice, alternative)] = runner
     arguments.out.mkdir(parents=True, exist_ok=True)
-    records: list[harness.Record] = []
-    for name in cutest.names(arguments.smallest, arguments.largest):
+    table = arguments.out / "results.csv"
+    names = cutest.names(arguments.smallest, arguments.largest)
+    old = harness.read(table) if arguments.keep and table.exists() else []
+    records = [r for r in old if r.method not in runners or r.problem not in names]
+    for name in names:
         problem = cutest.load(name, products=False)
         records += [
             harness.run(label, problem, run.budget(problem.n), arguments.seconds, runner)
             for label, runner in runners.items()
         ]
-        harness.write(arguments.out / "results.csv", records)
+        harness.write(table, records)
         print(name, flush=True)
     text = summary(records)
     (arguments.out / "summary.md").write_text(text)
