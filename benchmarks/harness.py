@@ -228,6 +228,7 @@ def _galahad(solver, products=None):
         options = module.initialize()
         # The iterative solver of its subproblem, the default, hangs in arc on NELSONLS.
         options.update(error=-1, maxit=10**6, subproblem_direct=True, stop_g_relative=0.0)
+        options["alive_unit"] = 0  # no file in the working folder, which two runs would share
         options["stop_g_absolute"] = counter.target  # of the 2-norm: not before `counter` stops
         size = lower[0].size
         module.load(n, "dense", size, None, None, None, options)
