@@ -9,7 +9,7 @@ from quasinewton import problems
 
 #: Sizes of the scalable problems beside their standard ones, and every which problem: the larger,
 #: the fewer, so that a run of all methods ends in a quarter of an hour.
-SIZES = {1000: 2, 10_000: 4, 100_000: 8, 1_000_000: 16}
+SIZES = {1000: 1, 10_000: 4, 100_000: 8, 1_000_000: 16}
 
 #: Work or memory for f grows faster than n: only at their standard size.
 HEAVY = ("chebyquad", "logistic_synthetic", "penalty_2", "watson")

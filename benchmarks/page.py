@@ -58,8 +58,8 @@ standard sizes; constants of our methods were chosen on them, so expect somewhat
 
 CLASSICAL = """## Classical problems
 
-Those of `quasinewton.problems` at their standard sizes, every second scalable one also at n = 1000,
-every fourth at 10^4, every eighth at 10^5, every sixteenth at 10^6.
+Those of `quasinewton.problems` at their standard sizes, the scalable ones also at n = 1000, every
+fourth at 10^4, every eighth at 10^5, every sixteenth at 10^6.
 """
 
 ABLATION = """## What each choice is worth
