@@ -157,6 +157,7 @@ def main() -> None:
         before = json.loads((arguments.out / "about.json").read_text())
         dates = {r.method: before["kept"].get(r.method, before["date"]) for r in records}
         facts["kept"] = {m: date for m, date in dates.items() if date != facts["date"]}
+    (arguments.out / "about.json").write_text(json.dumps(facts, indent=1) + "\n")
     order = {m: k for k, m in enumerate(harness.METHODS)}
     warm = source.load({"cutest": "ROSENBR", "classical": "rosenbrock"}[arguments.set])
     for method in methods:  # compile before the clock starts
@@ -174,7 +175,6 @@ def main() -> None:
             f"{r.method}: {r.cost if r.solved else '-'}" for r in fresh
         ), flush=True)  # fmt: skip
     records = harness.read(table)
-    (arguments.out / "about.json").write_text(json.dumps(facts, indent=1) + "\n")
     text = summary(records)
     (arguments.out / "summary.md").write_text(text)
     profiles(records, arguments.out)
