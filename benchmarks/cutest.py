@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import sys
 import types
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from harness import Problem
 
 LIST = Path(__file__).with_name("cutest_problems.txt")
 
@@ -39,20 +39,6 @@ def _import():
     import sif2jax
 
     return jax, sif2jax
-
-
-@dataclass
-class Problem:
-    """One problem: `fg(x) -> (f, g)`, `hessp(x, p)`, start."""
-
-    name: str
-    x0: np.ndarray
-    fg: object
-    hessp: object
-
-    @property
-    def n(self) -> int:
-        return self.x0.size
 
 
 def load(name: str, products: bool = True) -> Problem:

@@ -2,15 +2,20 @@
 
 Cost is the number of gradients plus Hessian products; a run has solved its problem when a
 gradient it was given has max|g| <= 1e-6 max(1, max|g0|). Counting and stopping happen in
-the functions handed to the method, so every method is measured the same way.
+the functions handed to the method, so every method is measured the same way. Times are those of
+the processor, so that other work on the machine decides nothing.
 """
 
 from __future__ import annotations
 
+import csv
+import importlib
 import importlib.util
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy import optimize
@@ -20,8 +25,22 @@ import quasinewton
 TOLERANCE = 1e-6
 
 
+@dataclass
+class Problem:
+    """One problem: `fg(x) -> (f, g)`, `hessp(x, p)`, start."""
+
+    name: str
+    x0: np.ndarray
+    fg: Callable[[np.ndarray], tuple[float, np.ndarray]]
+    hessp: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    @property
+    def n(self) -> int:
+        return self.x0.size
+
+
 class Done(Exception):
-    """The run has solved its problem or spent its budget."""
+    """The run has solved its problem or spent its budget or its time."""
 
 
 class Counter:
@@ -30,9 +49,9 @@ class Counter:
     def __init__(self, problem, budget: int, seconds: float) -> None:
         self.problem, self.budget = problem, budget
         self.nfev = self.njev = self.nhev = 0
-        self.solved = False
+        self.end = ""  # what ended the race: "solved", "budget" or "time"
         self.best = np.inf
-        self.deadline = time.perf_counter() + seconds
+        self.deadline = time.process_time() + seconds
         self._x = np.full(problem.n, np.nan)
         self._f, self._g = np.nan, None
         g0 = problem.fg(problem.x0)[1]
@@ -45,9 +64,13 @@ class Counter:
         return self._f, self._g
 
     def _spend(self):
-        if self.njev + self.nhev > self.budget or self.nfev > 2 * self.budget:
+        if self.end:
             raise Done
-        if time.perf_counter() > self.deadline:
+        if self.njev + self.nhev > self.budget or self.nfev > 2 * self.budget:
+            self.end = "budget"
+        elif time.process_time() > self.deadline:
+            self.end = "time"
+        if self.end:
             raise Done
 
     def fun(self, x):
@@ -60,9 +83,8 @@ class Counter:
         f, g = self._at(x)
         if np.isfinite(f):
             self.best = min(self.best, f)
-        if np.isfinite(g).all() and np.abs(g).max() <= self.target:
-            self.solved = True
-            raise Done
+        if not self.end and np.isfinite(g).all() and np.abs(g).max() <= self.target:
+            self.end = "solved"
         self._spend()
         return g.copy()
 
@@ -70,6 +92,12 @@ class Counter:
         self.nhev += 1
         self._spend()
         return self.problem.hessp(np.asarray(x, np.float64), np.asarray(p, np.float64))
+
+    def hess(self, x, products):
+        """The Hessian, counted as so many products."""
+        self.nhev += products
+        self._spend()
+        return np.array([self.problem.hessp(x, e) for e in np.eye(self.problem.n)])
 
     @property
     def cost(self) -> int:
@@ -92,8 +120,24 @@ class Record:
     seconds: float
     note: str = ""
 
-    def row(self) -> dict:
-        return asdict(self)
+    @classmethod
+    def parse(cls, row: dict[str, str]) -> Record:
+        """The record that a row of a CSV file was written from."""
+        kinds = {"n": int, "cost": int, "nfev": int, "njev": int, "nhev": int, "f": float,
+                 "seconds": float, "solved": lambda text: text == "True"}  # fmt: skip
+        return cls(**{name: kinds.get(name, str)(text) for name, text in row.items()})
+
+
+def read(path: Path) -> list[Record]:
+    with path.open(newline="") as file:
+        return [Record.parse(row) for row in csv.DictReader(file)]
+
+
+def write(path: Path, records: list[Record]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, Record.__dataclass_fields__)
+        writer.writeheader()
+        writer.writerows(asdict(r) for r in records)
 
 
 BIG = 10**9
@@ -109,7 +153,8 @@ def _scipy(method, **options):
     return run
 
 
-def _ours(method, products=False, **options):
+def ours(method, products=False, **options):
+    """A runner of one of our methods, without its own test for convergence."""
     options = {"gtol": 0.0, "maxiter": BIG, **options}
 
     def run(counter, x0):
@@ -157,15 +202,61 @@ def _fides(update):
     return run
 
 
+def _galahad(solver, products=None):
+    """GALAHAD's Python interface takes whole Hessians: each counts as n products, or `products`."""
+
+    def run(counter, x0):
+        module = importlib.import_module(f"galahad.{solver}")
+        n = x0.size
+        lower = np.tril_indices(n)
+
+        def guarded(function, after):
+            # An exception does not stop GALAHAD; a stationary point of no bound below does.
+            def call(x):
+                if not counter.end:
+                    try:
+                        return function(x)
+                    except Done:
+                        pass
+                return after
+
+            return call
+
+        def hess(x):
+            return counter.hess(x, products or n)[lower]
+
+        options = module.initialize()
+        # The iterative solver of its subproblem, the default, hangs in arc on NELSONLS.
+        options.update(error=-1, maxit=10**6, subproblem_direct=True, stop_g_relative=0.0)
+        options["alive_unit"] = 0  # no file in the working folder, which two runs would share
+        options["stop_g_absolute"] = counter.target  # of the 2-norm: not before `counter` stops
+        size = lower[0].size
+        module.load(n, "dense", size, None, None, None, options)
+        try:
+            module.solve(
+                n,
+                size,
+                x0,
+                guarded(counter.fun, -1e300),
+                guarded(counter.jac, np.zeros(n)),
+                guarded(hess, np.zeros(size)),
+            )
+            return module.information()
+        finally:
+            module.terminate()
+
+    return run
+
+
 METHODS = {
-    "arc_lsr1": _ours("arc_lsr1"),
-    "arc_lsr1 2-norm": _ours("arc_lsr1", norm="euclidean"),
-    "trust_lsr1": _ours("trust_lsr1"),
-    "arc_hybrid": _ours("arc_hybrid"),
-    "trust_hybrid": _ours("trust_hybrid"),
-    "arc_lbfgs": _ours("arc_lbfgs"),
-    "trust_cg": _ours("trust_cg", products=True),
-    "trust_cg differences": _ours("trust_cg"),
+    "arc_lsr1": ours("arc_lsr1"),
+    "arc_lsr1 2-norm": ours("arc_lsr1", norm="euclidean"),
+    "trust_lsr1": ours("trust_lsr1"),
+    "arc_hybrid": ours("arc_hybrid"),
+    "trust_hybrid": ours("trust_hybrid"),
+    "arc_lbfgs": ours("arc_lbfgs"),
+    "trust_cg": ours("trust_cg", products=True),
+    "trust_cg differences": ours("trust_cg"),
     "L-BFGS-B": _scipy("L-BFGS-B", maxiter=BIG, maxfun=BIG, ftol=0.0, gtol=0.0),
     "L-BFGS-B 30": _scipy("L-BFGS-B", maxcor=30, maxiter=BIG, maxfun=BIG, ftol=0.0, gtol=0.0),
     "BFGS": _scipy("BFGS", maxiter=BIG, gtol=0.0),
@@ -176,44 +267,52 @@ METHODS = {
     "nlopt LBFGS": _nlopt,
     "fides BFGS": _fides("BFGS"),
     "fides SR1": _fides("SR1"),
+    "GALAHAD tru": _galahad("tru"),
+    "GALAHAD arc": _galahad("arc"),
+    "GALAHAD tru, Hessian as 1": _galahad("tru", products=1),
+    "GALAHAD arc, Hessian as 1": _galahad("arc", products=1),
 }
+
+#: Those that hold n x n matrices and take O(n^3) an iteration: not run from n = 1000 on.
+DENSE = [name for name in METHODS if name.startswith(("BFGS", "fides", "GALAHAD"))]
+
+#: Left out of the pictures, which more lines would make unreadable.
+VARIANTS = ("arc_lsr1 2-norm", "trust_lsr1", "trust_hybrid", "trust_cg differences",
+            "L-BFGS-B 30", "fides SR1", "GALAHAD tru, Hessian as 1",
+            "GALAHAD arc, Hessian as 1")  # fmt: skip
 
 
 def run(name: str, problem, budget: int, seconds: float = 60.0, runner=None) -> Record:
     """Run a method of `METHODS` (or `runner`) on a problem."""
     counter = Counter(problem, budget, seconds)
     note = ""
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             outcome = (runner or METHODS[name])(counter, problem.x0.copy())
-        note = str(getattr(outcome, "message", ""))
+        if isinstance(outcome, dict):
+            note = str(outcome.get("message") or outcome.get("status", ""))
     except Done:
         pass
     except Exception as error:  # a peer's failure is a result too
         note = f"{type(error).__name__}: {error}"[:200]
     return Record(
-        name, problem.name, problem.n, counter.solved, counter.cost, counter.nfev, counter.njev,
-        counter.nhev, counter.best, time.perf_counter() - start, note,
+        name, problem.name, problem.n, counter.end == "solved", counter.cost, counter.nfev,
+        counter.njev, counter.nhev, counter.best, time.process_time() - start, counter.end or note,
     )  # fmt: skip
 
 
 def geometric_mean(records, base, cost=lambda r: r.cost) -> tuple[float, int]:
     """Mean of cost / cost of `base` over the problems both solve, and how many those are."""
     ours = {r.problem: r for r in records if r.solved}
-    logs = [
-        np.log(cost(ours[b.problem]) / cost(b)) for b in base if b.solved and b.problem in ours
-    ]
+    logs = [np.log(cost(ours[b.problem]) / cost(b)) for b in base if b.solved and b.problem in ours]
     return float(np.exp(np.mean(logs))) if logs else np.nan, len(logs)
 
 
 def available(name: str) -> bool:
     """Whether the package behind a method is installed."""
-    package = name.split()[0]
-    return package not in ("nlopt", "fides") or importlib.util.find_spec(package) is not None
-
-
-def dense(name: str) -> bool:
-    """Whether a method holds n x n matrices."""
-    return name in ("BFGS", "fides BFGS", "fides SR1")
+    package = name.split()[0].lower()
+    return package not in ("nlopt", "fides", "galahad") or (
+        importlib.util.find_spec(package) is not None
+    )

@@ -1,6 +1,6 @@
 """Many small solves of a numba function beside SciPy's L-BFGS-B in a loop.
 
-    python benchmarks/many.py
+    python benchmarks/many.py > benchmarks/results/many.md
 
 Chained Rosenbrock from normal random starts, both to max|g_i| <= 1e-5; medians of three.
 """

@@ -1,6 +1,8 @@
 """Seconds per iteration outside the user's function, beside L-BFGS-B and the memory floor.
 
-    python benchmarks/overhead.py [--largest 1000000]
+    python benchmarks/overhead.py > benchmarks/results/overhead.md
+
+n = 10^7 takes 3 GB and some minutes; --largest stops before.
 
 The floor is the time to stream the 2 n m stored numbers twice: once for inner products with a
 vector and once for a combination of them, which is what an iteration with m pairs cannot avoid.
@@ -79,7 +81,7 @@ def floor(n, repeats):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--largest", type=int, default=10**6)
+    parser.add_argument("--largest", type=int, default=10**7)
     arguments = parser.parse_args()
     methods = {"arc_lsr1": ours("arc_lsr1", MEMORY), "arc_lsr1 (default memory)":
                ours("arc_lsr1", None), "arc_hybrid": ours("arc_hybrid", MEMORY)}  # fmt: skip

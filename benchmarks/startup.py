@@ -1,6 +1,6 @@
 """Start-up: what importing the package and the first solve of a process cost.
 
-    python benchmarks/startup.py [--cold]
+    python benchmarks/startup.py --cold > benchmarks/results/startup.md
 
 Each figure is the median of five fresh processes. With --cold also the very first solve, with
 numba's cache in an empty folder (one process).
@@ -49,12 +49,13 @@ def main() -> None:
         ("import quasinewton, beyond scipy.optimize", IMPORT),
         ("first solve of a process, warm cache", SOLVE),
     ]
+    print("| what | seconds |\n|---|---|")
     for name, code in rows:
-        print(f"{name:<45} {statistics.median(seconds(code) for _ in range(5)):8.3f} s")
+        print(f"| {name} | {statistics.median(seconds(code) for _ in range(5)):.3f} |")
     if args.cold:
         with tempfile.TemporaryDirectory() as folder:
             cold = seconds(SOLVE, NUMBA_CACHE_DIR=folder)
-        print(f"{'first solve ever':<45} {cold:8.3f} s")
+        print(f"| first solve ever | {cold:.3f} |")
 
 
 if __name__ == "__main__":
