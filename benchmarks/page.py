@@ -46,11 +46,12 @@ def main() -> None:
     parts = [HEAD.format(commands=commands, **facts)]
     for folder, pictures in SETS:
         results = HERE / "results" / folder
-        parts.append((results / "summary.md").read_text().replace("### Not", "#### Not"))
+        summary = (results / "summary.md").read_text().replace("### ", "## ")
+        parts.append(summary.replace("## Not", "### Not"))
         for picture in pictures:
             shutil.copy(results / picture, DOCS / "images" / picture)
             parts.append(f"![Profiles](images/{picture})\n")
-    parts.append("### Time per iteration\n")
+    parts.append("## Time per iteration\n")
     parts.append((HERE / "results" / "overhead.md").read_text())
     (DOCS / "benchmarks.md").write_text("\n".join(parts))
 
