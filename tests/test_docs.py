@@ -21,6 +21,7 @@ import quasinewton.plot
 from quasinewton.globalization import RuleParameters
 from quasinewton.methods import METHODS
 from quasinewton.options import Options
+from quasinewton.status import MESSAGES, Status
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -58,6 +59,12 @@ def test_api_pages_have_every_public_name():
     for name in {*quasinewton.__all__, *(n for m in modules for n in m.__all__)}:
         module = isinstance(getattr(quasinewton, name, None), ModuleType)
         assert name == "__version__" or module or re.search(rf"[ .]{name}\b", text), name
+
+
+def test_api_page_lists_every_status():
+    text = (ROOT / "docs" / "api" / "minimize.md").read_text()
+    for status in Status:
+        assert f"| `{status.name}` | {status.value} | {MESSAGES[status]} |" in text
 
 
 def test_api_page_lists_every_entry_of_a_result():
