@@ -1,4 +1,4 @@
-"""The pages as HTML, without the network: sphinx-build -W --keep-going docs OUT."""
+"""The pages as HTML, without the network: sphinx-build -W docs docs/_build."""
 
 import sys
 from pathlib import Path
