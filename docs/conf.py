@@ -32,7 +32,8 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc's sections hold the types
 numpydoc_show_class_members = False
 
-# Every script in examples/ is run by the build; of its folders, those with a GALLERY_HEADER.
+# Every script in examples/ is run by the build, its docstring a page in reST that starts with the
+# title; of the folders, those with a GALLERY_HEADER.
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
