@@ -48,4 +48,6 @@ sphinx_gallery_conf = {
 
 html_theme = "furo"
 html_title = f"quasinewton {release}"
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
 html_copy_source = False
