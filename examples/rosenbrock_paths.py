@@ -1,26 +1,21 @@
-"""Paths of four methods through Rosenbrock's valley, as a picture.
-
-    python examples/rosenbrock_paths.py [FILE]
+"""
+Four methods in Rosenbrock's valley
+===================================
 
 Left the classical function, right its tame variant without the factor 100. Each marker is an
 iterate; the legend counts evaluations of f, of the gradient g and Hessian-vector products Hv.
+``python examples/rosenbrock_paths.py FILE`` saves the picture, without FILE it is shown.
 """
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.optimize import minimize as scipy_minimize
 
 from quasinewton import minimize, problems
-
-OUTPUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "rosenbrock_paths.png"
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart. Wide lines are drawn first,
 # so that a path stays visible below another one that takes the same way.
@@ -83,17 +78,18 @@ def panel(axes, name, title, start, x_range, y_range):
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False)
 
 
-def main(output: Path = OUTPUT) -> None:
-    """Draw and save the picture."""
+def main(*output: str) -> None:
+    """Draw the picture, and save it where a file is named."""
     plt.rcParams.update({"font.size": 11, "legend.fontsize": 11})
     figure, axes = plt.subplots(1, 2, figsize=(14, 6.5), layout="constrained")
     for ax, arguments in zip(axes, PANELS, strict=True):
         panel(ax, *arguments)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(output, dpi=100)
-    plt.close(figure)
-    print(f"wrote {output}")
+    if output:
+        figure.savefig(*output, dpi=100)
+        plt.close(figure)
+    else:
+        plt.show()
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:2]))
+    main(*sys.argv[1:])

@@ -39,7 +39,7 @@ class Comparison:
     error : float
         Relative error; inf where something is not finite.
     step : float
-        Step relative to max(|x|, 1) whose difference comes closest to `given`; NaN for a
+        Step relative to ``max(|x|, 1)`` whose difference comes closest to `given`; NaN for a
         symmetry, which takes no step.
     note : str
         Further hints on where an error sits.

@@ -95,7 +95,7 @@ def ratio(f, f_trial, predicted, scale):
     ----------
     f, f_trial, predicted : float
     scale : float
-        Size of the terms that f is a sum of, as far as known: |f| at the start.
+        Size of the terms that f is a sum of, as far as known: ``|f|`` at the start.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def judge(f, f_trial, predicted, scale, g_norm, g_norm_trial, par):
 
 @kernel
 def first_length(x_norm, g_norm):
-    """Bound on the first step: |x0|, which scales as the variables do, or min(1, |g|) from 0."""
+    """Bound on the first step: ``|x0|``, which scales as x does, or ``min(1, |g|)`` from 0."""
     return x_norm if x_norm > 0.0 and math.isfinite(x_norm) else min(1.0, g_norm)
 
 

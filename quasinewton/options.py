@@ -22,12 +22,12 @@ class Options:
     Attributes
     ----------
     gtol : float, default 1e-5
-        Converged when max|g_i| <= gtol ...
+        Converged when ``max|g_i| <= gtol`` ...
     grtol : float, default 0
-        ... or when max|g_i| <= grtol times its value at x0.
+        ... or when ``max|g_i|`` is at most grtol times its value at x0.
     xtol, ftol : float, default 0
-        Stop, without success, after an accepted step with |s| <= xtol (xtol + |x|), or with a
-        decrease <= ftol max(|f|, |f_new|).
+        Stop, without success, after an accepted step with ``|s| <= xtol (xtol + |x|)``, or with
+        a decrease of at most ``ftol max(|f|, |f_new|)``.
     maxiter : int, default max(1000, 200 n)
         Most iterations (trial steps, rejected ones included).
     maxfev : int, default no limit
@@ -48,7 +48,7 @@ class Options:
         First cubic weight; default 0 with 'length' (the first length bounds the step),
         100 with 'ranganath'.
     initial_trust_radius : float
-        Bound on the first step; default the norm of x0, or min(1, |g|) where that is 0.
+        Bound on the first step; default the norm of x0, or ``min(1, |g|)`` where that is 0.
     max_trust_radius : float, default inf
         Bound on the length of every step.
     finite_diff_rel_step : float

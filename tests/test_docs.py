@@ -9,29 +9,70 @@ import re
 import runpy
 from dataclasses import MISSING, fields
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from scipy.optimize import rosen, rosen_der
 
 import quasinewton
+import quasinewton.derivatives
+import quasinewton.interop
+import quasinewton.plot
 from quasinewton.globalization import RuleParameters
 from quasinewton.methods import METHODS
 from quasinewton.options import Options
+from quasinewton.status import MESSAGES, Status
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def each_page(test):
+    return pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))(test)
+
+
+@each_page
 def test_code_blocks_run(page, capsys):
+    namespace = {"__name__": "page"}  # a page is read from the top
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
-        exec(compile(block, str(page), "exec"), {"__name__": "page"})
+        exec(compile(block, str(page), "exec"), namespace)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@each_page
 def test_links_lead_somewhere(page):
-    for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         if "://" not in link:
             assert (page.parent / link).exists(), link
+
+
+@each_page
+def test_every_page_is_in_the_contents(page):
+    if page.name in ("README.md", "index.md"):
+        return
+    contents = re.findall(r"^[\w/]+$", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE)
+    assert str(page.relative_to(ROOT / "docs").with_suffix("")) in contents
+
+
+def test_api_pages_have_every_public_name():
+    text = "".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
+    modules = [quasinewton.derivatives, quasinewton.interop, quasinewton.plot, quasinewton.problems]
+    for name in {*quasinewton.__all__, *(n for m in modules for n in m.__all__)}:
+        module = isinstance(getattr(quasinewton, name, None), ModuleType)
+        assert name == "__version__" or module or re.search(rf"[ .]{name}\b", text), name
+
+
+def test_api_page_lists_every_status():
+    text = (ROOT / "docs" / "api" / "minimize.md").read_text()
+    for status in Status:
+        assert f"| `{status.name}` | {status.value} | {MESSAGES[status]} |" in text
+
+
+def test_api_page_lists_every_entry_of_a_result():
+    result = quasinewton.minimize(
+        rosen, [-1.2, 1.0], jac=rosen_der, options={"history": True, "return_all": True}
+    )
+    text = (ROOT / "docs" / "api" / "minimize.md").read_text()
+    assert [key for key in [*result, *result.history] if f"`{key}`" not in text] == []
 
 
 def test_readme_lists_every_method():
@@ -82,10 +123,10 @@ def test_options_docstring_names_every_option_and_its_default():
 def test_theory_page_quotes_the_constants_of_the_rule():
     text = (ROOT / "docs" / "theory.md").read_text()
     rule = RuleParameters()
-    assert f"ρ ≥ {rule.good}" in text and f"ρ < {rule.poor}" in text
-    assert f"at least {rule.grow:g}‖s‖" in text
+    assert rf"\rho \ge {rule.good}" in text and rf"\rho < {rule.poor}" in text
+    assert rf"at least ${rule.grow:g} \lVert s\rVert$" in text
     assert f"[{rule.shrink_min}, {rule.shrink_max}]" in text
-    assert f"ρ > −{-rule.keep:g}" in text
+    assert rf"\rho > {rule.keep:g}" in text
 
 
 def test_example_rosenbrock_paths(tmp_path, monkeypatch):

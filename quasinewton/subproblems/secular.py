@@ -57,7 +57,7 @@ def secular(lam, g, weight, cubic, s):
     -----
     The unknown is t = mu - max(0, -lambda_min), so that denominators next to a pole
     keep all their digits however close to the hard case the data are. The function
-    1/|s(t)| - 1/radius(t) is concave and increasing, so Newton's method from any
+    ``1/|s(t)| - 1/radius(t)`` is concave and increasing, so Newton's method from any
     point left of the root climbs to it without a safeguard; the componentwise lower
     bound on the root gives that point, at most a factor sqrt(k) away.
     """

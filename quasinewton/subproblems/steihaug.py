@@ -129,7 +129,7 @@ class SteihaugCG:
         ----------
         g : array, shape (n,)
         g_norm, radius, tolerance : float
-            |g|; the trust radius; stop when |r| <= tolerance |g|.
+            ``|g|``; the trust radius; stop when ``|r| <= tolerance |g|``.
         most : int
             Most products.
         late_tolerance : float
