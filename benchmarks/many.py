@@ -8,7 +8,7 @@ Chained Rosenbrock from normal random starts, both to max|g_i| <= 1e-5; medians 
 from __future__ import annotations
 
 import statistics
-import time
+import timeit
 from collections.abc import Callable
 
 import numba
@@ -34,12 +34,7 @@ def rosenbrock(x):
 
 
 def seconds(run: Callable[[], object]) -> float:
-    def once() -> float:
-        began = time.perf_counter()
-        run()
-        return time.perf_counter() - began
-
-    return statistics.median(once() for _ in range(3))
+    return statistics.median(timeit.repeat(run, number=1, repeat=3))
 
 
 def main() -> None:

@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from scipy.optimize import root
+from scipy.special import expit
 
 from ._registry import Functions, Parts, Size, Vector, register
 from ._structure import SQUARE, Group, at, group_separable
@@ -21,38 +23,29 @@ def _logistic(
     """Return ``mean log(1 + exp(-labels (A x))) + (l2 / 2) |x|^2``, given A x and A^T u."""
     m = labels.size
 
-    def sigmoid(z: Vector) -> Vector:
-        return np.asarray(np.exp(-np.logaddexp(0, -z)))
-
     def fun(x: Vector) -> Any:
         return np.sum(np.logaddexp(0, -labels * forward(x))) / m + l2 / 2 * (x @ x)
 
     def grad(x: Vector) -> Vector:
-        return adjoint(-labels * sigmoid(-labels * forward(x))) / m + l2 * x
+        return adjoint(-labels * expit(-labels * forward(x))) / m + l2 * x
 
     def hessp(x: Vector, p: Vector) -> Vector:
         z = forward(x)
-        return adjoint(sigmoid(z) * sigmoid(-z) * forward(p)) / m + l2 * p
+        return adjoint(expit(z) * expit(-z) * forward(p)) / m + l2 * p
 
     return Functions(fun, grad, hessp)
 
 
-def _newton(functions: Functions, x: Vector) -> Vector:
+def _stationary(functions: Functions, x: Vector) -> Vector:
     """Return the minimiser of a strongly convex function of few variables.
 
     The minimum depends on the parameters and on the data, hence is computed with the problem.
     """
-    for _ in range(100):
-        gradient = functions.grad(x)
-        if np.linalg.norm(gradient) <= 1e-14:
-            break
-        hessian = np.column_stack([functions.hessp(x, e) for e in np.eye(x.size)])
-        step = np.linalg.solve(hessian, gradient)
-        value, length = functions.fun(x), 1.0
-        while length > 1e-3 and functions.fun(x - length * step) > value:
-            length /= 2
-        x = x - length * step
-    return x
+
+    def hessian(x: Vector) -> Vector:
+        return np.column_stack([functions.hessp(x, e) for e in np.eye(x.size)])
+
+    return np.asarray(root(functions.grad, x, jac=hessian, tol=1e-15).x)
 
 
 def _check_l2(l2: float) -> None:
@@ -86,7 +79,7 @@ def logistic_breast_cancer(l2: float = 1e-2) -> Parts:
     features = (features - features.mean(axis=0)) / features.std(axis=0)
     features = np.column_stack([features, np.ones(labels.size)])
     functions = _logistic(lambda x: features @ x, lambda u: features.T @ u, labels, l2)
-    x = _newton(functions, np.zeros(31))
+    x = _stationary(functions, np.zeros(31))
     return Parts(functions, x0=np.zeros(31), fmin=functions.fun(x), minimizers=[x])
 
 
@@ -116,7 +109,7 @@ def logistic_synthetic(n: int, l2: float = 1e-3, seed: int = 0) -> Parts:
     x0 = np.zeros(n)
     if n > 200:
         return Parts(functions, x0)
-    x = _newton(functions, x0)
+    x = _stationary(functions, x0)
     return Parts(functions, x0, fmin=functions.fun(x), minimizers=[x])
 
 
