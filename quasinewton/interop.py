@@ -151,7 +151,10 @@ def from_torch(fun: Callable[[Any], Any], params: Any) -> Functions:
     module = params if isinstance(params, torch.nn.Module) else None
     if module is None:
         leaves, structure = tree_flatten(params)
-        leaves = [torch.as_tensor(leaf).detach() for leaf in leaves]
+        leaves = [
+            leaf.detach() if torch.is_tensor(leaf) else torch.as_tensor(np.asarray(leaf))
+            for leaf in leaves
+        ]
     else:
         leaves = [p for p in module.parameters() if p.requires_grad]
         for name, p in module.named_parameters():

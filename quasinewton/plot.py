@@ -60,7 +60,7 @@ def convergence(results: Mapping[str, OptimizeResult], against: str = "nfev") ->
     for axes, name in zip(panels, ("f - least f", "max|g|"), strict=False):
         axes.set(yscale="log", ylabel=name, xlabel={"nfev": "evaluations of f",
                  "time": "seconds"}[against])  # fmt: skip
-    figure.legend(loc="outside lower center", ncols=6 if known else 3)
+    figure.legend(loc="outside lower center", ncols=4 if known else 3)
     return figure
 
 
@@ -176,17 +176,22 @@ def profiles(costs: Mapping[str, np.ndarray], n: np.ndarray, title: str = "") ->
     if table.ndim != 2 or table.shape[1:] != n.shape or not n.size:
         raise ValueError(f"`costs` has shape {table.shape}, expected (methods, {n.size})")
     least = table.min(axis=0)
+    per_variable = table / (n + 1)
+    widest = np.max(per_variable, where=np.isfinite(per_variable), initial=0.0)
     share = np.arange(1, n.size + 1) / n.size
     figure, ((left, right),) = _figure(2)
     for k, (method, values) in enumerate(zip(costs, table, strict=True)):
         with np.errstate(invalid="ignore"):
             ratios = np.where(np.isfinite(values), values / least, np.inf)
-        for axes, x in ((left, np.sort(ratios)), (right, np.sort(values / (n + 1)))):
-            solved = np.isfinite(x)
-            axes.step(x[solved], share[solved], where="post", label=method, **_style(k))
+        for axes, x, edge in ((left, ratios, 30.0), (right, per_variable[k], widest)):
+            x = np.sort(x[np.isfinite(x)])
+            # the share stays what it is to the edge of the picture
+            ends = np.append(x, max(edge, x[-1])) if x.size else x
+            axes.step(ends, share[np.minimum(np.arange(ends.size), x.size - 1)], where="post",
+                      label=method, **_style(k))  # fmt: skip
     left.set(xscale="log", xlim=(1, 30), ylim=(0, 1), xlabel="cost / least cost")
     left.set(ylabel="share of problems solved", title=f"Performance profile {title}".strip())
     right.set(xscale="log", ylim=(0, 1), xlabel="cost / (n + 1)")
     right.set(title=f"Data profile {title}".strip())
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure

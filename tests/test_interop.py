@@ -104,7 +104,8 @@ def test_torch_computes_in_float64_or_says_so():
 def test_torch_without_second_derivatives_and_under_no_grad():
     """Of a function that is linear, or does not use a parameter, torch gives no derivative."""
     torch = pytest.importorskip("torch")
-    f = from_torch(lambda q: 3.0 * q[0].sum() + 0.0 * q[1], [np.ones(2), 1.0, np.ones(3)])
+    f = from_torch(lambda q: 3.0 * q[0].sum() + 0.0 * q[1], [np.ones(2), 0.1, np.ones(3)])
+    assert f.x0.tolist() == [1, 1, 0.1, 1, 1, 1]
     assert f.fun(f.x0)[1].tolist() == [3, 3, 0, 0, 0, 0]
     assert f.hessp(f.x0, np.ones(6)).tolist() == [0] * 6
     f = from_torch(lambda q: (q[0] ** 2).sum() + q[1], [np.ones(2), 1.0])

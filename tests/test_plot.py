@@ -62,11 +62,12 @@ def test_spectrum(tmp_path):
 
 
 def test_profiles():
+    """Ratios to the cheapest and costs per variable, each share kept to the edge."""
     costs = {"a": np.array([1.0, 4.0, np.inf]), "b": np.array([3.0, 2.0, np.inf])}
     left, right = plot.profiles(costs, np.array([1, 1, 3])).axes
-    assert [line.get_xdata().tolist() for line in left.get_lines()] == [[1, 2], [1, 3]]
-    assert [line.get_xdata().tolist() for line in right.get_lines()] == [[0.5, 2], [1, 1.5]]
-    assert left.get_lines()[0].get_ydata().tolist() == pytest.approx([1 / 3, 2 / 3])
+    assert [line.get_xdata().tolist() for line in left.get_lines()] == [[1, 2, 30], [1, 3, 30]]
+    assert [line.get_xdata().tolist() for line in right.get_lines()] == [[0.5, 2, 2], [1, 1.5, 2]]
+    assert left.get_lines()[0].get_ydata().tolist() == pytest.approx([1 / 3, 2 / 3, 2 / 3])
 
 
 def test_errors_name_what_is_missing(results):
