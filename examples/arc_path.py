@@ -15,7 +15,7 @@ from scipy.optimize import rosen, rosen_der, rosen_hess
 from quasinewton import minimize, plot
 
 x0 = [-1.2, 1.0]
-options = {"gtol": 1e-8, "history": True, "return_all": True}
+options = {"gtol": 1e-8, "history": "spectrum", "return_all": True}
 results = {
     method: minimize(rosen, x0, jac=rosen_der, method=method, options=options)
     for method in ("arc_lsr1", "arc_lbfgs")
@@ -27,7 +27,9 @@ result = results["arc_lsr1"]
 figure = plot.steps(result)
 
 # %%
-# The model is a ``LinearOperator``; in two variables it is small enough to be looked at.
+# The model is a ``LinearOperator``; in two variables it is small enough to be looked at. On the way
+# its eigenvalues are far off at times, and of the wrong sign; they settle as the steps get short.
+figure = plot.spectrum(result)
 print(np.round(result.hess @ np.eye(2), 2))
 print(rosen_hess(result.x).round(2))
 

@@ -69,7 +69,7 @@ def test_api_page_lists_every_status():
 
 def test_api_page_lists_every_entry_of_a_result():
     result = quasinewton.minimize(
-        rosen, [-1.2, 1.0], jac=rosen_der, options={"history": True, "return_all": True}
+        rosen, [-1.2, 1.0], jac=rosen_der, options={"history": "spectrum", "return_all": True}
     )
     text = (ROOT / "docs" / "api" / "minimize.md").read_text()
     assert [key for key in [*result, *result.history] if f"`{key}`" not in text] == []
