@@ -273,8 +273,13 @@ METHODS = {
     "GALAHAD arc, Hessian as 1": _galahad("arc", products=1),
 }
 
-#: Those that hold n x n matrices and take O(n^3) an iteration: not run from n = 1000 on.
-DENSE = [name for name in METHODS if name.startswith(("BFGS", "fides", "GALAHAD"))]
+#: Where methods are not run any more: n x n matrices take O(n^3) an iteration, and a whole Hessian
+#: that counts as one takes n products all the same.
+LARGEST = {
+    name: 99 if name.endswith("Hessian as 1") else 999
+    for name in METHODS
+    if name.startswith(("BFGS", "fides", "GALAHAD"))
+}
 
 #: Left out of the pictures, which more lines would make unreadable.
 VARIANTS = ("arc_lsr1 2-norm", "trust_lsr1", "trust_hybrid", "trust_cg differences",

@@ -38,8 +38,8 @@ numba {numba}, JAX {jax}, sif2jax {sif2jax}, nlopt {nlopt}, fides {fides}, GALAH
 The peers are called through their own public Python interfaces:
 
 - GALAHAD's takes whole Hessians only, no products. A Hessian counts as the n products that it
-  takes to make it; the rows "Hessian as 1" count it as one, which is what it costs where the
-  second derivatives come for nothing.
+  takes to make it; the rows "Hessian as 1" (n < 100) count it as one gradient, for problems whose
+  second derivatives come for little.
 - BFGS, fides and GALAHAD hold n x n matrices, at O(n^3) operations an iteration, and are not run
   from n = 1000 on.
 

@@ -167,7 +167,7 @@ def main() -> None:
         fresh = [
             harness.run(method, problem, budget(problem.n), arguments.seconds)
             for method in methods
-            if problem.n < 1000 or method not in harness.DENSE
+            if problem.n <= harness.LARGEST.get(method, problem.n)
         ]
         records += fresh
         harness.write(table, sorted(records, key=lambda r: order[r.method]))
