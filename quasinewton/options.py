@@ -67,7 +67,7 @@ class Options:
     history : bool or 'spectrum', default False
         Keep arrays over the start and the iterations in `result.history`. 'spectrum', for
         quasi-Newton methods: the spectrum of the model too, as ``eigenvalues``, shape
-        (nit + 1, min(n, 2 memory)) with NaN where there are fewer, and ``gamma``, the eigenvalue
+        (nit + 1, min(n, 2 memory)), increasing, then NaN, and ``gamma``, the eigenvalue
         everywhere else.
     model : LinearOperator, optional
         `result.hess` of an earlier run in as many variables and of the same dtype: its newest

@@ -667,7 +667,7 @@ class Solver:
         if "gamma" in self._history:
             model = self._method.current_model()
             lam = np.full(model.lam.size, np.nan)
-            lam[: model.rank] = model.lam[: model.rank]
+            lam[: model.rank] = np.sort(model.lam[: model.rank])
             row += lam, model.gamma
         for record, value in zip(self._history.values(), row, strict=True):
             record.append(value)
