@@ -112,7 +112,8 @@ def main() -> None:
             dated = ", ".join(f"{method} ({date})" for method, date in kept.items())
             parts.append(f"Rows of an earlier run: {dated}.\n")
     for heading, path in TABLES:
-        parts += [heading, (RESULTS / path).read_text()]
+        if (RESULTS / path).exists():
+            parts += [heading, (RESULTS / path).read_text()]
     (DOCS / "benchmarks.md").write_text("\n".join(parts))
 
 

@@ -111,12 +111,13 @@ def summary(records: list[harness.Record]) -> str:
 
 def profiles(records: list[harness.Record], folder: Path) -> None:
     """A picture of performance and data profiles for each class of sizes."""
-    methods = dict.fromkeys(r.method for r in records if r.method not in harness.VARIANTS)
     for label, low, high, _ in CLASSES:
-        size = {r.problem: r.n for r in records if low <= r.n <= high}
-        if not size:
+        here = [r for r in records if low <= r.n <= high and r.method not in harness.VARIANTS]
+        if not here:
             continue
-        cost = {(r.method, r.problem): r.cost if r.solved else np.inf for r in records}
+        methods = dict.fromkeys(r.method for r in here)
+        size = {r.problem: r.n for r in here}
+        cost = {(r.method, r.problem): r.cost if r.solved else np.inf for r in here}
         costs = {m: np.array([cost.get((m, p), np.inf) for p in size]) for m in methods}
         figure = plot.profiles(costs, np.array(list(size.values())), label)
         figure.savefig(folder / f"profile_{low}.png", dpi=100)
