@@ -37,7 +37,7 @@ class Options:
     f_target : float, default -inf
         Stop, without success, once f <= f_target.
     memory : int
-        Pairs kept by the quasi-Newton methods; default 2n + 5 for n <= 40, else 10.
+        Pairs kept by the quasi-Newton methods; default 20 for n < 100, else 10.
         `maxcor` is another name for it.
     norm : {'shape', 'euclidean'}, default 'shape'
         Norm of the cubic term.

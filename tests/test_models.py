@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import dense_sr1
 
-from quasinewton.models.compact import CompactModel
+from quasinewton.models.compact import CompactModel, confine
 from quasinewton.models.strategy import ModelOperator
 
 pytestmark = pytest.mark.kernels
@@ -131,6 +131,20 @@ def test_spectrum_reproduces_b(history):
     u = np.array([model.combine(0.0, np.zeros(n), e) for e in np.eye(k)])
     if k:
         assert np.abs(u @ u.T - np.eye(k)).max() <= 1e-4  # see _INDEPENDENT
+
+
+@given(histories())
+def test_confined_eigenvalues_are_of_curvatures_that_the_pairs_show(history):
+    n, memory, gamma, _, pairs = history
+    model = build(n, memory, gamma, pairs)
+    lam = model.lam[: model.rank]
+    shown = max((model.tau[slot] for slot in model.order[: model.count]), default=0.0)
+    confined = lam.copy()
+    confine(model.tau, model.order, model.count, confined)
+    within = (lam <= shown) & (lam >= -0.1 * shown)
+    assert np.array_equal(confined[within], lam[within])
+    assert np.all((confined <= shown) & (confined >= -0.1 * shown))
+    assert np.all(confined * lam >= 0.0)  # the sign of a curvature is kept
 
 
 @given(st.integers(-100, 100), st.integers(-100, 100))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -38,9 +39,10 @@ class Recipe:
 
 
 # Chosen on the problems of benchmarks/. A model that is positive definite by construction
-# may be trusted with long steps; an SR1 model that happens to be, may not.
+# may be trusted with long steps; an SR1 model that happens to be, may not. Pairs of rejected
+# trials teach an SR1 model negative curvature; the others are better off without.
 _SR1: dict[str, Any] = {"window": 7}
-_SAFE: dict[str, Any] = {"window": 1, "rule": {"grow_convex": 10.0, "secant": 1.0}}
+_SAFE: dict[str, Any] = {"window": 1, "rule": {"grow_convex": 10.0, "secant": 1.0, "keep": math.inf}}
 
 QUASI_NEWTON: dict[str, Recipe] = {
     "arc_lsr1": Recipe("lsr1", None, **_SR1),

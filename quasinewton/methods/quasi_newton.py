@@ -37,10 +37,11 @@ from ..models.compact import (
     absorb,
     add_combination,
     choose_gamma,
+    confine,
     multiply_rows,
     spectrum,
 )
-from ..models.updates import KINDS
+from ..models.updates import KINDS, SR1
 from ..subproblems.cubic import cubic_euclidean, cubic_shape
 from ..subproblems.trust_region import trust_region
 from . import check_shape, fill
@@ -98,6 +99,8 @@ def propose(
         rank, _ = spectrum(
             kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, work
         )
+        if kind == SR1 and not dense:
+            confine(tau, order, ints[0], lam[:rank])
         # The eigenbasis of B, with one more direction for the gradient outside of it,
         # in units in which the largest eigenvalue and |g| are 1.
         size = rank if rank == n else rank + 1
@@ -495,5 +498,5 @@ class QuasiNewton:
 
 
 def default_memory(n: int) -> int:
-    """Pairs kept where the user does not say: all curvature for small n, else 10."""
-    return 2 * n + 5 if n <= 40 else 10
+    """Pairs kept where the user does not say: for small n all curvature, at little cost."""
+    return 20 if n < 100 else 10

@@ -33,12 +33,16 @@ from ..kernels import HUGE, block_length, kernel, vector_kernel
 from .eigen import symmetric_eigen
 from .updates import KINDS, recursion
 
-__all__ = ["CompactModel", "absorb", "add_combination", "multiply_rows", "spectrum"]
+__all__ = [
+    "CompactModel", "absorb", "add_combination", "confine", "multiply_rows", "spectrum",
+]  # fmt: skip
 
 #: A row whose part outside the span of the others is smaller than this is dependent.
 _INDEPENDENT = 1e-6
 #: Eigenvalues of C below this fraction of the largest are roundoff.
 _NULL = 1e-13
+#: Bound on negative eigenvalues, as a part of that on positive ones.
+_NEGATIVE = 0.1
 
 
 @vector_kernel
@@ -411,6 +415,20 @@ def spectrum(kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, wo
                     vectors[kept, j] += factor * basis[l, j]
         kept += 1
     return kept, used
+
+
+@kernel
+def confine(tau, order, count, lam):
+    """Bring eigenvalues into [-0.1 t, t], where t is the largest |y|/|s| of the pairs.
+
+    |y|/|s| is the length of the mean Hessian times a unit vector: no pair shows a curvature
+    beyond t, but small denominators of SR1 updates do make such eigenvalues.
+    """
+    largest = 0.0
+    for j in range(count):
+        largest = max(largest, tau[order[j]])
+    for i in range(lam.size):
+        lam[i] = min(max(lam[i], -_NEGATIVE * largest), largest)
 
 
 @kernel
