@@ -42,7 +42,10 @@ class Recipe:
 # may be trusted with long steps; an SR1 model that happens to be, may not. Pairs of rejected
 # trials teach an SR1 model negative curvature; the others are better off without.
 _SR1: dict[str, Any] = {"window": 7}
-_SAFE: dict[str, Any] = {"window": 1, "rule": {"grow_convex": 10.0, "secant": 1.0, "keep": math.inf}}
+_SAFE: dict[str, Any] = {
+    "window": 1,
+    "rule": {"grow_convex": 10.0, "secant": 1.0, "keep": math.inf},
+}
 
 QUASI_NEWTON: dict[str, Recipe] = {
     "arc_lsr1": Recipe("lsr1", None, **_SR1),
