@@ -11,6 +11,7 @@ from oracles import cubic_value, dense_cubic_euclidean, dense_trust_region, scal
 from quasinewton import Solver, minimize
 from quasinewton.methods import Recipe
 from quasinewton.methods.quasi_newton import LENGTH, SIGMA_USED, QuasiNewton
+from quasinewton.models.compact import confine
 from quasinewton.options import Options
 
 pytestmark = pytest.mark.kernels
@@ -72,6 +73,8 @@ def test_step_solves_the_dense_subproblem(subproblem, run):
         return
     n, scale = run[0], run[4]
     model, g = method.current_model(), method.g / scale
+    if model.kind == "lsr1" and not model.dense:
+        confine(model.tau, model.order, model.count, model.lam[: model.rank])
     b = np.array([model.matvec(e) for e in np.eye(n)]) / scale
     b = (b + b.T) / 2
     s = method.trial - method.x
