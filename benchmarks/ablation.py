@@ -87,7 +87,7 @@ def summary(records: list[harness.Record]) -> str:
     lines = []
     for method in METHODS:
         lines += [
-            f"#### {method}", "",
+            f"### {method}", "",
             "| choice | alternative | " + " | ".join(f"{c[0]} | cost" for c in classes) + " |",
             "|" + "---|" * (2 + 2 * len(classes)),
         ]  # fmt: skip
