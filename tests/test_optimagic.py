@@ -10,6 +10,7 @@ from scipy.optimize import rosen, rosen_der
 
 om = pytest.importorskip("optimagic")
 
+# After the line that skips where optimagic is missing.
 from optimagic.benchmarking.get_benchmark_problems import get_benchmark_problems  # noqa: E402
 
 from quasinewton import Status  # noqa: E402

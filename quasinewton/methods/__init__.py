@@ -40,7 +40,7 @@ class Recipe:
 
 # Chosen on the problems of benchmarks/. A model that is positive definite by construction
 # may be trusted with long steps; an SR1 model that happens to be, may not. Pairs of rejected
-# trials teach an SR1 model negative curvature; the others are better off without.
+# trials make safe models worse; without them SR1 ones ask for fewer gradients but more f.
 _SR1: dict[str, Any] = {"window": 7}
 _SAFE: dict[str, Any] = {
     "window": 1,
