@@ -20,6 +20,7 @@ import numpy as np
 from scipy import optimize
 
 import quasinewton
+from quasinewton.kernels import block_length
 from quasinewton.models.compact import add_combination, multiply_rows
 
 MEMORY = 10
@@ -69,12 +70,12 @@ def ours(method, memory):
 def floor(n, repeats):
     rows = np.ones((2 * MEMORY, n))
     v, out, w = np.ones(n), np.empty(n), np.ones(2 * MEMORY)
-    h = np.empty(2 * MEMORY)
+    h, buffer = np.empty(2 * MEMORY), np.empty(block_length)
     best = np.inf
     for _ in range(repeats + 1):
         start = time.perf_counter()
         multiply_rows(rows, v, h)
-        add_combination(1.0, v, rows, w, v, out)
+        add_combination(1.0, v, rows, w, v, out, buffer)
         best = min(best, time.perf_counter() - start)
     return best
 

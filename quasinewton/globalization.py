@@ -67,7 +67,7 @@ class RuleParameters:
         self.grow_convex = 4.0
         self.shrink_min = 0.1
         self.shrink_max = 0.5
-        self.relax = 0.01
+        self.relax = 0.0
         self.keep = -10.0
         self.patience = 1.0
         self.secant = 0.0

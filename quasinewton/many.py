@@ -151,22 +151,17 @@ class _Batch:
         self.counts[i] = result.nfev, result.njev, result.nit
 
     def solve(self, part: slice, evaluation: Any, method: str, options: Options) -> None:
-        from .methods.compiled import call, solve_many
-        from .methods.quasi_newton import codes, default_memory, rule_array, start_array
+        from .methods.quasi_newton import QuasiNewton
         from .stopping import limits
 
-        n = self.x.shape[1]
-        recipe = QUASI_NEWTON[method]
         status = self.status[part]
         progress = np.zeros(1)
         status[:] = int(Status.RUNNING)
         try:
-            call(
-                solve_many, evaluation, self.x.dtype, limits(options, n, self.x.dtype),
-                start_array(options), progress, *codes(recipe, options),
-                options.memory or default_memory(n), self.x[part], self.fun[part],
-                self.jac[part], status, self.counts[part],
-                rule_array(recipe, options),
+            QuasiNewton.solve_many(
+                evaluation, limits(options, self.x.shape[1], self.x.dtype), progress,
+                self.x[part], self.fun[part], self.jac[part], status, self.counts[part],
+                QUASI_NEWTON[method], options,
             )  # fmt: skip
         finally:
             status[int(progress[0]) :] = int(Status.EXCEPTION)

@@ -19,7 +19,7 @@ import numba
 import numpy as np
 
 __all__ = [
-    "EPS", "HUGE", "TINY", "block_length", "is_compiled", "kernel", "max_abs", "norm2",
+    "EPS", "HUGE", "TINY", "block_length", "copy", "is_compiled", "kernel", "max_abs", "norm2",
     "vector_kernel",
 ]  # fmt: skip
 
@@ -45,7 +45,7 @@ _STAMP = _fingerprint()
 
 
 def _compile(func: F, **options: Any) -> F:
-    options = {"nogil": True, "error_model": "numpy", **options}
+    options = {"nogil": True, "error_model": "numpy", "_nrt": False, **options}
     try:
         dispatcher = numba.njit(cache=True, **options)(func)
     except RuntimeError:  # no folder to write a cache to: compile in memory
@@ -95,6 +95,13 @@ def max_abs(a):
             strange += 1
         largest = max(largest, value)
     return largest if strange == 0 else math.nan
+
+
+@kernel
+def copy(a, out):
+    """out[:] = a, whose check of the shapes numba compiles for two seconds."""
+    for i in range(a.size):
+        out[i] = a[i]
 
 
 @vector_kernel

@@ -18,8 +18,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from ..kernels import kernel, max_abs
-from ..models.compact import workspace
+from ..kernels import copy, kernel, max_abs
 from ..status import Status
 from ..stopping import HARMLESS, start, stop
 from .quasi_newton import (
@@ -27,14 +26,14 @@ from .quasi_newton import (
     F_BEST,
     F_TRIAL,
     G_MAX,
-    INTEGERS,
     MOVED,
     PREDICTED,
     S_NORM,
-    SCALARS,
+    START,
+    WITH_GRADIENT,
+    WITHOUT_GRADIENT,
     F,
     advance,
-    begin,
     wants_gradient,
 )
 
@@ -78,21 +77,22 @@ def iterate(
         has_gradient = False
         # A trial that overflows is rejected without being asked.
         if q[S_NORM] <= limits[HARMLESS] or math.isfinite(max_abs(trial)):
-            asked[:] = trial
+            copy(trial, asked)
             counts[NFEV] += 1
             f = evaluate(asked, g_trial, VALUE)
             has_gradient = wants_gradient(f, q, ints, par)
             if joint:
                 counts[NJEV] += 1
             elif has_gradient:
-                asked[:] = trial
+                copy(trial, asked)
                 counts[NJEV] += 1
                 evaluate(asked, g_trial, GRADIENT)
         before, step = q[F], q[S_NORM]
         q[F_TRIAL] = f
         advance(
-            has_gradient, kind, subproblem, rule, window, x, g, trial, g_trial, x_best, g_best,
-            rows, gram, h, tau, cosine, order, products, lam, vectors, work, small, q, ints, par,
+            WITH_GRADIENT if has_gradient else WITHOUT_GRADIENT, kind, subproblem, rule, window,
+            x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau, cosine, order, products,
+            lam, vectors, work, small, q, ints, par,
         )  # fmt: skip
         counts[NIT] += 1
         status = stop(
@@ -106,80 +106,73 @@ def iterate(
 
 @kernel
 def solve_many(
-    evaluate, joint, limits, first, progress, kind, subproblem, rule, window, m, x, f, g, status,
-    counts, par,
+    evaluate, joint, limits, first, integers, progress, starts, f, jac, status, counts, asked,
+    g_trial, kind, subproblem, rule, window, x, g, trial, x_best, g_best, rows, gram, h, tau,
+    cosine, order, products, lam, vectors, work, small, q, ints, par,
 ):  # fmt: skip
-    """Solve from every row of x, in place.
+    """Solve from every row of `starts`, in place.
 
     Parameters
     ----------
     evaluate, joint, limits
         As in `iterate`.
-    first : float64 array
-        See `quasi_newton.start_array`.
+    first, integers : arrays
+        `q` and `ints` at the start.
     progress : float64 array, shape (1,)
         The number of finished starts.
-    m : int
-        Memory.
-    x : array, shape (k, n)
-        Starts; on return the best points.
+    starts : array, shape (k, n)
+        On return the best points.
     f : float64 array, shape (k,)
-    g : array, shape (k, n)
+    jac : array, shape (k, n)
     status : int64 array, shape (k,)
     counts : int64 array, shape (k, 3)
+
+    The rest are the arrays of `iterate`, with any content.
     """
-    k, n = x.shape
-    most = min(n, 2 * m)
-    x_i, g_i, trial, g_trial = x[0].copy(), g[0].copy(), x[0].copy(), x[0].copy()
-    asked, x_best, g_best = x[0].copy(), x[0].copy(), x[0].copy()
-    rows = np.zeros((2 * m, n), x.dtype)
-    gram = np.zeros((2 * m, 2 * m))
-    h = np.zeros(2 * m)
-    tau, cosine, order = np.zeros(m), np.zeros(m), np.zeros(m, np.int64)
-    products = np.zeros((2 * m, 3))
-    lam = np.zeros(most)
-    vectors = np.zeros((most, n if n <= 2 * m else 2 * m))
-    work = np.zeros(workspace(n, m))
-    small = np.zeros((4, max(2 * m, most + 1)))
-    q = np.zeros(SCALARS)
-    ints = np.zeros(INTEGERS, np.int64)
-    for i in range(k):
-        x_i[:] = x[i]
-        asked[:] = x_i
+    for i in range(starts.shape[0]):
+        copy(starts[i], x)
+        copy(x, asked)
         counts[i, NFEV] += 1
-        f[i] = evaluate(asked, g_i, VALUE)
+        f[i] = evaluate(asked, g, VALUE)
         if not joint and math.isfinite(f[i]):
-            asked[:] = x_i
-            evaluate(asked, g_i, GRADIENT)
+            copy(x, asked)
+            evaluate(asked, g, GRADIENT)
         if joint or math.isfinite(f[i]):
             counts[i, NJEV] += 1
-        g[i] = g_i
+        copy(g, jac[i])
         finite = math.isfinite(f[i])
-        for j in range(n):
-            finite = finite and math.isfinite(g_i[j]) and math.isfinite(x_i[j])
+        for j in range(x.size):
+            finite = finite and math.isfinite(g[j]) and math.isfinite(x[j])
         if finite:
+            copy(first, q)
+            copy(integers, ints)
+            for j in range(h.size):
+                h[j] = 0.0
             q[F] = f[i]
-            ints[:] = 0
-            h[:] = 0.0
-            begin(
-                kind, subproblem, rule, window, x_i, g_i, trial, rows, gram, h, tau, cosine,
-                order, lam, vectors, work, small, q, ints, first,
+            advance(
+                START, kind, subproblem, rule, window, x, g, trial, g_trial, x_best, g_best,
+                rows, gram, h, tau, cosine, order, products, lam, vectors, work, small, q, ints,
+                par,
             )  # fmt: skip
             start(limits, q[F], q[G_MAX])
             status[i] = stop(
-                limits, x_i, q[F], q[F], math.inf, math.inf, q[G_MAX], False,
+                limits, x, q[F], q[F], math.inf, math.inf, q[G_MAX], False,
                 ints[MOVED] == 0 or not q[PREDICTED] > 0.0, 0, counts[i, NFEV],
             )  # fmt: skip
             while status[i] == _RUNNING:
                 status[i] = iterate(
                     evaluate, joint, 1, limits, counts[i], asked, g_trial, kind, subproblem, rule,
-                    window, x_i, g_i, trial, x_best, g_best, rows, gram, h, tau, cosine, order,
+                    window, x, g, trial, x_best, g_best, rows, gram, h, tau, cosine, order,
                     products, lam, vectors, work, small, q, ints, par,
                 )  # fmt: skip
                 # kept after every iteration: the next evaluation may raise
-                x[i], g[i], f[i] = x_i, g_i, q[F]
+                copy(x, starts[i])
+                copy(g, jac[i])
+                f[i] = q[F]
             if status[i] != 0 and q[F_BEST] < q[F]:
-                x[i], g[i], f[i] = x_best, g_best, q[F_BEST]
+                copy(x_best, starts[i])
+                copy(g_best, jac[i])
+                f[i] = q[F_BEST]
         else:
             status[i] = _NONFINITE_START
         progress[0] = i + 1.0

@@ -31,18 +31,25 @@ from ..globalization import (
     ranganath_weight,
     ratio,
 )
-from ..kernels import HUGE, kernel, max_abs, norm2
+from ..kernels import HUGE, block_length, copy, kernel, max_abs, norm2
 from ..models.compact import (
+    APPLIED,
+    PAIRS,
+    UNIT,
+    WHOLE,
     CompactModel,
     absorb,
     add_combination,
     choose_gamma,
     confine,
     multiply_rows,
+    renew_matrix,
     spectrum,
 )
+from ..models.compact import INTEGERS as MODEL_INTEGERS
 from ..models.updates import KINDS, SR1
 from ..subproblems.cubic import cubic_euclidean, cubic_shape
+from ..subproblems.definite import definite_step
 from ..subproblems.trust_region import trust_region
 from . import check_shape, fill
 
@@ -73,15 +80,61 @@ SHAPE, EUCLIDEAN, TRUST_REGION = 0, 1, 2
     SIGMA_USED,  # the weight the trial solves its subproblem for; the multiplier mu of a radius
     F_BEST,  # least f of an accepted point that x has left for a better gradient
     GAMMA,  # B outside the span of the pairs
-    LOWEST,  # smallest eigenvalue of B
     LENGTH_MAX,  # bound on LENGTH
     F_SCALE,  # |f| at the start
-) = range(16)
-SCALARS = 16
+) = range(15)
+SCALARS = 15
 
-# Integers of the state; 0 and 1 belong to the model (pairs stored, newest used).
-RANK, ACCEPTED, MOVED, REJECTIONS = 2, 3, 4, 5
-INTEGERS = 6
+# Integers of the state, after those of the model.
+ACCEPTED, MOVED, REJECTIONS, CONVEX = range(MODEL_INTEGERS, MODEL_INTEGERS + 4)
+INTEGERS = MODEL_INTEGERS + 4
+
+# What `advance` is told: start from x, go on without or with the gradient at the trial, or go on
+# from x with another objective.
+START, WITHOUT_GRADIENT, WITH_GRADIENT, RENEW = range(4)
+
+
+@kernel
+def _factored(
+    kind, gamma, euclidean, g, g_norm, length, trial, x, rows, gram, h, tau, cosine, order, work,
+    small, q, ints,
+):  # fmt: skip
+    """Write the trial of a positive definite dense B without its spectrum, if that can be."""
+    n = x.size
+    # the places of `spectrum` in `work`, but its workspace where it makes its basis
+    scratch = work[: 3 * n].reshape(3, n)
+    factor = work[3 * n : 3 * n + n * n].reshape(n, n)
+    renew_matrix(kind, gamma, rows, gram, h, tau, cosine, order, ints, scratch)
+    unit = h[UNIT]
+    if not unit > 0.0:
+        return False
+    scaled, step, rest = scratch[0], scratch[1], scratch[2]
+    for i in range(n):
+        scaled[i] = np.float64(g[i]) / g_norm
+    per_unit = g_norm / unit  # of the step
+    step_norm, mu = definite_step(
+        gram, gamma / unit, scaled, length / per_unit, euclidean, factor, step, rest
+    )
+    if not step_norm < math.inf:
+        return False
+    slope = 0.0
+    for i in range(n):
+        slope += scaled[i] * step[i]
+    # s.Bs = -g.s - mu s.s
+    predicted = -0.5 * slope + 0.5 * mu * step_norm * step_norm
+    if not (predicted > 0.0 and step_norm > 0.0):
+        return False
+    moved = False
+    for i in range(n):
+        trial[i] = x[i] + step[i] * per_unit
+        moved = moved or trial[i] != x[i]
+    q[S_NORM] = step_norm * per_unit
+    q[SLOPE] = slope * per_unit * g_norm
+    q[PREDICTED] = predicted * per_unit * g_norm
+    q[SIGMA_USED] = mu * unit
+    ints[CONVEX] = 1
+    ints[MOVED] = 1 if moved else 0
+    return True
 
 
 @kernel
@@ -89,18 +142,28 @@ def propose(
     kind, subproblem, rule, window, x, g, trial, rows, gram, h, tau, cosine, order, lam, vectors,
     work, small, q, ints,
 ):  # fmt: skip
-    """Renew the spectrum of the model at x and write the next trial point."""
+    """Renew the model at x and write the next trial point."""
     n = x.size
     m = order.size
     dense = n <= 2 * m
     g_norm = q[G_NORM]
     for _attempt in range(2):
-        gamma = choose_gamma(tau, cosine, order, ints, window, g_norm / q[LENGTH])
-        rank, _ = spectrum(
-            kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, work
+        gamma = choose_gamma(h, tau, cosine, order, ints, window, g_norm / q[LENGTH])
+        q[GAMMA] = gamma
+        if dense and q[SIGMA] == 0.0 and ints[PAIRS] > 0 and rule != RANGANATH:
+            euclidean = subproblem != SHAPE
+            if _factored(
+                kind, gamma, euclidean, g, g_norm, q[LENGTH], trial, x, rows, gram, h, tau,
+                cosine, order, work, small, q, ints,
+            ):  # fmt: skip
+                if subproblem == EUCLIDEAN:
+                    q[SIGMA_USED] = min(q[SIGMA_USED] / q[S_NORM], HUGE)
+                return
+        rank = spectrum(
+            kind, gamma, rows, gram, h, tau, cosine, order, ints, lam, vectors, work
         )
         if kind == SR1 and not dense:
-            confine(tau, order, ints[0], lam[:rank])
+            confine(tau, order, ints[PAIRS], lam[:rank])
         # The eigenbasis of B, with one more direction for the gradient outside of it,
         # in units in which the largest eigenvalue and |g| are 1.
         size = rank if rank == n else rank + 1
@@ -129,8 +192,7 @@ def propose(
             reduced[rank] = math.sqrt(max(0.0, 1.0 - inside))
         unit = g_norm / top  # of the step
         length = q[LENGTH] / unit
-        q[GAMMA] = gamma
-        q[LOWEST] = lowest
+        ints[CONVEX] = 1 if lowest > 0.0 else 0
         sigma = q[SIGMA] * unit / top
         if subproblem == TRUST_REGION:
             step_norm, weight = trust_region(spectral, reduced, length, step)
@@ -157,18 +219,19 @@ def propose(
         if predicted > 0.0 and math.isfinite(step_norm) and step_norm > 0.0:
             break
         # The model is of no use: start it anew.
-        ints[0] = 0
+        ints[PAIRS] = 0
+        ints[APPLIED] = 0
     q[S_NORM] = step_norm * unit
     q[SLOPE] = slope * unit * g_norm
     q[PREDICTED] = predicted * unit * g_norm
-    ints[RANK] = rank
 
     # s = -alpha g + U (s_bar + alpha g_bar)
     alpha = 0.0
     if rank < n and reduced[rank] > 0.0:
         alpha = -step[rank] / (reduced[rank] * top)
     w = small[3, : vectors.shape[1]]
-    w[:] = 0.0
+    for j in range(w.size):
+        w[j] = 0.0
     for i in range(rank):
         c = step[i] * unit + alpha * (reduced[i] * g_norm)
         for j in range(w.size):
@@ -179,8 +242,9 @@ def propose(
             trial[j] = x[j] + (w[j] - alpha * g[j])
             moved = moved or trial[j] != x[j]
     else:
-        filled = m + ints[0]
-        moved = add_combination(-alpha, g, rows[:filled], w[:filled], x, trial)
+        filled = m + ints[PAIRS]
+        buffer = work[work.size - block_length :]
+        moved = add_combination(-alpha, g, rows[:filled], w[:filled], x, trial, buffer)
     ints[MOVED] = 1 if moved else 0
 
 
@@ -221,14 +285,14 @@ def receive(
     if accepted:
         if f_trial > f and f < q[F_BEST]:  # within roundoff, for a smaller gradient
             q[F_BEST] = f
-            x_best[:] = x
-            g_best[:] = g
-        x[:] = trial
-        g[:] = g_trial
+            copy(x, x_best)
+            copy(g, g_best)
+        copy(trial, x)
+        copy(g_trial, g)
         q[F] = f_trial
         q[G_MAX] = g_max
         q[G_NORM] = g_norm
-    convex = q[LOWEST] > 0.0
+    convex = ints[CONVEX] != 0
     if rule == RANGANATH:
         q[SIGMA] = ranganath_weight(q[SIGMA], rho)
     else:
@@ -242,39 +306,32 @@ def receive(
 
 
 @kernel
-def advance(
-    has_gradient, kind, subproblem, rule, window, x, g, trial, g_trial, x_best, g_best, rows, gram,
-    h, tau, cosine, order, products, lam, vectors, work, small, q, ints, par,
-):  # fmt: skip
-    """One iteration: `receive` the trial's f (in q) and gradient, `propose` the next."""
-    receive(
-        has_gradient, rule, x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau, cosine,
-        order, products, q, ints, par,
-    )  # fmt: skip
-    if q[G_MAX] > 0.0:
-        propose(
-            kind, subproblem, rule, window, x, g, trial, rows, gram, h, tau, cosine, order, lam,
-            vectors, work, small, q, ints,
-        )  # fmt: skip
+def begin(x, g, q):
+    """Set the scalars; F, LENGTH, LENGTH_MAX and SIGMA are there, see `start_array`."""
+    q[G_MAX], q[G_NORM] = max_abs(g), norm2(g)
+    q[F_BEST] = math.inf
+    q[F_SCALE] = abs(q[F])
+    if q[LENGTH] == 0.0:
+        q[LENGTH] = first_length(norm2(x), q[G_NORM])
+    q[LENGTH] = min(q[LENGTH], q[LENGTH_MAX])
 
 
 @kernel
-def begin(
-    kind, subproblem, rule, window, x, g, trial, rows, gram, h, tau, cosine, order, lam, vectors,
-    work, small, q, ints, first,
+def advance(
+    task, kind, subproblem, rule, window, x, g, trial, g_trial, x_best, g_best, rows, gram, h,
+    tau, cosine, order, products, lam, vectors, work, small, q, ints, par,
 ):  # fmt: skip
-    """The first trial, from x with f (in q), g and the model; `first` is from `start_array`."""
-    f = q[F]
-    q[:] = 0.0
-    q[F], q[G_MAX], q[G_NORM] = f, max_abs(g), norm2(g)
-    q[F_BEST] = math.inf
-    q[F_SCALE] = abs(f)
-    length = first[0]
-    q[LENGTH_MAX] = first[1]
-    q[SIGMA] = first[2]
-    if length == 0.0:
-        length = first_length(norm2(x), q[G_NORM])
-    q[LENGTH] = min(length, q[LENGTH_MAX])
+    """One iteration: `receive` the trial's f (in q) and gradient, `propose` the next.
+
+    One function for every task, as each would be compiled with all that it calls.
+    """
+    if task == START:
+        begin(x, g, q)
+    elif task != RENEW:
+        receive(
+            task == WITH_GRADIENT, rule, x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau,
+            cosine, order, products, q, ints, par,
+        )  # fmt: skip
     if q[G_MAX] > 0.0:
         propose(
             kind, subproblem, rule, window, x, g, trial, rows, gram, h, tau, cosine, order, lam,
@@ -303,16 +360,23 @@ def rule_array(recipe: Recipe, options: Options) -> np.ndarray:
 
 
 def start_array(options: Options) -> np.ndarray:
-    """First length (0 for the default), bound on every length, first weight."""
-    weight = 100.0 if options.weight_rule == "ranganath" else 0.0
+    """The scalars `q` before `begin`: LENGTH 0 stands for the default."""
+    q = np.zeros(SCALARS)
+    q[SIGMA] = 100.0 if options.weight_rule == "ranganath" else 0.0
     if options.initial_weight is not None:
-        weight = options.initial_weight
-    return np.array([options.initial_trust_radius or 0.0, options.max_trust_radius, weight])
+        q[SIGMA] = options.initial_weight
+    q[LENGTH], q[LENGTH_MAX] = options.initial_trust_radius or 0.0, options.max_trust_radius
+    return q
 
 
-def small_shape(n: int, memory: int) -> tuple[int, int]:
-    """Shape of the workspace of the subproblem."""
-    return 4, max(2 * memory, min(n, 2 * memory) + 1)
+def start_integers(options: Options, n: int) -> np.ndarray:
+    """The integers `ints` of a state without pairs.
+
+    Where nobody asked for a number of pairs and the matrix takes less room, it forgets none.
+    """
+    ints = np.zeros(INTEGERS, np.int64)
+    ints[WHOLE] = options.memory is None and n <= 2 * default_memory(n)
+    return ints
 
 
 class QuasiNewton:
@@ -337,52 +401,41 @@ class QuasiNewton:
         n = x0.size
         memory = options.memory or default_memory(n)
         self.model = model = CompactModel(n, memory, recipe.update, x0.dtype)
-        model.ints = np.zeros(INTEGERS, np.int64)
+        model.ints = start_integers(options, n)
         self.x = x0.copy()
         self.g = np.array(g, x0.dtype)
         self.trial = np.empty_like(self.x)
         self.x_best = np.zeros_like(self.x)
         self.g_best = np.zeros_like(self.x)
-        self.q = np.zeros(SCALARS)
+        self.q = start_array(options)
         self.par = rule_array(recipe, options)
         self._window = recipe.window
-        self._small = small = np.zeros(small_shape(n, memory))
         if options.model is not None:
             model.take(options.model.model)
-            multiply_rows(model.rows, self.g, model.h)
+            self._inner_products()
         self._before = (*codes(recipe, options), self.x, self.g, self.trial)
         self._between = (
             self.x_best, self.g_best, model.rows, model.gram, model.h, model.tau, model.cosine,
-            model.order,
-            model.products, model.lam, model.vectors, model.work, small, self.q, model.ints,
-            self.par,
+            model.order, model.products, model.lam, model.vectors, model.work,
+            np.zeros((4, max(2 * memory, min(n, 2 * memory) + 1))), self.q, model.ints, self.par,
         )  # fmt: skip
         self.q[F] = f
-        begin(
-            *self._before, model.rows, model.gram, model.h, model.tau, model.cosine, model.order,
-            model.lam, model.vectors, model.work, small, self.q, model.ints,
-            start_array(options),
-        )  # fmt: skip
+        advance(START, *self._before, self.g, *self._between)
+
+    def _inner_products(self) -> None:
+        if not self.model.dense:
+            multiply_rows(self.model.rows, self.g, self.model.h)
 
     def renew(self, f: float, g: np.ndarray) -> None:
         """Go on from `x` with another objective: f and g are its values there."""
-        q, model = self.q, self.model
+        q = self.q
         self.g[:] = g
         q[F], q[G_MAX], q[G_NORM] = f, max_abs(self.g), norm2(self.g)
         q[F_BEST] = math.inf  # of the old objective
         q[F_SCALE] = abs(f)
-        model.ints[REJECTIONS] = 0
-        if model.n > 2 * model.order.size:
-            multiply_rows(model.rows, self.g, model.h)
-        self._propose()
-
-    def _propose(self) -> None:
-        if self.q[G_MAX] > 0.0:
-            model = self.model
-            propose(
-                *self._before, model.rows, model.gram, model.h, model.tau, model.cosine,
-                model.order, model.lam, model.vectors, model.work, self._small, self.q, model.ints,
-            )  # fmt: skip
+        self.model.ints[REJECTIONS] = 0
+        self._inner_products()
+        advance(RENEW, *self._before, self.g, *self._between)
 
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
@@ -392,9 +445,9 @@ class QuasiNewton:
         """One iteration, from the objective (and gradient) at `trial`."""
         self.q[F_TRIAL] = f
         if g is None:
-            advance(False, *self._before, self.g, *self._between)
+            advance(WITHOUT_GRADIENT, *self._before, self.g, *self._between)
         else:
-            advance(True, *self._before, g, *self._between)
+            advance(WITH_GRADIENT, *self._before, g, *self._between)
 
     def iterate(
         self, evaluation: Evaluation, most: int, limits: np.ndarray, counts: np.ndarray
@@ -408,6 +461,23 @@ class QuasiNewton:
             *self._before, *self._between,
         )  # fmt: skip
         return status
+
+    @classmethod
+    def solve_many(
+        cls, evaluation: Evaluation, limits: np.ndarray, progress: np.ndarray,
+        starts: np.ndarray, f: np.ndarray, jac: np.ndarray, status: np.ndarray,
+        counts: np.ndarray, recipe: Recipe, options: Options,
+    ) -> None:  # fmt: skip
+        """Solve from every row of `starts` in machine code, see `compiled.solve_many`."""
+        from .compiled import call, solve_many
+
+        zero = np.zeros_like(starts[0])
+        method = cls(zero, 0.0, zero, recipe, options)
+        call(
+            solve_many, evaluation, zero.dtype, limits, start_array(options),
+            start_integers(options, zero.size), progress, starts, f, jac, status, counts,
+            np.empty_like(zero), np.empty_like(zero), *method._before, *method._between,
+        )  # fmt: skip
 
     def state(self) -> dict[str, np.ndarray]:
         """All that the iterations to come depend on; not copies."""
@@ -430,7 +500,7 @@ class QuasiNewton:
         if pairs != m:
             raise ValueError(f"option `memory` is {m}, the run was started with {pairs}")
         check_shape("rows", state, (2 * m, n))  # before anything is allocated
-        check_shape("gram", state, (2 * m, 2 * m))
+        check_shape("gram", state, (n, n) if n <= 2 * m else (2 * m, 2 * m))
         method = cls(state["x"], 0.0, np.zeros(n), recipe, options)
         for name, array in method.state().items():
             fill(array, name, state)
@@ -443,7 +513,7 @@ class QuasiNewton:
         """The model of the Hessian at `x`, its spectrum up to date."""
         model = self.model
         gamma = choose_gamma(
-            model.tau, model.cosine, model.order, model.ints, self._window,
+            model.h, model.tau, model.cosine, model.order, model.ints, self._window,
             self.q[GAMMA] or model.gamma,
         )  # fmt: skip
         model.refresh(gamma)

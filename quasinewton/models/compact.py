@@ -31,7 +31,7 @@ import numpy as np
 
 from ..kernels import HUGE, block_length, kernel, vector_kernel
 from .eigen import symmetric_eigen
-from .updates import KINDS, recursion
+from .updates import KINDS, update
 
 __all__ = [
     "CompactModel", "absorb", "add_combination", "confine", "multiply_rows", "spectrum",
@@ -43,6 +43,14 @@ _INDEPENDENT = 1e-6
 _NULL = 1e-13
 #: Bound on negative eigenvalues, as a part of that on positive ones.
 _NEGATIVE = 0.1
+#: Pairs after which a matrix that forgets nothing keeps its gamma.
+_SETTLED = 5
+
+# Integers of a model, by their place in the array `ints`.
+PAIRS, NEWEST, USED, APPLIED, WHOLE = range(5)
+INTEGERS = 5
+#: What stands in `h` where n <= 2m.
+UNIT, MATRIX_GAMMA, SIZE = range(3)
 
 
 @vector_kernel
@@ -126,11 +134,13 @@ def multiply_rows(rows, v, out):
 
 
 @vector_kernel
-def add_combination(alpha, v, rows, w, base, out):
-    """out = base + (alpha v + rows^T w), streaming `rows` once; whether out differs from base."""
+def add_combination(alpha, v, rows, w, base, out, buffer):
+    """out = base + (alpha v + rows^T w), streaming `rows` once; whether out differs from base.
+
+    `buffer`, shape (block_length,), is workspace.
+    """
     count, n = rows.shape
     moved = False
-    buffer = np.empty(min(block_length, n))
     for start in range(0, n, block_length):
         size = min(block_length, n - start)
         for i in range(size):
@@ -176,15 +186,17 @@ def absorb(
     rows : array, shape (2m, n)
         Directions s in rows 0..m-1 and rests z in rows m..2m-1, by slot.
     gram : float64 array, shape (2m, 2m)
-    h : float64 array, shape (2m,)
-        Becomes rows @ g_next. Neither it nor `gram` is kept when n <= 2m.
+        Inner products of the rows.
+    h : float64 array, shape (max(2m, 3),)
+        Becomes rows @ g_next. When n <= 2m neither is touched: `gram`, of shape (n, n), and h
+        then hold what `renew_matrix` makes.
     tau, cosine : float64 arrays, shape (m,)
     order : int64 array, shape (m,)
         Slots from the oldest pair to the newest.
     products : float64 array, shape (2m, 3)
         Workspace.
     ints : int64 array
-        ints[0] is the number of pairs.
+        Of the model, see above.
 
     Returns
     -------
@@ -223,15 +235,16 @@ def absorb(
             curvature *= stretch
             y_norm *= stretch
 
-    count = ints[0]
+    count = ints[PAIRS]
     if count < m:
         slot = count
-        ints[0] = count + 1
+        ints[PAIRS] = count + 1
     else:
         slot = order[0]
         for j in range(m - 1):
             order[j] = order[j + 1]
         count = m - 1
+        ints[APPLIED] = max(ints[APPLIED] - 1, 0) if ints[WHOLE] else 0
     order[count] = slot
     tau[slot] = curvature
     cosine[slot] = c
@@ -240,7 +253,7 @@ def absorb(
         rows[m + slot],
     )
     if n > 2 * m:
-        used = ints[0]
+        used = ints[PAIRS]
         _three_products(rows[:used], rows[slot], rows[m + slot], g_next, products[:used])
         _three_products(
             rows[m : m + used], rows[slot], rows[m + slot], g_next, products[m : m + used]
@@ -310,11 +323,11 @@ def _orthonormalise(gram, order, count, coordinates, basis, residual, pivots):
             factor = coordinates[i, pivot]
             if factor != 0.0:
                 for l in range(rank):
-                    row = pivots[l]
+                    row = int(pivots[l])
                     basis[rank, row] -= factor * basis[i, row]
         pivots[rank] = pivot_row
         for l in range(rank + 1):
-            basis[rank, pivots[l]] /= root
+            basis[rank, int(pivots[l])] /= root
         rank += 1
     for j in range(columns):  # undo the equilibration
         row = order[j // 2] + (j % 2) * m
@@ -325,7 +338,61 @@ def _orthonormalise(gram, order, count, coordinates, basis, residual, pivots):
 
 
 @kernel
-def spectrum(kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, work):
+def renew_matrix(kind, gamma, rows, matrix, h, tau, cosine, order, ints, scratch):
+    """Bring C = B - gamma I, in units of h[UNIT], up to date where n <= 2m.
+
+    Only the pairs that C does not hold yet are worked in, unless gamma has changed.
+
+    Parameters
+    ----------
+    kind, gamma, rows, h, tau, cosine, order, ints
+        As in `spectrum`.
+    matrix : float64 array, shape (n, n)
+        C.
+    scratch : float64 array, shape (3, n)
+    """
+    n = rows.shape[1]
+    m = order.size
+    count = ints[PAIRS]
+    if gamma != h[MATRIX_GAMMA]:
+        ints[APPLIED] = 0
+    first = ints[APPLIED]
+    unit = h[UNIT]
+    size = h[SIZE]
+    if first == 0:
+        unit = abs(gamma)
+        size = 0.0
+        matrix[:, :] = 0.0
+        ints[USED] = 0
+    largest = unit
+    for j in range(first, count):
+        largest = max(largest, tau[order[j]])
+    if first > 0 and largest > unit:
+        for i in range(n):
+            for j in range(n):
+                matrix[i, j] *= unit / largest
+        size *= unit / largest
+    s, z, bs = scratch[0], scratch[1], scratch[2]
+    for pair in range(first, count):
+        if largest == 0.0:
+            break
+        slot = order[pair]
+        for i in range(n):
+            s[i] = rows[slot, i]
+            z[i] = rows[m + slot, i]
+        used, size = update(
+            kind, gamma / largest, tau[slot] / largest, cosine[slot], s, z, bs, matrix, size
+        )
+        ints[NEWEST] = 1 if used else 0
+        ints[USED] += 1 if used else 0
+    ints[APPLIED] = count
+    h[UNIT] = largest
+    h[MATRIX_GAMMA] = gamma
+    h[SIZE] = size
+
+
+@kernel
+def spectrum(kind, gamma, rows, gram, h, tau, cosine, order, ints, lam, vectors, work):
     """Eigenvalues of B off gamma, and their eigenvectors as combinations of `rows`.
 
     Parameters
@@ -334,7 +401,7 @@ def spectrum(kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, wo
         Which update, see `updates.KINDS`.
     gamma : float
         B on the complement of the pairs.
-    rows, gram, tau, cosine, order, ints
+    rows, gram, h, tau, cosine, order, ints
         As `absorb` leaves them.
     lam : float64 array, shape (r_max,), r_max = min(n, 2m)
         Filled with eigenvalues of B.
@@ -346,48 +413,61 @@ def spectrum(kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, wo
     Returns
     -------
     rank : int
-        Number of eigenvalues filled.
-    used : int
-        Number of pairs that passed the skip rule. ints[1] tells whether the newest did.
+        Number of eigenvalues filled. ints[USED] is the number of pairs that passed the skip rule,
+        ints[NEWEST] whether the newest did.
     """
     m = order.size
     n = rows.shape[1]
-    count = ints[0]
-    ints[1] = 0
+    count = ints[PAIRS]
     if count == 0:
-        return 0, 0
+        ints[NEWEST] = 0
+        ints[USED] = 0
+        ints[APPLIED] = 0
+        return 0
     dense = n <= 2 * m
     most = min(n, 2 * m)
-    columns = 2 * count
-    offset = most * 2 * m
-    coordinates = work[:offset].reshape(most, 2 * m)
+    scratch = work[: 3 * most].reshape(3, most)
+    offset = 3 * most
     basis = work[offset : offset + most * 2 * m].reshape(most, 2 * m)
-    offset *= 2
+    offset += most * 2 * m
     if dense:
         rank = n
-        for j in range(count):
-            slot = order[j]
-            for i in range(n):
-                coordinates[i, 2 * j] = rows[slot, i]
-                coordinates[i, 2 * j + 1] = rows[m + slot, i]
+        matrix = work[offset : offset + n * n].reshape(n, n)
+        renew_matrix(kind, gamma, rows, gram, h, tau, cosine, order, ints, scratch)
+        largest = h[UNIT]
+        for i in range(n):
+            for j in range(n):
+                matrix[i, j] = gram[i, j]
     else:
+        coordinates = work[offset : offset + most * 2 * m].reshape(most, 2 * m)
+        offset += most * 2 * m
         residual = work[offset : offset + 2 * m]
-        pivots = np.empty(2 * m, np.int64)
+        pivots = work[offset + 2 * m : offset + 4 * m]
+        offset += 4 * m
         rank = _orthonormalise(gram, order, count, coordinates, basis, residual, pivots)
-    # s, y and Bs of one pair, then C
-    scratch = work[offset : offset + 3 * most].reshape(3, most)
-    offset += 3 * most
-    matrix = work[offset : offset + rank * rank].reshape(rank, rank)
-    largest = abs(gamma)
-    for j in range(count):
-        largest = max(largest, tau[order[j]])
-    used = 0
-    if largest > 0.0:
-        used = recursion(
-            kind, gamma, largest, coordinates, columns, tau, cosine, order, matrix, scratch, ints
-        )
-    if used == 0:
-        return 0, 0
+        matrix = work[offset : offset + rank * rank].reshape(rank, rank)
+        matrix[:, :] = 0.0
+        largest = abs(gamma)
+        for j in range(count):
+            largest = max(largest, tau[order[j]])
+        s, z, bs = scratch[0, :rank], scratch[1, :rank], scratch[2, :rank]
+        size = 0.0
+        ints[NEWEST] = 0
+        ints[USED] = 0
+        for pair in range(count):
+            if largest == 0.0:
+                break
+            for i in range(rank):
+                s[i] = coordinates[i, 2 * pair]
+                z[i] = coordinates[i, 2 * pair + 1]
+            slot = order[pair]
+            used, size = update(
+                kind, gamma / largest, tau[slot] / largest, cosine[slot], s, z, bs, matrix, size
+            )
+            ints[NEWEST] = 1 if used else 0
+            ints[USED] += 1 if used else 0
+    if ints[USED] == 0:
+        return 0
     offset += rank * rank
     rotation = work[offset : offset + rank * rank].reshape(rank, rank)
     offset += rank * rank
@@ -408,13 +488,14 @@ def spectrum(kind, gamma, rows, gram, tau, cosine, order, ints, lam, vectors, wo
             for j in range(n):
                 vectors[kept, j] = rotation[i, j]
         else:
-            vectors[kept, :] = 0.0
+            for j in range(2 * m):
+                vectors[kept, j] = 0.0
             for l in range(rank):
                 factor = rotation[i, l]
                 for j in range(2 * m):
                     vectors[kept, j] += factor * basis[l, j]
         kept += 1
-    return kept, used
+    return kept
 
 
 @kernel
@@ -431,17 +512,21 @@ def confine(tau, order, count, lam):
         lam[i] = min(max(lam[i], -_NEGATIVE * largest), largest)
 
 
-@kernel
-def workspace(n, m):
-    """Length of the workspace of `spectrum`."""
+def workspace(n: int, m: int) -> int:
+    """Length of the workspace of `spectrum` and, at its end, of `add_combination`."""
     most = min(n, 2 * m)
-    return most * 4 * m + max(3 * most, 2 * m) + 2 * most * most + 2 * most
+    return 3 * most + (2 * most + 2) * 2 * m + 2 * most * most + 2 * most + block_length
 
 
 @kernel
-def choose_gamma(tau, cosine, order, ints, window, fallback):
-    """max of y.y / s.y over the last `window` pairs of positive curvature."""
-    count = ints[0]
+def choose_gamma(h, tau, cosine, order, ints, window, fallback):
+    """max of y.y / s.y over the last `window` pairs of positive curvature.
+
+    Where B forgets nothing, its first pairs settle gamma.
+    """
+    count = ints[PAIRS]
+    if ints[WHOLE] and ints[APPLIED] >= min(_SETTLED, order.size):
+        return h[MATRIX_GAMMA]
     best = 0.0
     for j in range(max(0, count - window), count):
         slot = order[j]
@@ -481,12 +566,12 @@ class CompactModel:
         self.n, self.memory, self.kind, self.gamma = n, m, kind, float(gamma)
         self.dense = n <= 2 * m
         self.rows = np.zeros((2 * m, n), dtype)
-        self.gram = np.zeros((2 * m, 2 * m))
-        self.h = np.zeros(2 * m)
+        self.gram = np.zeros((n, n) if self.dense else (2 * m, 2 * m))
+        self.h = np.zeros(max(2 * m, 3))
         self.tau = np.zeros(m)
         self.cosine = np.zeros(m)
         self.order = np.zeros(m, np.int64)
-        self.ints = np.zeros(4, np.int64)
+        self.ints = np.zeros(INTEGERS, np.int64)
         self.lam = np.zeros(most)
         self.vectors = np.zeros((most, n if self.dense else 2 * m))
         self.products = np.zeros((2 * m, 3))
@@ -496,7 +581,7 @@ class CompactModel:
     @property
     def count(self) -> int:
         """Number of stored pairs."""
-        return int(self.ints[0])
+        return int(self.ints[PAIRS])
 
     def push(self, x: np.ndarray, x_trial: np.ndarray, g: np.ndarray, g_trial: np.ndarray) -> bool:
         """Store the pair (x_trial - x, g_trial - g); False where it is zero or not finite."""
@@ -516,7 +601,8 @@ class CompactModel:
             self.rows[m + j] = other.rows[other.memory + slot]
             self.tau[j], self.cosine[j] = other.tau[slot], other.cosine[slot]
             self.order[j] = j
-        self.ints[0] = count
+        self.ints[PAIRS] = count
+        self.ints[APPLIED] = 0
         if not self.dense:
             for j in range(2 * m):
                 multiply_rows(self.rows, self.rows[j], self.gram[j])
@@ -525,11 +611,11 @@ class CompactModel:
         """Recompute the spectrum, with a new gamma if given; the number of pairs used."""
         if gamma is not None:
             self.gamma = float(gamma)
-        self.rank, used = spectrum(
-            KINDS[self.kind], self.gamma, self.rows, self.gram, self.tau, self.cosine, self.order,
-            self.ints, self.lam, self.vectors, self.work,
+        self.rank = spectrum(
+            KINDS[self.kind], self.gamma, self.rows, self.gram, self.h, self.tau, self.cosine,
+            self.order, self.ints, self.lam, self.vectors, self.work,
         )  # fmt: skip
-        return int(used)
+        return int(self.ints[USED])
 
     def coordinates(self, v: np.ndarray) -> np.ndarray:
         """U^T v for the eigenvectors U off gamma, shape (rank,)."""
@@ -546,7 +632,7 @@ class CompactModel:
         if self.dense:
             return alpha * v + w
         out = np.zeros(self.n, self.rows.dtype)
-        add_combination(alpha, v, self.rows, w, out, out)
+        add_combination(alpha, v, self.rows, w, out, out, self.work[-block_length:])
         return out
 
     def matvec(self, v: np.ndarray) -> np.ndarray:

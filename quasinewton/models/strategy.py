@@ -217,8 +217,8 @@ class LimitedMemoryStrategy(HessianUpdateStrategy):  # type: ignore[misc]
         gamma = model.gamma
         if isinstance(self.init_scale, str):
             gamma = choose_gamma(
-                model.tau, model.cosine, model.order, model.ints, self.window, gamma
-            )
+                model.h, model.tau, model.cosine, model.order, model.ints, self.window, gamma
+            )  # fmt: skip
         model.refresh(gamma)
 
     def dot(self, p: np.ndarray) -> np.ndarray:
