@@ -30,18 +30,21 @@ class Recipe:
         gamma is the largest y.y / s.y of this many pairs.
     rule : mapping
         Its own defaults of `quasinewton.globalization.RuleParameters`.
+    dense_rule : mapping
+        More of them, where n <= 2 memory.
     """
 
     update: str
     subproblem: str | None
     window: int
     rule: Mapping[str, float] = field(default_factory=dict)
+    dense_rule: Mapping[str, float] = field(default_factory=dict)
 
 
 # Chosen on the problems of benchmarks/. A model that is positive definite by construction
 # may be trusted with long steps; an SR1 model that happens to be, may not. Pairs of rejected
-# trials make safe models worse; without them SR1 ones ask for fewer gradients but more f.
-_SR1: dict[str, Any] = {"window": 7}
+# trials make models worse, but for SR1 ones of few pairs beside n; so do values of f in theirs.
+_SR1: dict[str, Any] = {"window": 7, "dense_rule": {"secant": 1.0, "keep": math.inf}}
 _SAFE: dict[str, Any] = {
     "window": 1,
     "rule": {"grow_convex": 10.0, "secant": 1.0, "keep": math.inf},

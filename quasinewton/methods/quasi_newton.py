@@ -354,9 +354,10 @@ def codes(recipe: Recipe, options: Options) -> tuple[int, int, int, int]:
     return KINDS[recipe.update], subproblem, RULES[options.weight_rule], recipe.window
 
 
-def rule_array(recipe: Recipe, options: Options) -> np.ndarray:
+def rule_array(recipe: Recipe, options: Options, dense: bool) -> np.ndarray:
     """The constants of the globalization: the recipe's, changed by the options."""
-    return RuleParameters(**{**recipe.rule, **options.rule_parameters}).array()
+    own = {**recipe.rule, **(recipe.dense_rule if dense else {})}
+    return RuleParameters(**{**own, **options.rule_parameters}).array()
 
 
 def start_array(options: Options) -> np.ndarray:
@@ -408,7 +409,7 @@ class QuasiNewton:
         self.x_best = np.zeros_like(self.x)
         self.g_best = np.zeros_like(self.x)
         self.q = start_array(options)
-        self.par = rule_array(recipe, options)
+        self.par = rule_array(recipe, options, model.dense)
         self._window = recipe.window
         if options.model is not None:
             model.take(options.model.model)

@@ -45,6 +45,8 @@ _NULL = 1e-13
 _NEGATIVE = 0.1
 #: Pairs after which a matrix that forgets nothing keeps its gamma.
 _SETTLED = 5
+#: ... while |y|/|s| of some pair kept is above this part of the largest, or of gamma.
+_DIGITS = 1e-6
 
 # Integers of a model, by their place in the array `ints`.
 PAIRS, NEWEST, USED, APPLIED, WHOLE = range(5)
@@ -385,7 +387,9 @@ def renew_matrix(kind, gamma, rows, matrix, h, tau, cosine, order, ints, scratch
         )
         ints[NEWEST] = 1 if used else 0
         ints[USED] += 1 if used else 0
-    ints[APPLIED] = count
+    # A matrix that does not take the newest pair is no model of what is here: it forgets all but
+    # the pairs of the ring.
+    ints[APPLIED] = count if ints[NEWEST] or not ints[WHOLE] else 0
     h[UNIT] = largest
     h[MATRIX_GAMMA] = gamma
     h[SIZE] = size
@@ -522,11 +526,16 @@ def workspace(n: int, m: int) -> int:
 def choose_gamma(h, tau, cosine, order, ints, window, fallback):
     """max of y.y / s.y over the last `window` pairs of positive curvature.
 
-    Where B forgets nothing, its first pairs settle gamma.
+    Where B forgets nothing, its first pairs settle gamma, as long as the curvatures of now keep
+    some digits beside the largest there was.
     """
     count = ints[PAIRS]
     if ints[WHOLE] and ints[APPLIED] >= min(_SETTLED, order.size):
-        return h[MATRIX_GAMMA]
+        recent = 0.0
+        for j in range(count):
+            recent = max(recent, tau[order[j]])
+        if recent >= _DIGITS * h[UNIT]:
+            return h[MATRIX_GAMMA]
     best = 0.0
     for j in range(max(0, count - window), count):
         slot = order[j]

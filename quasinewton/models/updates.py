@@ -47,7 +47,7 @@ def update(kind, gamma, t, c, s, z, bs, matrix, size):
     Returns
     -------
     used : bool
-        False where the pair is skipped.
+        False where the pair is skipped. One that B satisfies already counts as used.
     size : float
     """
     k = s.size
@@ -90,7 +90,7 @@ def update(kind, gamma, t, c, s, z, bs, matrix, size):
         return False, size
     residual_norm = math.sqrt(residual_square)
     if residual_norm <= 8.0 * EPS * (t + bs_norm + size * s_norm):
-        return False, size
+        return True, size
     if abs(residual_s) <= _SKIP * s_norm * residual_norm:
         return False, size
     root = 1.0 / math.sqrt(abs(residual_s))
