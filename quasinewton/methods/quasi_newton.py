@@ -112,16 +112,12 @@ def _factored(
     for i in range(n):
         scaled[i] = np.float64(g[i]) / g_norm
     per_unit = g_norm / unit  # of the step
-    step_norm, mu = definite_step(
+    step_norm, slope, bend, mu = definite_step(
         gram, gamma / unit, scaled, length / per_unit, euclidean, factor, step, rest
     )
     if not step_norm < math.inf:
         return False
-    slope = 0.0
-    for i in range(n):
-        slope += scaled[i] * step[i]
-    # s.Bs = -g.s - mu s.s
-    predicted = -0.5 * slope + 0.5 * mu * step_norm * step_norm
+    predicted = -(slope + 0.5 * bend)
     if not (predicted > 0.0 and step_norm > 0.0):
         return False
     moved = False

@@ -15,8 +15,9 @@ from ..kernels import kernel
 
 __all__ = ["definite_step"]
 
-#: Part of the bound by which the length of a step may differ from it.
-_ACCURACY = 1e-10
+#: Part of its length by which a step may be shortened to the bound; the model is then higher than
+#: its minimum by the square of this.
+_ACCURACY = 1e-4
 
 
 @kernel
@@ -31,23 +32,36 @@ def _solve(matrix, shift, g, factor, s):
             factor[i, j] = matrix[i, j]
         factor[i, i] += shift
         s[i] = -g[i]
-    for k in range(n):
+    for k in range(0, n, 2):  # two pivots at a time: half the passes over the rest
         pivot = factor[k, k]
         if not pivot > 0.0:
             return False
         inverse = 1.0 / pivot
-        for i in range(k + 1, n):
+        if k + 1 == n:
+            break
+        multiple = factor[k, k + 1] * inverse
+        for j in range(k + 1, n):
+            factor[k + 1, j] -= multiple * factor[k, j]
+        next_pivot = factor[k + 1, k + 1]
+        if not next_pivot > 0.0:
+            return False
+        next_inverse = 1.0 / next_pivot
+        for i in range(k + 2, n):
             multiple = factor[k, i] * inverse
+            next_multiple = factor[k + 1, i] * next_inverse
             for j in range(i, n):
-                factor[i, j] -= multiple * factor[k, j]
+                factor[i, j] -= multiple * factor[k, j] + next_multiple * factor[k + 1, j]
         for j in range(k + 1, n):
             factor[k, j] *= inverse
             s[j] -= factor[k, j] * s[k]
-    for i in range(n - 1, -1, -1):
-        total = s[i] / factor[i, i]
-        for j in range(i + 1, n):
-            total -= factor[i, j] * s[j]
-        s[i] = total
+        for j in range(k + 2, n):
+            factor[k + 1, j] *= next_inverse
+            s[j] -= factor[k + 1, j] * s[k + 1]
+    for i in range(n):
+        s[i] /= factor[i, i]
+    for i in range(n - 1, 0, -1):  # by columns: no chain of additions
+        for j in range(i):
+            s[j] -= factor[j, i] * s[i]
     return True
 
 
@@ -75,6 +89,10 @@ def definite_step(matrix, shift, g, longest, euclidean, factor, s, w):
     -------
     length : float
         Of the step; inf where the spectrum has to decide.
+    slope : float
+        g.s
+    bend : float
+        s.(matrix + shift I)s
     mu : float
         Multiplier of the bound.
     """
@@ -82,24 +100,32 @@ def definite_step(matrix, shift, g, longest, euclidean, factor, s, w):
     mu = 0.0
     for _ in range(50):
         if not _solve(matrix, shift + mu, g, factor, s):
-            return math.inf, 0.0
+            return math.inf, 0.0, 0.0, 0.0
         square = 0.0
+        slope = 0.0
         for i in range(n):
             square += s[i] * s[i]
+            slope += g[i] * s[i]
         length = math.sqrt(square)
         if not length < math.inf:
-            return math.inf, 0.0
-        if length <= longest or (mu > 0.0 and length <= longest * (1.0 + _ACCURACY)):
-            return length, mu
+            return math.inf, 0.0, 0.0, 0.0
+        part = 1.0  # of the step that the bound allows
+        if length > longest and mu > 0.0 and length <= longest * (1.0 + _ACCURACY):
+            part = longest / length
+            for i in range(n):
+                s[i] *= part
+            length = longest
+        if length <= longest:
+            return length, part * slope, part * part * (-slope - mu * square), mu
         if not euclidean:
-            return math.inf, 0.0
+            return math.inf, 0.0, 0.0, 0.0
         # |s| is convex in mu, 1/|s| nearly linear: from the left the iterates stay left.
-        bend = 0.0
+        change = 0.0  # -(d|s|^2/d mu)/2
         for i in range(n):
-            total = s[i]
-            for j in range(i):
-                total -= factor[j, i] * w[j]
-            w[i] = total
-            bend += total * total / factor[i, i]
-        mu += (square / bend) * ((length - longest) / longest)
-    return math.inf, 0.0
+            w[i] = s[i]
+        for i in range(n):
+            change += w[i] * w[i] / factor[i, i]
+            for j in range(i + 1, n):
+                w[j] -= factor[i, j] * w[i]
+        mu += (square / change) * ((length - longest) / longest)
+    return math.inf, 0.0, 0.0, 0.0
