@@ -34,8 +34,9 @@ from ..globalization import (
 from ..kernels import HUGE, block_length, copy, kernel, max_abs, norm2
 from ..models.compact import (
     APPLIED,
+    LINES,
     PAIRS,
-    UNIT,
+    ROTATION,
     WHOLE,
     CompactModel,
     absorb,
@@ -95,25 +96,16 @@ START, WITHOUT_GRADIENT, WITH_GRADIENT, RENEW = range(4)
 
 
 @kernel
-def _factored(
-    kind, gamma, euclidean, g, g_norm, length, trial, x, rows, gram, h, tau, cosine, order, work,
-    small, q, ints,
-):  # fmt: skip
+def _factored(gamma, unit, euclidean, x, g, trial, gram, work, q, ints):
     """Write the trial of a positive definite dense B without its spectrum, if that can be."""
     n = x.size
-    # the places of `spectrum` in `work`, but its workspace where it makes its basis
-    scratch = work[: 3 * n].reshape(3, n)
-    factor = work[3 * n : 3 * n + n * n].reshape(n, n)
-    renew_matrix(kind, gamma, rows, gram, h, tau, cosine, order, ints, scratch)
-    unit = h[UNIT]
-    if not unit > 0.0:
-        return False
-    scaled, step, rest = scratch[0], scratch[1], scratch[2]
+    g_norm = q[G_NORM]
+    scaled, step, rest = work[LINES, 0, :n], work[LINES, 1, :n], work[LINES, 2, :n]
     for i in range(n):
         scaled[i] = np.float64(g[i]) / g_norm
     per_unit = g_norm / unit  # of the step
     step_norm, slope, bend, mu = definite_step(
-        gram, gamma / unit, scaled, length / per_unit, euclidean, factor, step, rest
+        gram, gamma / unit, scaled, q[LENGTH] / per_unit, euclidean, work[ROTATION], step, rest
     )
     if not step_norm < math.inf:
         return False
@@ -146,18 +138,16 @@ def propose(
     for _attempt in range(2):
         gamma = choose_gamma(h, tau, cosine, order, ints, window, g_norm / q[LENGTH])
         q[GAMMA] = gamma
-        if dense and q[SIGMA] == 0.0 and ints[PAIRS] > 0 and rule != RANGANATH:
+        model_rank, model_unit = renew_matrix(
+            kind, gamma, rows, gram, h, tau, cosine, order, ints, work
+        )
+        if dense and q[SIGMA] == 0.0 and rule != RANGANATH and model_unit > 0.0:
             euclidean = subproblem != SHAPE
-            if _factored(
-                kind, gamma, euclidean, g, g_norm, q[LENGTH], trial, x, rows, gram, h, tau,
-                cosine, order, work, small, q, ints,
-            ):  # fmt: skip
+            if _factored(gamma, model_unit, euclidean, x, g, trial, gram, work, q, ints):
                 if subproblem == EUCLIDEAN:
                     q[SIGMA_USED] = min(q[SIGMA_USED] / q[S_NORM], HUGE)
                 return
-        rank = spectrum(
-            kind, gamma, rows, gram, h, tau, cosine, order, ints, lam, vectors, work
-        )
+        rank = spectrum(gamma, model_unit, model_rank, rows, gram, lam, vectors, work)
         if kind == SR1 and not dense:
             confine(tau, order, ints[PAIRS], lam[:rank])
         # The eigenbasis of B, with one more direction for the gradient outside of it,
@@ -239,8 +229,7 @@ def propose(
             moved = moved or trial[j] != x[j]
     else:
         filled = m + ints[PAIRS]
-        buffer = work[work.size - block_length :]
-        moved = add_combination(-alpha, g, rows[:filled], w[:filled], x, trial, buffer)
+        moved = add_combination(-alpha, g, rows[:filled], w[:filled], x, trial, small[4])
     ints[MOVED] = 1 if moved else 0
 
 
@@ -414,7 +403,7 @@ class QuasiNewton:
         self._between = (
             self.x_best, self.g_best, model.rows, model.gram, model.h, model.tau, model.cosine,
             model.order, model.products, model.lam, model.vectors, model.work,
-            np.zeros((4, max(2 * memory, min(n, 2 * memory) + 1))), self.q, model.ints, self.par,
+            np.zeros((5, max(2 * memory + 1, min(n, block_length)))), self.q, model.ints, self.par,
         )  # fmt: skip
         self.q[F] = f
         advance(START, *self._before, self.g, *self._between)

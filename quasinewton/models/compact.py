@@ -34,7 +34,8 @@ from .eigen import symmetric_eigen
 from .updates import KINDS, update
 
 __all__ = [
-    "CompactModel", "absorb", "add_combination", "confine", "multiply_rows", "spectrum",
+    "CompactModel", "absorb", "add_combination", "confine", "multiply_rows", "renew_matrix",
+    "spectrum",
 ]  # fmt: skip
 
 #: A row whose part outside the span of the others is smaller than this is dependent.
@@ -53,6 +54,8 @@ PAIRS, NEWEST, USED, APPLIED, WHOLE = range(5)
 INTEGERS = 5
 #: What stands in `h` where n <= 2m.
 UNIT, MATRIX_GAMMA, SIZE = range(3)
+#: The planes of the workspace.
+BASIS, COORDINATES, MATRIX, ROTATION, LINES = range(5)
 
 
 @vector_kernel
@@ -278,7 +281,9 @@ def _orthonormalise(gram, order, count, coordinates, basis, residual, pivots):
     """
     m = order.size
     columns = 2 * count
-    basis[:, :] = 0.0
+    for i in range(basis.shape[0]):
+        for j in range(basis.shape[1]):
+            basis[i, j] = 0.0
     for j in range(columns):
         row = order[j // 2] + (j % 2) * m
         residual[j] = 1.0 if gram[row, row] > 0.0 else -1.0
@@ -340,31 +345,48 @@ def _orthonormalise(gram, order, count, coordinates, basis, residual, pivots):
 
 
 @kernel
-def renew_matrix(kind, gamma, rows, matrix, h, tau, cosine, order, ints, scratch):
-    """Bring C = B - gamma I, in units of h[UNIT], up to date where n <= 2m.
+def renew_matrix(kind, gamma, rows, gram, h, tau, cosine, order, ints, work):
+    """Bring C = B - gamma I up to date, in the coordinates of the pairs.
 
-    Only the pairs that C does not hold yet are worked in, unless gamma has changed.
+    Where n <= 2m, only the pairs that C does not hold yet are worked in, unless gamma changed.
 
     Parameters
     ----------
-    kind, gamma, rows, h, tau, cosine, order, ints
+    kind, gamma, rows, gram, h, tau, cosine, order, ints, work
         As in `spectrum`.
-    matrix : float64 array, shape (n, n)
-        C.
-    scratch : float64 array, shape (3, n)
+
+    Returns
+    -------
+    rank : int
+        C is the first so many rows and columns of `gram` where n <= 2m, else of work[MATRIX].
+    unit : float
+        The unit of C.
     """
     n = rows.shape[1]
     m = order.size
     count = ints[PAIRS]
-    if gamma != h[MATRIX_GAMMA]:
-        ints[APPLIED] = 0
-    first = ints[APPLIED]
+    dense = n <= 2 * m
+    coordinates = work[COORDINATES]
+    first = 0
+    if dense:
+        rank = n
+        matrix = gram
+        if gamma == h[MATRIX_GAMMA]:
+            first = ints[APPLIED]
+    else:
+        rank = _orthonormalise(
+            gram, order, count, coordinates, work[BASIS], work[LINES, 0], work[LINES, 1]
+        )
+        matrix = work[MATRIX]
     unit = h[UNIT]
     size = h[SIZE]
     if first == 0:
         unit = abs(gamma)
         size = 0.0
-        matrix[:, :] = 0.0
+        for i in range(rank):
+            for j in range(rank):
+                matrix[i, j] = 0.0
+        ints[NEWEST] = 0
         ints[USED] = 0
     largest = unit
     for j in range(first, count):
@@ -374,111 +396,69 @@ def renew_matrix(kind, gamma, rows, matrix, h, tau, cosine, order, ints, scratch
             for j in range(n):
                 matrix[i, j] *= unit / largest
         size *= unit / largest
-    s, z, bs = scratch[0], scratch[1], scratch[2]
+    s, z, bs = work[LINES, 0, :rank], work[LINES, 1, :rank], work[LINES, 2, :rank]
     for pair in range(first, count):
         if largest == 0.0:
             break
         slot = order[pair]
-        for i in range(n):
-            s[i] = rows[slot, i]
-            z[i] = rows[m + slot, i]
+        if dense:
+            for i in range(n):
+                s[i] = rows[slot, i]
+                z[i] = rows[m + slot, i]
+        else:
+            for i in range(rank):
+                s[i] = coordinates[i, 2 * pair]
+                z[i] = coordinates[i, 2 * pair + 1]
         used, size = update(
             kind, gamma / largest, tau[slot] / largest, cosine[slot], s, z, bs, matrix, size
         )
         ints[NEWEST] = 1 if used else 0
         ints[USED] += 1 if used else 0
-    # A matrix that does not take the newest pair is no model of what is here: it forgets all but
-    # the pairs of the ring.
-    ints[APPLIED] = count if ints[NEWEST] or not ints[WHOLE] else 0
-    h[UNIT] = largest
-    h[MATRIX_GAMMA] = gamma
-    h[SIZE] = size
+    if dense:
+        # A matrix that does not take the newest pair is no model of what is here: it forgets all
+        # but the pairs of the ring.
+        ints[APPLIED] = count if ints[NEWEST] or not ints[WHOLE] else 0
+        h[UNIT] = largest
+        h[MATRIX_GAMMA] = gamma
+        h[SIZE] = size
+    return rank, largest
 
 
 @kernel
-def spectrum(kind, gamma, rows, gram, h, tau, cosine, order, ints, lam, vectors, work):
+def spectrum(gamma, unit, rank, rows, gram, lam, vectors, work):
     """Eigenvalues of B off gamma, and their eigenvectors as combinations of `rows`.
 
     Parameters
     ----------
-    kind : int
-        Which update, see `updates.KINDS`.
     gamma : float
         B on the complement of the pairs.
-    rows, gram, h, tau, cosine, order, ints
+    unit, rank
+        As `renew_matrix` returns them.
+    rows, gram : arrays
         As `absorb` leaves them.
     lam : float64 array, shape (r_max,), r_max = min(n, 2m)
         Filled with eigenvalues of B.
     vectors : float64 array, shape (r_max, 2m) or (n, n) when n <= 2m
         vectors[i] are the coefficients of the i-th eigenvector on the rows, or the
         eigenvector itself when n <= 2m.
-    work : float64 array, shape (workspace(n, m),)
+    work : float64 array of the shape `workspace(n, m)`
 
     Returns
     -------
-    rank : int
-        Number of eigenvalues filled. ints[USED] is the number of pairs that passed the skip rule,
-        ints[NEWEST] whether the newest did.
+    kept : int
+        Number of eigenvalues filled.
     """
-    m = order.size
-    n = rows.shape[1]
-    count = ints[PAIRS]
-    if count == 0:
-        ints[NEWEST] = 0
-        ints[USED] = 0
-        ints[APPLIED] = 0
-        return 0
-    dense = n <= 2 * m
-    most = min(n, 2 * m)
-    scratch = work[: 3 * most].reshape(3, most)
-    offset = 3 * most
-    basis = work[offset : offset + most * 2 * m].reshape(most, 2 * m)
-    offset += most * 2 * m
+    width, n = rows.shape
+    dense = n <= width
+    matrix, rotation, basis = work[MATRIX], work[ROTATION], work[BASIS]
+    values = work[LINES, 3, :rank]
     if dense:
-        rank = n
-        matrix = work[offset : offset + n * n].reshape(n, n)
-        renew_matrix(kind, gamma, rows, gram, h, tau, cosine, order, ints, scratch)
-        largest = h[UNIT]
         for i in range(n):
             for j in range(n):
                 matrix[i, j] = gram[i, j]
-    else:
-        coordinates = work[offset : offset + most * 2 * m].reshape(most, 2 * m)
-        offset += most * 2 * m
-        residual = work[offset : offset + 2 * m]
-        pivots = work[offset + 2 * m : offset + 4 * m]
-        offset += 4 * m
-        rank = _orthonormalise(gram, order, count, coordinates, basis, residual, pivots)
-        matrix = work[offset : offset + rank * rank].reshape(rank, rank)
-        matrix[:, :] = 0.0
-        largest = abs(gamma)
-        for j in range(count):
-            largest = max(largest, tau[order[j]])
-        s, z, bs = scratch[0, :rank], scratch[1, :rank], scratch[2, :rank]
-        size = 0.0
-        ints[NEWEST] = 0
-        ints[USED] = 0
-        for pair in range(count):
-            if largest == 0.0:
-                break
-            for i in range(rank):
-                s[i] = coordinates[i, 2 * pair]
-                z[i] = coordinates[i, 2 * pair + 1]
-            slot = order[pair]
-            used, size = update(
-                kind, gamma / largest, tau[slot] / largest, cosine[slot], s, z, bs, matrix, size
-            )
-            ints[NEWEST] = 1 if used else 0
-            ints[USED] += 1 if used else 0
-    if ints[USED] == 0:
-        return 0
-    offset += rank * rank
-    rotation = work[offset : offset + rank * rank].reshape(rank, rank)
-    offset += rank * rank
-    values = work[offset : offset + rank]
     symmetric_eigen(
-        matrix, values, rotation, work[offset + rank : offset + 2 * rank], scratch[0, :rank],
-        scratch[1, :rank],
+        matrix, values, rotation, work[LINES, 0, :rank], work[LINES, 1, :rank],
+        work[LINES, 2, :rank],
     )  # fmt: skip
     top = 0.0
     for i in range(rank):
@@ -487,16 +467,16 @@ def spectrum(kind, gamma, rows, gram, h, tau, cosine, order, ints, lam, vectors,
     for i in range(rank):
         if abs(values[i]) <= _NULL * top:
             continue
-        lam[kept] = gamma + values[i] * largest
+        lam[kept] = gamma + values[i] * unit
         if dense:
             for j in range(n):
                 vectors[kept, j] = rotation[i, j]
         else:
-            for j in range(2 * m):
+            for j in range(width):
                 vectors[kept, j] = 0.0
             for l in range(rank):
                 factor = rotation[i, l]
-                for j in range(2 * m):
+                for j in range(width):
                     vectors[kept, j] += factor * basis[l, j]
         kept += 1
     return kept
@@ -516,10 +496,9 @@ def confine(tau, order, count, lam):
         lam[i] = min(max(lam[i], -_NEGATIVE * largest), largest)
 
 
-def workspace(n: int, m: int) -> int:
-    """Length of the workspace of `spectrum` and, at its end, of `add_combination`."""
-    most = min(n, 2 * m)
-    return 3 * most + (2 * most + 2) * 2 * m + 2 * most * most + 2 * most + block_length
+def workspace(n: int, m: int) -> tuple[int, int, int]:
+    """Shape of the workspace `work`: planes of matrices, and one of vectors."""
+    return 5, max(min(n, 2 * m), 4), 2 * m
 
 
 @kernel
@@ -620,10 +599,13 @@ class CompactModel:
         """Recompute the spectrum, with a new gamma if given; the number of pairs used."""
         if gamma is not None:
             self.gamma = float(gamma)
-        self.rank = spectrum(
+        rank, unit = renew_matrix(
             KINDS[self.kind], self.gamma, self.rows, self.gram, self.h, self.tau, self.cosine,
-            self.order, self.ints, self.lam, self.vectors, self.work,
+            self.order, self.ints, self.work,
         )  # fmt: skip
+        self.rank = spectrum(
+            self.gamma, unit, rank, self.rows, self.gram, self.lam, self.vectors, self.work
+        )
         return int(self.ints[USED])
 
     def coordinates(self, v: np.ndarray) -> np.ndarray:
@@ -641,7 +623,7 @@ class CompactModel:
         if self.dense:
             return alpha * v + w
         out = np.zeros(self.n, self.rows.dtype)
-        add_combination(alpha, v, self.rows, w, out, out, self.work[-block_length:])
+        add_combination(alpha, v, self.rows, w, out, out, np.empty(block_length))
         return out
 
     def matvec(self, v: np.ndarray) -> np.ndarray:

@@ -14,14 +14,15 @@ from ..kernels import EPS, kernel
 __all__ = ["symmetric_eigen"]
 
 @kernel
-def _combine(factors, rows, out):
-    """out = rows^T factors"""
-    out[:] = 0.0
+def _combine(factors, a, first, out):
+    """out = block^T factors for the square block of `a` that begins at row and column `first`"""
+    for j in range(out.size):
+        out[j] = 0.0
     for i in range(factors.size):
-        row = rows[i]
+        row = a[first + i]
         factor = factors[i]
         for j in range(out.size):
-            out[j] += factor * row[j]
+            out[j] += factor * row[first + j]
 
 
 @kernel
@@ -32,9 +33,9 @@ def _subtract(row, alpha, a, beta, b):
 
 
 @kernel
-def _rotate(low, high, c, s):
+def _rotate(low, high, k, c, s):
     """(low, high) <- (c low - s high, s low + c high)"""
-    for j in range(low.size):
+    for j in range(k):
         f = high[j]
         high[j] = s * low[j] + c * f
         low[j] = c * low[j] - s * f
@@ -45,7 +46,7 @@ def _tridiagonalise(a, d, e, v, p, q):
     """a = v^T T v with T = tridiagonal(d, e) and orthogonal v; a is overwritten."""
     k = d.size
     for i in range(k - 2):
-        u, rest, block = a[i, i + 1 :], q[i + 1 :], a[i + 1 :, i + 1 :]
+        u, rest = a[i, i + 1 : k], q[i + 1 : k]
         square = 0.0
         for j in range(u.size):
             square += u[j] * u[j]
@@ -59,7 +60,7 @@ def _tridiagonalise(a, d, e, v, p, q):
             continue
         e[i] = -norm if u[0] > 0.0 else norm
         u[0] -= e[i]
-        _combine(u, block, rest)
+        _combine(u, a, i + 1, rest)
         half = 0.0
         for j in range(u.size):
             rest[j] /= h
@@ -68,21 +69,22 @@ def _tridiagonalise(a, d, e, v, p, q):
         for j in range(u.size):
             rest[j] -= half * u[j]
         for j in range(u.size):
-            _subtract(block[j], u[j], rest, rest[j], u)
+            _subtract(a[i + 1 + j, i + 1 : k], u[j], rest, rest[j], u)
     for i in range(max(k - 2, 0), k):
         d[i] = a[i, i]
         if i < k - 1:
             e[i] = a[i, i + 1]
     e[k - 1] = 0.0
-    v[:, :] = 0.0
     for i in range(k):
+        for j in range(k):
+            v[i, j] = 0.0
         v[i, i] = 1.0
     for i in range(k - 3, -1, -1):  # v^T, by rows
         if p[i] != 0.0:
-            u, rest, block = a[i, i + 1 :], q[i + 1 :], v[i + 1 :, i + 1 :]
-            _combine(u, block, rest)
+            u, rest = a[i, i + 1 : k], q[i + 1 : k]
+            _combine(u, v, i + 1, rest)
             for j in range(u.size):
-                _subtract(block[j], u[j] / p[i], rest, 0.0, rest)
+                _subtract(v[i + 1 + j, i + 1 : k], u[j] / p[i], rest, 0.0, rest)
     for i in range(k):
         for j in range(i):
             v[i, j], v[j, i] = v[j, i], v[i, j]
@@ -124,7 +126,7 @@ def _diagonalise(d, e, v):
                 p = s * r
                 d[i + 1] = g + p
                 g = c * r - b
-                _rotate(v[i], v[i + 1], c, s)
+                _rotate(v[i], v[i + 1], k, c, s)
             if whole:
                 d[l] -= p
                 e[l] = g
@@ -138,10 +140,10 @@ def symmetric_eigen(a, d, v, e, p, q):
 
     Parameters
     ----------
-    a : float64 array, shape (k, k)
-        Of order one. Overwritten.
+    a : float64 array, shape (>= k, >= k)
+        Of order one; its first k rows and columns are the matrix. Overwritten.
     d : float64 array, shape (k,)
-    v : float64 array, shape (k, k)
+    v : float64 array, shape (>= k, >= k)
     e, p, q : float64 arrays, shape (k,)
         Workspace.
     """

@@ -112,14 +112,14 @@ def cubic_euclidean(lam, g, sigma, longest, s):
     A step of given length solves the trust-region problem of that radius, and the
     cubic one of weight mu / length.
     """
-    mu = secular(lam, g, sigma, True, s)
+    mu = secular(lam, g, sigma, math.inf, s)
     square = 0.0
     for i in range(s.size):
         square += s[i] * s[i]
     length = math.sqrt(square)
     if length <= longest:
         return length, sigma
-    mu = secular(lam, g, longest, False, s)
+    mu = secular(lam, g, 0.0, longest, s)
     square = 0.0
     for i in range(s.size):
         square += s[i] * s[i]

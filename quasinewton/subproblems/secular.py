@@ -35,16 +35,17 @@ def _length_and_slope(lam, g, base, t, s):
 
 
 @kernel
-def secular(lam, g, weight, cubic, s):
-    """Global minimiser of g.s + s.diag(lam).s/2 under a radius, or plus (sigma/3)|s|^3.
+def secular(lam, g, sigma, radius, s):
+    """Global minimiser of g.s + s.diag(lam).s/2 under a radius or, if that is inf, + sigma|s|^3/3.
 
     Parameters
     ----------
     lam, g : float64 arrays, shape (k,)
         Spectrum and gradient in the eigenbasis, scaled to be of order one.
-    weight : float
-        The radius (> 0), or sigma (>= 0) where `cubic`.
-    cubic : bool
+    sigma : float
+        Weight, >= 0; 0 where the radius is finite.
+    radius : float
+        > 0; inf for the cubic problem.
     s : float64 array, shape (k,)
         Filled with the step in the eigenbasis.
 
@@ -81,14 +82,10 @@ def secular(lam, g, weight, cubic, s):
                 square += s[i] * s[i]
             else:
                 pole = True
-    inside = False
-    radius = weight
-    if cubic:
-        radius = base / weight if weight > 0.0 else math.inf
-        inside = not pole and (math.sqrt(square) <= radius)
-    else:
-        inside = not pole and math.sqrt(square) <= radius
-    if inside:
+    cubic = radius == math.inf
+    if cubic and sigma > 0.0:
+        radius = base / sigma
+    if not pole and math.sqrt(square) <= radius:
         if base > 0.0 and math.isfinite(radius):  # hard case: complete along the lowest
             gap = math.sqrt(max(0.0, (radius - math.sqrt(square)) * (radius + math.sqrt(square))))
             for i in range(k):
@@ -105,13 +102,13 @@ def secular(lam, g, weight, cubic, s):
         d = lam[i] + base
         if cubic:
             # (t + base)(t + d) >= sigma |g_i|
-            below = weight * a - base * d
+            below = sigma * a - base * d
             bound = 0.0
             if below > 0.0:
-                root = math.hypot(base - d, 2.0 * math.sqrt(weight) * math.sqrt(a))
+                root = math.hypot(base - d, 2.0 * math.sqrt(sigma) * math.sqrt(a))
                 bound = 2.0 * below / ((base + d) + root)
         else:
-            bound = a / weight - d
+            bound = a / radius - d
         t = max(t, bound)
     for _ in range(100):
         length, slope = _length_and_slope(lam, g, base, t, s)
@@ -122,10 +119,10 @@ def secular(lam, g, weight, cubic, s):
             continue
         if cubic:
             mu = base + t
-            value = 1.0 / length - weight / mu
-            derivative = slope / length**3 + weight / (mu * mu)
+            value = 1.0 / length - sigma / mu
+            derivative = slope / length**3 + sigma / (mu * mu)
         else:
-            value = 1.0 / length - 1.0 / weight
+            value = 1.0 / length - 1.0 / radius
             derivative = slope / length**3
         if not value < 0.0:
             break

@@ -23,7 +23,7 @@ def trust_region(lam, g, radius, s):
     s : float64 array, shape (k,)
         The step in the eigenbasis.
     """
-    mu = secular(lam, g, radius, False, s)
+    mu = secular(lam, g, 0.0, radius, s)
     square = 0.0
     for i in range(s.size):
         square += s[i] * s[i]
