@@ -17,6 +17,7 @@ from scipy.optimize import OptimizeResult
 from . import checkpoint
 from .curvature import Curvature, Examination, curvature_of_model
 from .globalization import NOISE, RuleParameters
+from .kernels import plain
 from .methods import METHODS, QUASI_NEWTON, build, restore
 from .objective import Counts, Objective, OutOfBudget, as_value
 from .options import Options
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from .methods.compiled import Evaluation
 
 __all__ = ["Solver"]
+
+_start_limits, _stop = plain(start), plain(stop)
 
 
 class Solver:
@@ -215,7 +218,7 @@ class Solver:
         self.nit += 1
         self._note(step, weight)
         self._settle(
-            stop(
+            _stop(
                 self._limits, method.x, method.f, f, before, step, method.optimality,
                 method.accepted, False, self.nit, self.counts.nfev,
             )
@@ -452,7 +455,7 @@ class Solver:
             solver._method = restore(solver.method, method_state, solver.options)
             if solver.x.shape != solver.x0.shape or solver.x.dtype != solver.x0.dtype:
                 raise ValueError("x is not of the kind of x0")
-            start(solver._limits, solver._f0, solver._optimality0)
+            _start_limits(solver._limits, solver._f0, solver._optimality0)
         examination = checkpoint.part(state, "examination.")
         if examination:
             solver._examination = Examination.restore(examination)
@@ -550,7 +553,7 @@ class Solver:
         self._method = build(self.method)(self.x0, self._f0, g, self.options)
         self._g0 = None  # the method holds the gradient from now on
         self._optimality0 = self._method.optimality
-        start(self._limits, self._f0, self._optimality0)
+        _start_limits(self._limits, self._f0, self._optimality0)
         if self._history is not None:
             self._record(0.0, math.nan, math.nan, False)
         self._check_limits(f)
@@ -572,7 +575,7 @@ class Solver:
         """Whether to stop at `x`; f is the last value told."""
         method = self._method
         self._settle(
-            stop(
+            _stop(
                 self._limits, method.x, method.f, f, math.inf, math.inf, method.optimality, False,
                 False, self.nit, self.counts.nfev,
             )

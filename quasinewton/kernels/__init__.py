@@ -20,7 +20,7 @@ import numpy as np
 
 __all__ = [
     "EPS", "HUGE", "TINY", "block_length", "copy", "is_compiled", "kernel", "max_abs", "norm2",
-    "vector_kernel",
+    "plain", "vector_kernel",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,6 +63,11 @@ def is_compiled(dispatcher: Any) -> bool:
     cache_file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     on_disk = getattr(cache_file, "_load_index", dict)
     return bool(dispatcher.signatures or on_disk())
+
+
+def plain(dispatcher: F) -> F:
+    """The function of Python that a kernel was made of, which needs no compiling of its own."""
+    return getattr(dispatcher, "py_func", dispatcher)
 
 
 def kernel(func: F) -> F:

@@ -31,7 +31,7 @@ from ..globalization import (
     ranganath_weight,
     ratio,
 )
-from ..kernels import HUGE, block_length, copy, kernel, max_abs, norm2
+from ..kernels import HUGE, block_length, copy, kernel, max_abs, norm2, plain
 from ..models.compact import (
     APPLIED,
     LINES,
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from . import Recipe
     from .compiled import Evaluation
 
-__all__ = ["SUBPROBLEMS", "QuasiNewton", "advance", "propose"]
+__all__ = ["SUBPROBLEMS", "QuasiNewton", "advance"]
 
 #: Subproblems by name, as the kernels number them.
 SUBPROBLEMS = {"shape": 0, "euclidean": 1, "trust_region": 2}
@@ -96,8 +96,10 @@ START, WITHOUT_GRADIENT, WITH_GRADIENT, RENEW = range(4)
 
 
 @kernel
-def _factored(gamma, unit, euclidean, x, g, trial, gram, work, q, ints):
+def step_by_factors(subproblem, rule, gamma, unit, x, g, trial, gram, work, q, ints):
     """Write the trial of a positive definite dense B without its spectrum, if that can be."""
+    if q[SIGMA] != 0.0 or rule == RANGANATH or not unit > 0.0:
+        return False
     n = x.size
     g_norm = q[G_NORM]
     scaled, step, rest = work[LINES, 0, :n], work[LINES, 1, :n], work[LINES, 2, :n]
@@ -105,8 +107,9 @@ def _factored(gamma, unit, euclidean, x, g, trial, gram, work, q, ints):
         scaled[i] = np.float64(g[i]) / g_norm
     per_unit = g_norm / unit  # of the step
     step_norm, slope, bend, mu = definite_step(
-        gram, gamma / unit, scaled, q[LENGTH] / per_unit, euclidean, work[ROTATION], step, rest
-    )
+        gram, gamma / unit, scaled, q[LENGTH] / per_unit, subproblem != SHAPE, work[ROTATION],
+        step, rest,
+    )  # fmt: skip
     if not step_norm < math.inf:
         return False
     predicted = -(slope + 0.5 * bend)
@@ -120,93 +123,79 @@ def _factored(gamma, unit, euclidean, x, g, trial, gram, work, q, ints):
     q[SLOPE] = slope * per_unit * g_norm
     q[PREDICTED] = predicted * per_unit * g_norm
     q[SIGMA_USED] = mu * unit
+    if subproblem == EUCLIDEAN:
+        q[SIGMA_USED] = min(q[SIGMA_USED] / q[S_NORM], HUGE)
     ints[CONVEX] = 1
     ints[MOVED] = 1 if moved else 0
     return True
 
 
 @kernel
-def propose(
-    kind, subproblem, rule, window, x, g, trial, rows, gram, h, tau, cosine, order, lam, vectors,
-    work, small, q, ints,
+def step_by_spectrum(
+    kind, subproblem, rule, gamma, rank, x, g, trial, rows, h, tau, order, lam, vectors, small, q,
+    ints,
 ):  # fmt: skip
-    """Renew the model at x and write the next trial point."""
+    """Write the trial from the eigenvalues and eigenvectors of B; False where B is of no use."""
     n = x.size
     m = order.size
     dense = n <= 2 * m
     g_norm = q[G_NORM]
-    for _attempt in range(2):
-        gamma = choose_gamma(h, tau, cosine, order, ints, window, g_norm / q[LENGTH])
-        q[GAMMA] = gamma
-        model_rank, model_unit = renew_matrix(
-            kind, gamma, rows, gram, h, tau, cosine, order, ints, work
-        )
-        if dense and q[SIGMA] == 0.0 and rule != RANGANATH and model_unit > 0.0:
-            euclidean = subproblem != SHAPE
-            if _factored(gamma, model_unit, euclidean, x, g, trial, gram, work, q, ints):
-                if subproblem == EUCLIDEAN:
-                    q[SIGMA_USED] = min(q[SIGMA_USED] / q[S_NORM], HUGE)
-                return
-        rank = spectrum(gamma, model_unit, model_rank, rows, gram, lam, vectors, work)
-        if kind == SR1 and not dense:
-            confine(tau, order, ints[PAIRS], lam[:rank])
-        # The eigenbasis of B, with one more direction for the gradient outside of it,
-        # in units in which the largest eigenvalue and |g| are 1.
-        size = rank if rank == n else rank + 1
-        spectral, reduced, step = small[0, :size], small[1, :size], small[2, :size]
-        top = gamma if rank < n else 0.0
-        lowest = gamma if rank < n else math.inf
-        inside = 0.0
-        for i in range(rank):
-            top = max(top, abs(lam[i]))
-            lowest = min(lowest, lam[i])
-            total = 0.0
-            if dense:
-                for j in range(n):
-                    total += vectors[i, j] * (np.float64(g[j]) / g_norm)
-            else:
-                for j in range(2 * m):
-                    total += vectors[i, j] * (h[j] / g_norm)
-            reduced[i] = total
-            inside += total * total
-        if top == 0.0:
-            top = 1.0
-        for i in range(rank):
-            spectral[i] = lam[i] / top
-        if rank < n:
-            spectral[rank] = gamma / top
-            reduced[rank] = math.sqrt(max(0.0, 1.0 - inside))
-        unit = g_norm / top  # of the step
-        length = q[LENGTH] / unit
-        ints[CONVEX] = 1 if lowest > 0.0 else 0
-        sigma = q[SIGMA] * unit / top
-        if subproblem == TRUST_REGION:
-            step_norm, weight = trust_region(spectral, reduced, length, step)
-            q[SIGMA_USED] = weight * top
+    if kind == SR1 and not dense:
+        confine(tau, order, ints[PAIRS], lam[:rank])
+    # The eigenbasis of B, with one more direction for the gradient outside of it,
+    # in units in which the largest eigenvalue and |g| are 1.
+    size = rank if rank == n else rank + 1
+    spectral, reduced, step = small[0, :size], small[1, :size], small[2, :size]
+    top = gamma if rank < n else 0.0
+    lowest = gamma if rank < n else math.inf
+    inside = 0.0
+    for i in range(rank):
+        top = max(top, abs(lam[i]))
+        lowest = min(lowest, lam[i])
+        total = 0.0
+        if dense:
+            for j in range(n):
+                total += vectors[i, j] * (np.float64(g[j]) / g_norm)
         else:
-            longest = math.inf if rule == RANGANATH else length
-            if subproblem == SHAPE:
-                step_norm, weight = cubic_shape(spectral, reduced, sigma, longest, step)
-            else:
-                step_norm, weight = cubic_euclidean(spectral, reduced, sigma, longest, step)
-            # It may be out of range where f and x are not; as a least weight less will do.
-            q[SIGMA_USED] = min(weight * top / unit, HUGE)
-        slope = 0.0
-        bend = 0.0
-        cube = 0.0
-        for i in range(size):
-            slope += reduced[i] * step[i]
-            bend += spectral[i] * step[i] * step[i]
-            cube += abs(step[i]) ** 3
-        predicted = -(slope + 0.5 * bend)
-        if rule == RANGANATH and subproblem != TRUST_REGION:
-            # the published ratio counts the cubic term
-            predicted -= weight / 3.0 * (cube if subproblem == SHAPE else step_norm**3)
-        if predicted > 0.0 and math.isfinite(step_norm) and step_norm > 0.0:
-            break
-        # The model is of no use: start it anew.
-        ints[PAIRS] = 0
-        ints[APPLIED] = 0
+            for j in range(2 * m):
+                total += vectors[i, j] * (h[j] / g_norm)
+        reduced[i] = total
+        inside += total * total
+    if top == 0.0:
+        top = 1.0
+    for i in range(rank):
+        spectral[i] = lam[i] / top
+    if rank < n:
+        spectral[rank] = gamma / top
+        reduced[rank] = math.sqrt(max(0.0, 1.0 - inside))
+    unit = g_norm / top  # of the step
+    length = q[LENGTH] / unit
+    ints[CONVEX] = 1 if lowest > 0.0 else 0
+    sigma = q[SIGMA] * unit / top
+    if subproblem == TRUST_REGION:
+        step_norm, weight = trust_region(spectral, reduced, length, step)
+        q[SIGMA_USED] = weight * top
+    else:
+        longest = math.inf if rule == RANGANATH else length
+        if subproblem == SHAPE:
+            step_norm, weight = cubic_shape(spectral, reduced, sigma, longest, step)
+        else:
+            step_norm, weight = cubic_euclidean(spectral, reduced, sigma, longest, step)
+        # It may be out of range where f and x are not; as a least weight less will do.
+        q[SIGMA_USED] = min(weight * top / unit, HUGE)
+    slope = 0.0
+    bend = 0.0
+    cube = 0.0
+    for i in range(size):
+        slope += reduced[i] * step[i]
+        bend += spectral[i] * step[i] * step[i]
+        cube += abs(step[i]) ** 3
+    predicted = -(slope + 0.5 * bend)
+    if rule == RANGANATH and subproblem != TRUST_REGION:
+        # the published ratio counts the cubic term
+        predicted -= weight / 3.0 * (cube if subproblem == SHAPE else step_norm**3)
+    if not (predicted > 0.0 and math.isfinite(step_norm) and step_norm > 0.0):
+        return False
     q[S_NORM] = step_norm * unit
     q[SLOPE] = slope * unit * g_norm
     q[PREDICTED] = predicted * unit * g_norm
@@ -231,6 +220,7 @@ def propose(
         filled = m + ints[PAIRS]
         moved = add_combination(-alpha, g, rows[:filled], w[:filled], x, trial, small[4])
     ints[MOVED] = 1 if moved else 0
+    return True
 
 
 @kernel
@@ -306,9 +296,10 @@ def advance(
     task, kind, subproblem, rule, window, x, g, trial, g_trial, x_best, g_best, rows, gram, h,
     tau, cosine, order, products, lam, vectors, work, small, q, ints, par,
 ):  # fmt: skip
-    """One iteration: `receive` the trial's f (in q) and gradient, `propose` the next.
+    """One iteration: `receive` the trial's f (in q) and gradient, make the next trial.
 
-    One function for every task, as each would be compiled with all that it calls.
+    From Python it is called as a function of Python, see `plain`: machine code of a kernel holds
+    that of all it calls, so that one around everything would take as long to compile as the rest.
     """
     if task == START:
         begin(x, g, q)
@@ -317,11 +308,26 @@ def advance(
             task == WITH_GRADIENT, rule, x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau,
             cosine, order, products, q, ints, par,
         )  # fmt: skip
-    if q[G_MAX] > 0.0:
-        propose(
-            kind, subproblem, rule, window, x, g, trial, rows, gram, h, tau, cosine, order, lam,
-            vectors, work, small, q, ints,
-        )  # fmt: skip
+    if not q[G_MAX] > 0.0:
+        return
+    for _attempt in range(2):
+        gamma, rank, unit = renew_matrix(
+            kind, window, q[G_NORM] / q[LENGTH], rows, gram, h, tau, cosine, order, ints, work
+        )
+        q[GAMMA] = gamma
+        if x.size <= rows.shape[0] and step_by_factors(
+            subproblem, rule, gamma, unit, x, g, trial, gram, work, q, ints
+        ):
+            return
+        rank = spectrum(gamma, unit, rank, rows, gram, lam, vectors, work)
+        if step_by_spectrum(
+            kind, subproblem, rule, gamma, rank, x, g, trial, rows, h, tau, order, lam, vectors,
+            small, q, ints,
+        ):  # fmt: skip
+            return
+        # The model is of no use: start it anew.
+        ints[PAIRS] = 0
+        ints[APPLIED] = 0
 
 
 @kernel
@@ -331,6 +337,9 @@ def wants_gradient(f, q, ints, par):
     return in_noise or rho > par[ACCEPT] or (
         rho > par[KEEP] and ints[REJECTIONS] >= par[PATIENCE]
     )
+
+
+_advance, _wants_gradient = plain(advance), plain(wants_gradient)
 
 
 def codes(recipe: Recipe, options: Options) -> tuple[int, int, int, int]:
@@ -406,7 +415,7 @@ class QuasiNewton:
             np.zeros((5, max(2 * memory + 1, min(n, block_length)))), self.q, model.ints, self.par,
         )  # fmt: skip
         self.q[F] = f
-        advance(START, *self._before, self.g, *self._between)
+        _advance(START, *self._before, self.g, *self._between)
 
     def _inner_products(self) -> None:
         if not self.model.dense:
@@ -421,19 +430,19 @@ class QuasiNewton:
         q[F_SCALE] = abs(f)
         self.model.ints[REJECTIONS] = 0
         self._inner_products()
-        advance(RENEW, *self._before, self.g, *self._between)
+        _advance(RENEW, *self._before, self.g, *self._between)
 
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
-        return bool(wants_gradient(f, self.q, self.model.ints, self.par))
+        return bool(_wants_gradient(f, self.q, self.model.ints, self.par))
 
     def receive(self, f: float, g: np.ndarray | None) -> None:
         """One iteration, from the objective (and gradient) at `trial`."""
         self.q[F_TRIAL] = f
         if g is None:
-            advance(WITHOUT_GRADIENT, *self._before, self.g, *self._between)
+            _advance(WITHOUT_GRADIENT, *self._before, self.g, *self._between)
         else:
-            advance(WITH_GRADIENT, *self._before, g, *self._between)
+            _advance(WITH_GRADIENT, *self._before, g, *self._between)
 
     def iterate(
         self, evaluation: Evaluation, most: int, limits: np.ndarray, counts: np.ndarray

@@ -345,23 +345,58 @@ def _orthonormalise(gram, order, count, coordinates, basis, residual, pivots):
 
 
 @kernel
-def renew_matrix(kind, gamma, rows, gram, h, tau, cosine, order, ints, work):
+def choose_gamma(h, tau, cosine, order, ints, window, fallback):
+    """max of y.y / s.y over the last `window` pairs of positive curvature.
+
+    Where B forgets nothing, its first pairs settle gamma, as long as the curvatures of now keep
+    some digits beside the largest there was.
+    """
+    count = ints[PAIRS]
+    if ints[WHOLE] and ints[APPLIED] >= min(_SETTLED, order.size):
+        recent = 0.0
+        for j in range(count):
+            recent = max(recent, tau[order[j]])
+        if recent >= _DIGITS * h[UNIT]:
+            return h[MATRIX_GAMMA]
+    best = 0.0
+    for j in range(max(0, count - window), count):
+        slot = order[j]
+        if cosine[slot] > 1e-8:
+            best = max(best, tau[slot] / cosine[slot])
+    return best if best > 0.0 and math.isfinite(best) else fallback
+
+
+@kernel
+def renew_matrix(kind, window, gamma, rows, gram, h, tau, cosine, order, ints, work):
     """Bring C = B - gamma I up to date, in the coordinates of the pairs.
 
     Where n <= 2m, only the pairs that C does not hold yet are worked in, unless gamma changed.
 
     Parameters
     ----------
-    kind, gamma, rows, gram, h, tau, cosine, order, ints, work
-        As in `spectrum`.
+    kind : int
+        Which update, see `updates.KINDS`.
+    window : int
+        gamma is chosen from so many pairs, see `choose_gamma`; 0 for the gamma that is given.
+    gamma : float
+        B on the complement of the pairs; the last resort where it is chosen.
+    rows, gram, h, tau, cosine, order, ints
+        As `absorb` leaves them.
+    work : float64 array of the shape `workspace(n, m)`
 
     Returns
     -------
+    gamma : float
     rank : int
         C is the first so many rows and columns of `gram` where n <= 2m, else of work[MATRIX].
     unit : float
         The unit of C.
+
+    ints[USED] becomes the number of pairs that passed the skip rule, ints[NEWEST] whether the
+    newest did.
     """
+    if window > 0:
+        gamma = choose_gamma(h, tau, cosine, order, ints, window, gamma)
     n = rows.shape[1]
     m = order.size
     count = ints[PAIRS]
@@ -421,7 +456,7 @@ def renew_matrix(kind, gamma, rows, gram, h, tau, cosine, order, ints, work):
         h[UNIT] = largest
         h[MATRIX_GAMMA] = gamma
         h[SIZE] = size
-    return rank, largest
+    return gamma, rank, largest
 
 
 @kernel
@@ -501,28 +536,6 @@ def workspace(n: int, m: int) -> tuple[int, int, int]:
     return 5, max(min(n, 2 * m), 4), 2 * m
 
 
-@kernel
-def choose_gamma(h, tau, cosine, order, ints, window, fallback):
-    """max of y.y / s.y over the last `window` pairs of positive curvature.
-
-    Where B forgets nothing, its first pairs settle gamma, as long as the curvatures of now keep
-    some digits beside the largest there was.
-    """
-    count = ints[PAIRS]
-    if ints[WHOLE] and ints[APPLIED] >= min(_SETTLED, order.size):
-        recent = 0.0
-        for j in range(count):
-            recent = max(recent, tau[order[j]])
-        if recent >= _DIGITS * h[UNIT]:
-            return h[MATRIX_GAMMA]
-    best = 0.0
-    for j in range(max(0, count - window), count):
-        slot = order[j]
-        if cosine[slot] > 1e-8:
-            best = max(best, tau[slot] / cosine[slot])
-    return best if best > 0.0 and math.isfinite(best) else fallback
-
-
 class CompactModel:
     """A limited-memory quasi-Newton matrix B of n variables from the last m pairs.
 
@@ -599,8 +612,8 @@ class CompactModel:
         """Recompute the spectrum, with a new gamma if given; the number of pairs used."""
         if gamma is not None:
             self.gamma = float(gamma)
-        rank, unit = renew_matrix(
-            KINDS[self.kind], self.gamma, self.rows, self.gram, self.h, self.tau, self.cosine,
+        _, rank, unit = renew_matrix(
+            KINDS[self.kind], 0, self.gamma, self.rows, self.gram, self.h, self.tau, self.cosine,
             self.order, self.ints, self.work,
         )  # fmt: skip
         self.rank = spectrum(
