@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import dense_sr1
 
-from quasinewton.models.compact import CompactModel, confine
+from quasinewton.models.compact import NEWEST, WHOLE, CompactModel, confine
 from quasinewton.models.strategy import ModelOperator
 
 pytestmark = pytest.mark.kernels
@@ -55,11 +55,13 @@ def histories(draw):
     return n, memory, gamma, exponent, pairs
 
 
-def build(n, memory, gamma, pairs, scale_s=1.0, scale_y=1.0, dtype=np.float64):
+def build(n, memory, gamma, pairs, scale_s=1.0, scale_y=1.0, dtype=np.float64, often=False):
     model = CompactModel(n, memory, "lsr1", dtype)
     zero = np.zeros(n, dtype)
     for s, y in pairs:
         model.push(zero, (s * scale_s).astype(dtype), zero, (y * scale_y).astype(dtype))
+        if often:
+            model.refresh(gamma * scale_y / scale_s)
     model.refresh(gamma * scale_y / scale_s)
     return model
 
@@ -73,15 +75,42 @@ def near_the_skip_threshold(pairs, gamma):
     return dense_sr1(pairs, gamma, 1e-9)[1] != dense_sr1(pairs, gamma, 1e-7)[1]
 
 
-@given(histories())
-def test_equals_dense_sr1(history):
+@given(histories(), st.booleans())
+def test_equals_dense_sr1(history, often):
     n, memory, gamma, exponent, pairs = history
-    kept = pairs[-memory:]
+    model = build(n, memory, gamma, pairs, scale_y=10.0**exponent, often=often)
+    compare(model, pairs[-memory:], gamma, 10.0**exponent)
+
+
+@given(histories())
+def test_a_matrix_that_forgets_nothing_equals_dense_sr1_of_all_pairs(history):
+    n, memory, gamma, exponent, pairs = history
+    memory = max(memory, (n + 1) // 2)
+    scale_y = 10.0**exponent
+    model = CompactModel(n, memory)
+    model.ints[WHOLE] = 1
+    zero = np.zeros(n)
+    pairs = pairs * (memory // len(pairs) + 2)  # more than the ring holds
+    rng = np.random.default_rng(len(pairs))
+    kept = []
+    for s, _ in pairs:
+        y = rng.standard_normal(n) + s
+        model.push(zero, s, zero, y * scale_y)
+        model.refresh(gamma * scale_y)
+        kept.append((s, y))
+        if not model.ints[NEWEST]:  # it forgets what the ring has lost
+            model.refresh(gamma * scale_y)
+            kept = kept[-memory:]
+            break
+    compare(model, kept, gamma, scale_y)
+
+
+def compare(model, kept, gamma, scale_y):
+    """Hold a model to SR1 by its definition."""
     expected, used = dense_sr1(kept, gamma)
     if near_the_skip_threshold(kept, gamma):
         return
-    scale_y = 10.0**exponent
-    model = build(n, memory, gamma, pairs, scale_y=scale_y)
+    n = model.n
     b = dense(model) / scale_y
     assert np.isfinite(b).all()
     # Each update may magnify the roundoff of those before it by |r|/|r.s| of its own.

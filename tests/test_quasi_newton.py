@@ -1,4 +1,4 @@
-"""The step in the variables: `propose` against the dense model it stands for."""
+"""The step in the variables, against the dense model it stands for."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.kernels
 def runs(draw):
     """A method some steps into an indefinite quartic, with more or fewer variables than pairs."""
     n = draw(st.integers(1, 30))
-    memory = draw(st.integers(1, 6))
-    steps = draw(st.integers(0, 9))
+    memory = draw(st.one_of(st.none(), st.integers(1, 6)))
+    steps = draw(st.integers(0, 30))
     kind = draw(st.sampled_from(["lsr1", "lbfgs", "hybrid"]))
     scale = 10.0 ** draw(st.integers(-60, 60))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))

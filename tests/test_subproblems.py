@@ -15,9 +15,15 @@ from oracles import (
 )
 
 from quasinewton.subproblems.cubic import cubic_euclidean, cubic_shape
-from quasinewton.subproblems.trust_region import trust_region
+from quasinewton.subproblems.definite import definite_step
 
 pytestmark = pytest.mark.kernels
+
+
+def trust_region(lam, g, radius, s):
+    """Length and multiplier of the step of the trust region, the cubic one without a weight."""
+    length, weight = cubic_euclidean(lam, g, 0.0, radius, s)
+    return length, weight * length
 
 
 @st.composite
@@ -108,6 +114,39 @@ def test_bound_on_the_length_uses_the_smallest_weight(norm, problem, sigma, long
     if 0.0 < used < 1e250:
         solve(lam, g, used, np.inf, again)
         assert np.linalg.norm(again) == pytest.approx(length, rel=1e-6, abs=1e-300)
+
+
+@given(
+    n=st.integers(1, 9), spread=st.floats(0.0, 12.0), shift=st.floats(-0.5, 0.5),
+    exponent=st.floats(-3.0, 6.0), euclidean=st.booleans(), seed=st.integers(0, 10**6),
+)  # fmt: skip
+def test_step_by_factors_is_the_one_by_the_spectrum(n, spread, shift, exponent, euclidean, seed):
+    rng = np.random.default_rng(seed)
+    u, _ = np.linalg.qr(rng.standard_normal((n, n)))
+    lam = 10.0 ** -np.linspace(0.0, spread, n) - max(shift, 0.0)
+    matrix = (u * (lam - shift)) @ u.T
+    matrix = (matrix + matrix.T) / 2
+    g = rng.standard_normal(n)
+    g /= np.linalg.norm(g)
+    radius = 10.0**exponent
+    s = np.empty(n)
+    length, slope, bend, mu = definite_step(
+        matrix, shift, g, radius, euclidean, np.empty((n, n)), s, np.empty(n)
+    )
+    b = matrix + shift * np.eye(n)
+    if length == np.inf:
+        newton = np.linalg.norm(np.linalg.solve(b, g)) if lam.min() > 1e-13 else np.inf
+        assert lam.min() < 1e-13 or (not euclidean and newton > radius * (1 - 1e-2))
+        return
+    assert lam.min() > -1e-14
+    assert length <= radius * (1 + 1e-14)
+    assert length == pytest.approx(np.linalg.norm(s), rel=1e-9)
+    assert mu >= 0.0
+    assert slope == pytest.approx(g @ s, rel=1e-9)
+    terms = np.abs(s) @ np.abs(b) @ np.abs(s)
+    assert bend == pytest.approx(s @ b @ s, rel=1e-6, abs=1e-12 * terms)
+    best = dense_trust_region(lam, u.T @ g, radius)
+    assert slope + 0.5 * bend <= best + 1e-7 * abs(best) + 1e-14 * terms
 
 
 @pytest.mark.parametrize("norm", ["shape", "euclidean", "trust_region"])

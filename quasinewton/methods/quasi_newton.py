@@ -51,7 +51,6 @@ from ..models.compact import INTEGERS as MODEL_INTEGERS
 from ..models.updates import KINDS, SR1
 from ..subproblems.cubic import cubic_euclidean, cubic_shape
 from ..subproblems.definite import definite_step
-from ..subproblems.trust_region import trust_region
 from . import check_shape, fill
 
 if TYPE_CHECKING:
@@ -173,8 +172,8 @@ def step_by_spectrum(
     ints[CONVEX] = 1 if lowest > 0.0 else 0
     sigma = q[SIGMA] * unit / top
     if subproblem == TRUST_REGION:
-        step_norm, weight = trust_region(spectral, reduced, length, step)
-        q[SIGMA_USED] = weight * top
+        step_norm, weight = cubic_euclidean(spectral, reduced, 0.0, length, step)
+        q[SIGMA_USED] = weight * step_norm * top
     else:
         longest = math.inf if rule == RANGANATH else length
         if subproblem == SHAPE:

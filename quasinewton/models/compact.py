@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels import HUGE, block_length, kernel, vector_kernel
-from .eigen import symmetric_eigen
+from .eigen import diagonalise, tridiagonalise
 from .updates import KINDS, update
 
 __all__ = [
@@ -485,16 +485,19 @@ def spectrum(gamma, unit, rank, rows, gram, lam, vectors, work):
     """
     width, n = rows.shape
     dense = n <= width
+    if rank == 0:
+        return 0
     matrix, rotation, basis = work[MATRIX], work[ROTATION], work[BASIS]
     values = work[LINES, 3, :rank]
     if dense:
         for i in range(n):
             for j in range(n):
                 matrix[i, j] = gram[i, j]
-    symmetric_eigen(
-        matrix, values, rotation, work[LINES, 0, :rank], work[LINES, 1, :rank],
-        work[LINES, 2, :rank],
-    )  # fmt: skip
+    beside = work[LINES, 0, :rank]
+    tridiagonalise(
+        matrix, values, beside, rotation, work[LINES, 1, :rank], work[LINES, 2, :rank]
+    )
+    diagonalise(values, beside, rotation)
     top = 0.0
     for i in range(rank):
         top = max(top, abs(values[i]))

@@ -11,7 +11,7 @@ import math
 
 from ..kernels import EPS, kernel
 
-__all__ = ["symmetric_eigen"]
+__all__ = ["diagonalise", "tridiagonalise"]
 
 @kernel
 def _combine(factors, a, first, out):
@@ -42,8 +42,20 @@ def _rotate(low, high, k, c, s):
 
 
 @kernel
-def _tridiagonalise(a, d, e, v, p, q):
-    """a = v^T T v with T = tridiagonal(d, e) and orthogonal v; a is overwritten."""
+def tridiagonalise(a, d, e, v, p, q):
+    """a = v^T T v with orthogonal v and tridiagonal T, for `diagonalise` to go on from.
+
+    Parameters
+    ----------
+    a : float64 array, shape (>= k, >= k)
+        Of order one; its first k rows and columns are a symmetric matrix. Overwritten.
+    d, e : float64 arrays, shape (k,)
+        Filled with the diagonal of T and, but for the last, with what stands beside it.
+    v : float64 array, shape (>= k, >= k)
+        Filled.
+    p, q : float64 arrays, shape (k,)
+        Workspace.
+    """
     k = d.size
     for i in range(k - 2):
         u, rest = a[i, i + 1 : k], q[i + 1 : k]
@@ -91,8 +103,11 @@ def _tridiagonalise(a, d, e, v, p, q):
 
 
 @kernel
-def _diagonalise(d, e, v):
-    """Implicit QL on tridiagonal(d, e), applied to the rows of v; whether it converged."""
+def diagonalise(d, e, v):
+    """Implicit QL on tridiagonal(d, e), applied to the rows of v; whether it converged.
+
+    After `tridiagonalise`, d becomes the eigenvalues of a, in no order, and v[i] the eigenvectors.
+    """
     k = d.size
     for l in range(k):
         for sweep in range(60):
@@ -132,20 +147,3 @@ def _diagonalise(d, e, v):
                 e[l] = g
                 e[m] = 0.0
     return True
-
-
-@kernel
-def symmetric_eigen(a, d, v, e, p, q):
-    """Eigenvalues d, in no order, and eigenvectors v[i] of the symmetric matrix a.
-
-    Parameters
-    ----------
-    a : float64 array, shape (>= k, >= k)
-        Of order one; its first k rows and columns are the matrix. Overwritten.
-    d : float64 array, shape (k,)
-    v : float64 array, shape (>= k, >= k)
-    e, p, q : float64 arrays, shape (k,)
-        Workspace.
-    """
-    _tridiagonalise(a, d, e, v, p, q)
-    _diagonalise(d, e, v)

@@ -106,22 +106,24 @@ def cubic_shape(lam, g, sigma, longest, s):
 
 
 @kernel
+def _length(s):
+    square = 0.0
+    for i in range(s.size):
+        square += s[i] * s[i]
+    return math.sqrt(square)
+
+
+@kernel
 def cubic_euclidean(lam, g, sigma, longest, s):
     """Global minimiser in the 2-norm, no longer than `longest`; arguments as `cubic_shape`.
 
-    A step of given length solves the trust-region problem of that radius, and the
-    cubic one of weight mu / length.
+    A step of given length solves the trust-region problem of that radius with a multiplier mu,
+    and the cubic problem of weight mu / length. For sigma = 0 this is the trust-region problem.
     """
-    mu = secular(lam, g, sigma, math.inf, s)
-    square = 0.0
-    for i in range(s.size):
-        square += s[i] * s[i]
-    length = math.sqrt(square)
-    if length <= longest:
-        return length, sigma
-    mu = secular(lam, g, 0.0, longest, s)
-    square = 0.0
-    for i in range(s.size):
-        square += s[i] * s[i]
-    length = math.sqrt(square)
-    return length, max(sigma, mu / length)
+    if longest < math.inf:
+        mu = secular(lam, g, 0.0, longest, s)
+        length = _length(s)
+        if mu >= sigma * length:
+            return length, mu / length if length > 0.0 else sigma
+    secular(lam, g, sigma, math.inf, s)
+    return _length(s), sigma
