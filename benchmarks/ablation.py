@@ -35,8 +35,8 @@ VARIANTS: tuple[tuple[str, str, dict[str, Any], dict[str, float], dict[str, Any]
     ("norm of the cubic term", "shape-changing", {"norm": "shape"}, {}, {}),
     ("norm of the cubic term", "2-norm", {"norm": "euclidean"}, {}, {}),
     ("norm of the cubic term", "none: trust region", {}, {}, {"subproblem": "trust_region"}),
-    ("sigma after a success", "x 0.01", {}, {"relax": 0.01}, {}),
     ("sigma after a success", "0", {}, {"relax": 0.0}, {}),
+    ("sigma after a success", "x 0.01", {}, {"relax": 0.01}, {}),
     ("sigma after a success", "x 0.5", {}, {"relax": 0.5}, {}),
     ("sigma after a success", "published rule", {"weight_rule": "ranganath"}, {}, {}),
     ("length after a good step", "x 2", {}, {"grow": 2.0, "grow_convex": 2.0}, {}),
@@ -50,14 +50,19 @@ VARIANTS: tuple[tuple[str, str, dict[str, Any], dict[str, float], dict[str, Any]
     ("pairs kept", "10", {"memory": 10}, {}, {}),
     ("pairs kept", "20", {"memory": 20}, {}, {}),
     ("pairs kept", "30", {"memory": 30}, {}, {}),
-    ("pairs kept", "20 for n < 100, else 10", {}, {}, {}),
+    ("pairs kept", "all for n <= 40, 20 for n < 100, else 10", {}, {}, {}),
     ("pair of a rejected trial", "used where rho > -10, from the second on", {},
      {"keep": -10.0, "patience": 1.0}, {}),
     ("pair of a rejected trial", "used where rho > -10", {}, {"keep": -10.0, "patience": 0.0}, {}),
     ("pair of a rejected trial", "always used", {}, {"keep": -math.inf, "patience": 0.0}, {}),
     ("pair of a rejected trial", "never used", {}, {"keep": math.inf}, {}),
+    ("pair of a rejected trial",
+     "never used where n <= 2 memory, else where rho > -10, from the second on",
+     {}, {"keep": -10.0, "patience": 1.0}, {"dense_rule": {"keep": math.inf}}),
     ("secant pair", "of gradients", {}, {"secant": 0.0}, {}),
     ("secant pair", "of gradients and values", {}, {"secant": 1.0}, {}),
+    ("secant pair", "of gradients and values where n <= 2 memory, else of gradients",
+     {}, {"secant": 0.0}, {"dense_rule": {"secant": 1.0}}),
     ("update", "SR1", {}, {}, {"update": "lsr1"}),
     ("update", "BFGS", {}, {}, {"update": "lbfgs"}),
     ("update", "hybrid", {}, {}, {"update": "hybrid"}),
@@ -69,8 +74,14 @@ def variant(
 ) -> tuple[object, Callable[..., Any]]:
     """All that the method then depends on, to be compared, and how to run it."""
     default = QUASI_NEWTON[method]
-    recipe = dataclasses.replace(default, rule={**default.rule, **rule}, **parts)
-    constants = RuleParameters(**recipe.rule).array().tolist()
+    dense_rule = {**default.dense_rule, **rule, **parts.get("dense_rule", {})}
+    recipe = dataclasses.replace(
+        default, **{**parts, "rule": {**default.rule, **rule}, "dense_rule": dense_rule}
+    )
+    constants = [
+        RuleParameters(**changes).array().tolist()
+        for changes in (recipe.rule, {**recipe.rule, **recipe.dense_rule})
+    ]
     solve = harness.ours(method, **options)
 
     def runner(counter: harness.Counter, x0: Any) -> Any:

@@ -37,8 +37,8 @@ class Options:
     f_target : float, default -inf
         Stop, without success, once f <= f_target.
     memory : int
-        Pairs kept by the quasi-Newton methods; default 20 for n < 100, else 10.
-        `maxcor` is another name for it.
+        Pairs kept by the quasi-Newton methods; default 20 for n < 100, else 10, and all of them
+        (in an n x n matrix) for n <= 40. `maxcor` is another name for it.
     norm : {'shape', 'euclidean'}, default 'shape'
         Norm of the cubic term.
     weight_rule : {'length', 'ranganath'}, default 'length'
