@@ -51,9 +51,9 @@ class ProgressTable:
         if self.level < 1 or method not in QUASI_NEWTON:
             return
         from .kernels import is_compiled
-        from .methods.quasi_newton import advance
+        from .methods.quasi_newton import step_by_spectrum
 
-        if not is_compiled(advance):
+        if not is_compiled(step_by_spectrum):
             _say("Compiling, for some seconds; the machine code is kept for later runs.")
 
     def row(self, solver: Solver, step: float, rho: float, weight: float) -> None:

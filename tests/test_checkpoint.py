@@ -358,7 +358,7 @@ def test_compiled_now_or_loaded_machine_code_gives_the_same_bits(tmp_path):
         (tmp_path / folder).mkdir()
         place = [tmp_path / folder / name for name in ("run.npz", "out.npz")]
         subprocess.run([sys.executable, worker, "arc_hybrid", *place], check=True, env=env)
-        assert any(cache.rglob("*advance*.nbc"))
+        assert any(cache.rglob("*step_by_spectrum*.nbc"))
     compare(tmp_path)
 
 

@@ -326,7 +326,7 @@ def advance(
             return
         # The model is of no use: start it anew.
         ints[PAIRS] = 0
-        ints[APPLIED] = 0
+        ints[APPLIED] = -1
 
 
 @kernel

@@ -49,7 +49,9 @@ _SETTLED = 5
 #: ... while |y|/|s| of some pair kept is above this part of the largest, or of gamma.
 _DIGITS = 1e-6
 
-# Integers of a model, by their place in the array `ints`.
+# Integers of a model, by their place in the array `ints`: pairs in the ring; whether the newest is
+# used, and how many are; how many of the ring a dense matrix holds, -1 where it is to be made
+# anew; whether it keeps what the ring has lost.
 PAIRS, NEWEST, USED, APPLIED, WHOLE = range(5)
 INTEGERS = 5
 #: What stands in `h` where n <= 2m.
@@ -249,7 +251,7 @@ def absorb(
         for j in range(m - 1):
             order[j] = order[j + 1]
         count = m - 1
-        ints[APPLIED] = max(ints[APPLIED] - 1, 0) if ints[WHOLE] else 0
+        ints[APPLIED] = ints[APPLIED] - 1 if ints[WHOLE] else -1
     order[count] = slot
     tau[slot] = curvature
     cosine[slot] = c
@@ -395,67 +397,74 @@ def renew_matrix(kind, window, gamma, rows, gram, h, tau, cosine, order, ints, w
     ints[USED] becomes the number of pairs that passed the skip rule, ints[NEWEST] whether the
     newest did.
     """
-    if window > 0:
-        gamma = choose_gamma(h, tau, cosine, order, ints, window, gamma)
     n = rows.shape[1]
     m = order.size
     count = ints[PAIRS]
     dense = n <= 2 * m
     coordinates = work[COORDINATES]
-    first = 0
-    if dense:
-        rank = n
-        matrix = gram
-        if gamma == h[MATRIX_GAMMA]:
-            first = ints[APPLIED]
-    else:
-        rank = _orthonormalise(
-            gram, order, count, coordinates, work[BASIS], work[LINES, 0], work[LINES, 1]
-        )
-        matrix = work[MATRIX]
-    unit = h[UNIT]
-    size = h[SIZE]
-    if first == 0:
-        unit = abs(gamma)
-        size = 0.0
-        for i in range(rank):
-            for j in range(rank):
-                matrix[i, j] = 0.0
-        ints[NEWEST] = 0
-        ints[USED] = 0
-    largest = unit
-    for j in range(first, count):
-        largest = max(largest, tau[order[j]])
-    if first > 0 and largest > unit:
-        for i in range(n):
-            for j in range(n):
-                matrix[i, j] *= unit / largest
-        size *= unit / largest
-    s, z, bs = work[LINES, 0, :rank], work[LINES, 1, :rank], work[LINES, 2, :rank]
-    for pair in range(first, count):
-        if largest == 0.0:
-            break
-        slot = order[pair]
+    for _attempt in range(2):
+        if window > 0:
+            gamma = choose_gamma(h, tau, cosine, order, ints, window, gamma)
+        first = -1
         if dense:
-            for i in range(n):
-                s[i] = rows[slot, i]
-                z[i] = rows[m + slot, i]
+            rank = n
+            matrix = gram
+            if gamma == h[MATRIX_GAMMA]:
+                first = ints[APPLIED]
         else:
+            rank = _orthonormalise(
+                gram, order, count, coordinates, work[BASIS], work[LINES, 0], work[LINES, 1]
+            )
+            matrix = work[MATRIX]
+        anew = first < 0
+        unit = h[UNIT]
+        size = h[SIZE]
+        if anew:
+            first = 0
+            unit = abs(gamma)
+            size = 0.0
             for i in range(rank):
-                s[i] = coordinates[i, 2 * pair]
-                z[i] = coordinates[i, 2 * pair + 1]
-        used, size = update(
-            kind, gamma / largest, tau[slot] / largest, cosine[slot], s, z, bs, matrix, size
-        )
-        ints[NEWEST] = 1 if used else 0
-        ints[USED] += 1 if used else 0
-    if dense:
-        # A matrix that does not take the newest pair is no model of what is here: it forgets all
-        # but the pairs of the ring.
-        ints[APPLIED] = count if ints[NEWEST] or not ints[WHOLE] else 0
+                for j in range(rank):
+                    matrix[i, j] = 0.0
+            ints[NEWEST] = 0
+            ints[USED] = 0
+        largest = unit
+        for j in range(first, count):
+            largest = max(largest, tau[order[j]])
+        if largest > unit:
+            for i in range(rank):
+                for j in range(rank):
+                    matrix[i, j] *= unit / largest
+            size *= unit / largest
+        s, z, bs = work[LINES, 0, :rank], work[LINES, 1, :rank], work[LINES, 2, :rank]
+        for pair in range(first, count):
+            if largest == 0.0:
+                break
+            slot = order[pair]
+            if dense:
+                for i in range(n):
+                    s[i] = rows[slot, i]
+                    z[i] = rows[m + slot, i]
+            else:
+                for i in range(rank):
+                    s[i] = coordinates[i, 2 * pair]
+                    z[i] = coordinates[i, 2 * pair + 1]
+            used, size = update(
+                kind, gamma / largest, tau[slot] / largest, cosine[slot], s, z, bs, matrix, size
+            )
+            ints[NEWEST] = 1 if used else 0
+            ints[USED] += 1 if used else 0
+        if not dense:
+            break
+        ints[APPLIED] = count
         h[UNIT] = largest
         h[MATRIX_GAMMA] = gamma
         h[SIZE] = size
+        if anew or first == count or ints[NEWEST] or not ints[WHOLE]:
+            break
+        # A matrix that does not take the newest pair is no model of what is here: it forgets all
+        # but the pairs of the ring.
+        ints[APPLIED] = -1
     return gamma, rank, largest
 
 
@@ -606,7 +615,7 @@ class CompactModel:
             self.tau[j], self.cosine[j] = other.tau[slot], other.cosine[slot]
             self.order[j] = j
         self.ints[PAIRS] = count
-        self.ints[APPLIED] = 0
+        self.ints[APPLIED] = -1
         if not self.dense:
             for j in range(2 * m):
                 multiply_rows(self.rows, self.rows[j], self.gram[j])

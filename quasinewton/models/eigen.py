@@ -109,10 +109,14 @@ def diagonalise(d, e, v):
     After `tridiagonalise`, d becomes the eigenvalues of a, in no order, and v[i] the eigenvectors.
     """
     k = d.size
+    # What the sweeps leave of small elements beside large ones is roundoff of these.
+    floor = 0.0
+    for i in range(k):
+        floor = max(floor, 0.5 * EPS * (abs(d[i]) + abs(e[i])))
     for l in range(k):
         for sweep in range(60):
             m = l
-            while m < k - 1 and abs(e[m]) > EPS * (abs(d[m]) + abs(d[m + 1])):
+            while m < k - 1 and abs(e[m]) > max(EPS * (abs(d[m]) + abs(d[m + 1])), floor):
                 m += 1
             if m == l:
                 break

@@ -15,9 +15,8 @@ from ..kernels import kernel
 
 __all__ = ["definite_step"]
 
-#: Part of its length by which a step may be shortened to the bound; the model is then higher than
-#: its minimum by the square of this.
-_ACCURACY = 1e-4
+#: Part of its length by which a step may be shortened to the bound.
+_ACCURACY = 1e-9
 
 
 @kernel
