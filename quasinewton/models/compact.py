@@ -45,7 +45,7 @@ _NULL = 1e-13
 #: Bound on negative eigenvalues, as a part of that on positive ones.
 _NEGATIVE = 0.1
 #: Pairs after which a matrix that forgets nothing keeps its gamma.
-_SETTLED = 5
+_SETTLED = 10
 #: ... while |y|/|s| of some pair kept is above this part of the largest, or of gamma.
 _DIGITS = 1e-6
 
