@@ -52,7 +52,7 @@ def main() -> None:
                 )
 
         theirs = seconds(peer) / PEER_STARTS
-        for method in ("arc_lsr1", "arc_hybrid"):
+        for method in ("arc_lsr1", "arc_hybrid", "trust_hybrid"):
 
             def solve(
                 workers: int = 1, starts: np.ndarray = starts, method: str = method
