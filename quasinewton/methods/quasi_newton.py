@@ -311,7 +311,7 @@ def advance(
         return
     for _attempt in range(2):
         gamma, rank, unit = renew_matrix(
-            kind, window, q[G_NORM] / q[LENGTH], rows, gram, h, tau, cosine, order, ints, work
+            kind, window, q[G_NORM], q[LENGTH], rows, gram, h, tau, cosine, order, ints, work
         )
         q[GAMMA] = gamma
         if x.size <= rows.shape[0] and step_by_factors(

@@ -369,7 +369,7 @@ def choose_gamma(h, tau, cosine, order, ints, window, fallback):
 
 
 @kernel
-def renew_matrix(kind, window, gamma, rows, gram, h, tau, cosine, order, ints, work):
+def renew_matrix(kind, window, gamma, length, rows, gram, h, tau, cosine, order, ints, work):
     """Bring C = B - gamma I up to date, in the coordinates of the pairs.
 
     Where n <= 2m, only the pairs that C does not hold yet are worked in, unless gamma changed.
@@ -380,8 +380,8 @@ def renew_matrix(kind, window, gamma, rows, gram, h, tau, cosine, order, ints, w
         Which update, see `updates.KINDS`.
     window : int
         gamma is chosen from so many pairs, see `choose_gamma`; 0 for the gamma that is given.
-    gamma : float
-        B on the complement of the pairs; the last resort where it is chosen.
+    gamma, length : float
+        gamma / length is B on the complement of the pairs, the last resort where that is chosen.
     rows, gram, h, tau, cosine, order, ints
         As `absorb` leaves them.
     work : float64 array of the shape `workspace(n, m)`
@@ -402,6 +402,7 @@ def renew_matrix(kind, window, gamma, rows, gram, h, tau, cosine, order, ints, w
     count = ints[PAIRS]
     dense = n <= 2 * m
     coordinates = work[COORDINATES]
+    gamma = gamma / length
     for _attempt in range(2):
         if window > 0:
             gamma = choose_gamma(h, tau, cosine, order, ints, window, gamma)
@@ -625,7 +626,7 @@ class CompactModel:
         if gamma is not None:
             self.gamma = float(gamma)
         _, rank, unit = renew_matrix(
-            KINDS[self.kind], 0, self.gamma, self.rows, self.gram, self.h, self.tau, self.cosine,
+            KINDS[self.kind], 0, self.gamma, 1.0, self.rows, self.gram, self.h, self.tau, self.cosine,
             self.order, self.ints, self.work,
         )  # fmt: skip
         self.rank = spectrum(
