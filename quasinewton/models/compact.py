@@ -626,8 +626,8 @@ class CompactModel:
         if gamma is not None:
             self.gamma = float(gamma)
         _, rank, unit = renew_matrix(
-            KINDS[self.kind], 0, self.gamma, 1.0, self.rows, self.gram, self.h, self.tau, self.cosine,
-            self.order, self.ints, self.work,
+            KINDS[self.kind], 0, self.gamma, 1.0, self.rows, self.gram, self.h, self.tau,
+            self.cosine, self.order, self.ints, self.work,
         )  # fmt: skip
         self.rank = spectrum(
             self.gamma, unit, rank, self.rows, self.gram, self.lam, self.vectors, self.work
