@@ -66,7 +66,7 @@ def _solve(matrix, shift, g, factor, s):
 
 @kernel
 def definite_step(matrix, shift, g, longest, euclidean, factor, s, w):
-    """Minimiser of g.s + s.(matrix + shift I)s/2 over |s| <= longest for a positive definite one.
+    """Minimiser of g.s + s.(matrix + shift I)s/2 under a bound on its length, if this is convex.
 
     Parameters
     ----------
