@@ -99,10 +99,12 @@ def minimize_many(
     batch = _Batch(np.float32 if starts.dtype == np.float32 else np.float64, starts)
 
     from .methods.compiled import Evaluation
+    from .methods.quasi_newton import forgets_nothing
 
     evaluation = Evaluation.of(fun, jac, batch.x.dtype)
     if method is None:
-        method = "trust_hybrid" if evaluation is not None and n <= 40 else default_method(n)
+        small = evaluation is not None and forgets_nothing(n)
+        method = "trust_hybrid" if small else default_method(n)
 
     def one_by_one(part: slice) -> None:
         for i in range(part.start, part.stop):

@@ -364,12 +364,9 @@ def start_array(options: Options) -> np.ndarray:
 
 
 def start_integers(options: Options, n: int) -> np.ndarray:
-    """The integers `ints` of a state without pairs.
-
-    Where nobody asked for a number of pairs and the matrix takes less room, it forgets none.
-    """
+    """The integers `ints` of a state without pairs."""
     ints = np.zeros(INTEGERS, np.int64)
-    ints[WHOLE] = options.memory is None and n <= 2 * default_memory(n)
+    ints[WHOLE] = options.memory is None and forgets_nothing(n)
     return ints
 
 
@@ -564,3 +561,8 @@ class QuasiNewton:
 def default_memory(n: int) -> int:
     """Pairs kept where the user does not say: for small n all curvature, at little cost."""
     return 20 if n < 100 else 10
+
+
+def forgets_nothing(n: int) -> bool:
+    """Whether all pairs count where the user does not say: the matrix takes less room than they."""
+    return n <= 2 * default_memory(n)

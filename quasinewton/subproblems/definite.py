@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from ..kernels import kernel
+from ..kernels import copy, kernel
 
 __all__ = ["definite_step"]
 
@@ -120,8 +120,7 @@ def definite_step(matrix, shift, g, longest, euclidean, factor, s, w):
             return math.inf, 0.0, 0.0, 0.0
         # |s| is convex in mu, 1/|s| nearly linear: from the left the iterates stay left.
         change = 0.0  # -(d|s|^2/d mu)/2
-        for i in range(n):
-            w[i] = s[i]
+        copy(s, w)
         for i in range(n):
             change += w[i] * w[i] / factor[i, i]
             for j in range(i + 1, n):
