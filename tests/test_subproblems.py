@@ -131,7 +131,7 @@ def test_step_by_factors_is_the_one_by_the_spectrum(n, spread, shift, exponent, 
     radius = 10.0**exponent
     s = np.empty(n)
     length, slope, bend, mu = definite_step(
-        matrix, shift, g, radius, euclidean, np.empty((n, n)), s, np.empty(n)
+        matrix, shift, g, radius, euclidean, np.empty((n, n + 4)), np.empty(n), s, np.empty(n)
     )
     b = matrix + shift * np.eye(n)
     if length == np.inf:
@@ -145,7 +145,8 @@ def test_step_by_factors_is_the_one_by_the_spectrum(n, spread, shift, exponent, 
     assert slope == pytest.approx(g @ s, rel=1e-9)
     terms = np.abs(s) @ np.abs(b) @ np.abs(s)
     assert bend == pytest.approx(s @ b @ s, rel=1e-6, abs=1e-12 * terms)
-    best = dense_trust_region(lam, u.T @ g, radius)
+    assert mu == 0.0 or length >= 0.98 * radius * (1 - 1e-9)
+    best = dense_trust_region(lam, u.T @ g, length)
     assert slope + 0.5 * bend <= best + 1e-7 * abs(best) + 1e-14 * terms
 
 

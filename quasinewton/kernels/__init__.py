@@ -19,8 +19,8 @@ import numba
 import numpy as np
 
 __all__ = [
-    "EPS", "HUGE", "TINY", "block_length", "copy", "is_compiled", "kernel", "max_abs", "norm2",
-    "plain", "vector_kernel",
+    "EPS", "HUGE", "TINY", "block_length", "copy", "inline_kernel", "is_compiled", "kernel",
+    "max_abs", "norm2", "plain", "vector_kernel",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,8 +46,10 @@ _STAMP = _fingerprint()
 
 def _compile(func: F, **options: Any) -> F:
     # Kernels allocate nothing and return no array: without references to count they take half the
-    # time on small problems.
-    options = {"nogil": True, "error_model": "numpy", "_nrt": False, **options}
+    # time on small problems. What is not said of a kernel it takes over from its caller, where that
+    # is compiled first.
+    own = {"fastmath": False, "forceinline": False}
+    options = {"nogil": True, "error_model": "numpy", "_nrt": False, **own, **options}
     try:
         dispatcher = numba.njit(cache=True, **options)(func)
     except RuntimeError:  # no folder to write a cache to: compile in memory
@@ -75,6 +77,15 @@ def plain(dispatcher: F) -> F:
 def kernel(func: F) -> F:
     """Compile scalar algebra and small dense loops; IEEE semantics throughout."""
     return _compile(func)
+
+
+def inline_kernel(func: F) -> F:
+    """A `kernel` that machine code holds in place of a call of it.
+
+    A call hands over seven words an array; with the arrays of a whole method that takes longer
+    than the iteration of a small problem. For kernels of many arrays that few others call.
+    """
+    return _compile(func, forceinline=True)
 
 
 def vector_kernel(func: F) -> F:

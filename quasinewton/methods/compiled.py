@@ -18,7 +18,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from ..kernels import copy, kernel, max_abs
+from ..kernels import copy, inline_kernel, kernel, max_abs
 from ..status import Status
 from ..stopping import HARMLESS, start, stop
 from .quasi_newton import (
@@ -48,7 +48,7 @@ NFEV, NJEV, NIT = range(3)
 _RUNNING, _NONFINITE_START = int(Status.RUNNING), int(Status.NONFINITE_START)
 
 
-@kernel
+@inline_kernel
 def iterate(
     evaluate, joint, most, limits, counts, asked, g_trial, kind, subproblem, rule, window, x, g,
     trial, x_best, g_best, rows, gram, h, tau, cosine, order, products, lam, vectors, work, small,

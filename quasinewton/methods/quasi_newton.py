@@ -31,7 +31,16 @@ from ..globalization import (
     ranganath_weight,
     ratio,
 )
-from ..kernels import HUGE, block_length, copy, kernel, max_abs, norm2, plain
+from ..kernels import (
+    HUGE,
+    block_length,
+    copy,
+    inline_kernel,
+    kernel,
+    max_abs,
+    norm2,
+    plain,
+)
 from ..models.compact import (
     APPLIED,
     LINES,
@@ -94,7 +103,7 @@ INTEGERS = MODEL_INTEGERS + 4
 START, WITHOUT_GRADIENT, WITH_GRADIENT, RENEW = range(4)
 
 
-@kernel
+@inline_kernel
 def step_by_factors(subproblem, rule, gamma, unit, x, g, trial, gram, work, q, ints):
     """Write the trial of a positive definite dense B without its spectrum, if that can be."""
     if q[SIGMA] != 0.0 or rule == RANGANATH or not unit > 0.0:
@@ -107,7 +116,7 @@ def step_by_factors(subproblem, rule, gamma, unit, x, g, trial, gram, work, q, i
     per_unit = g_norm / unit  # of the step
     step_norm, slope, bend, mu = definite_step(
         gram, gamma / unit, scaled, q[LENGTH] / per_unit, subproblem != SHAPE, work[ROTATION],
-        step, rest,
+        work[LINES, 3, :n], step, rest,
     )  # fmt: skip
     if not step_norm < math.inf:
         return False
@@ -222,7 +231,7 @@ def step_by_spectrum(
     return True
 
 
-@kernel
+@inline_kernel
 def receive(
     has_gradient, rule, x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau, cosine, order,
     products, q, ints, par,
@@ -290,7 +299,7 @@ def begin(x, g, q):
     q[LENGTH] = min(q[LENGTH], q[LENGTH_MAX])
 
 
-@kernel
+@inline_kernel
 def advance(
     task, kind, subproblem, rule, window, x, g, trial, g_trial, x_best, g_best, rows, gram, h,
     tau, cosine, order, products, lam, vectors, work, small, q, ints, par,
@@ -329,7 +338,7 @@ def advance(
         ints[APPLIED] = -1
 
 
-@kernel
+@inline_kernel
 def wants_gradient(f, q, ints, par):
     """Whether `advance` can use the gradient at a trial with the value f."""
     rho, in_noise = ratio(q[F], f, q[PREDICTED], q[F_SCALE])

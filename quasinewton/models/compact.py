@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import HUGE, block_length, kernel, vector_kernel
+from ..kernels import HUGE, block_length, inline_kernel, kernel, vector_kernel
 from .eigen import diagonalise, tridiagonalise
 from .updates import KINDS, update
 
@@ -173,7 +173,7 @@ def add_combination(alpha, v, rows, w, base, out, buffer):
     return moved
 
 
-@kernel
+@inline_kernel
 def absorb(
     x, x_trial, g, g_trial, g_next, theta, noise, rows, gram, h, tau, cosine, order, products,
     ints,
@@ -346,7 +346,7 @@ def _orthonormalise(gram, order, count, coordinates, basis, residual, pivots):
     return rank
 
 
-@kernel
+@inline_kernel
 def choose_gamma(h, tau, cosine, order, ints, window, fallback):
     """max of y.y / s.y over the last `window` pairs of positive curvature.
 
@@ -368,7 +368,7 @@ def choose_gamma(h, tau, cosine, order, ints, window, fallback):
     return best if best > 0.0 and math.isfinite(best) else fallback
 
 
-@kernel
+@inline_kernel
 def renew_matrix(kind, window, gamma, length, rows, gram, h, tau, cosine, order, ints, work):
     """Bring C = B - gamma I up to date, in the coordinates of the pairs.
 
@@ -545,8 +545,12 @@ def confine(tau, order, count, lam):
 
 
 def workspace(n: int, m: int) -> tuple[int, int, int]:
-    """Shape of the workspace `work`: planes of matrices, and one of vectors."""
-    return 5, max(min(n, 2 * m), 4), 2 * m
+    """Shape of the workspace `work`: planes of matrices with room for four columns beside them.
+
+    In the last plane the rows are vectors.
+    """
+    most = min(n, 2 * m)
+    return 5, max(most, 4), max(2 * m, most + 4)
 
 
 class CompactModel:

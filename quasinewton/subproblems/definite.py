@@ -11,61 +11,97 @@ from __future__ import annotations
 
 import math
 
-from ..kernels import copy, kernel
+from ..kernels import copy, inline_kernel, kernel
 
 __all__ = ["definite_step"]
 
-#: Part of its length by which a step may be shortened to the bound.
-_ACCURACY = 1e-9
+#: A step that the bound holds back is between this part of it and all of it long: two
+#: factorisations fewer than for all of its digits.
+_SHORTEST = 0.98
 
 
 @kernel
-def _solve(matrix, shift, g, factor, s):
+def _solve(matrix, shift, g, factor, inverse, s):
     """s = -(matrix + shift I)^-1 g by L D L^T; False where that is not positive definite.
 
-    `factor` holds D on its diagonal and L^T above it.
+    `factor` becomes D L^T with D^-1 in `inverse`; its column n begins as the right-hand side. After
+    n mod 4 pivots four at a time: a quarter of the passes over the rest. They are passes over
+    whole rows of n + 4, as SIMD takes less time for those than a slice takes to be made.
     """
     n = g.size
+    single = n % 4
+    width = n + 4
     for i in range(n):
-        for j in range(i, n):
-            factor[i, j] = matrix[i, j]
-        factor[i, i] += shift
-        s[i] = -g[i]
-    for k in range(0, n, 2):  # two pivots at a time: half the passes over the rest
-        pivot = factor[k, k]
-        if not pivot > 0.0:
+        row, out = matrix[i], factor[i]
+        for j in range(n):
+            out[j] = row[j]
+        out[i] += shift
+        out[n] = -g[i]
+        out[n + 1] = out[n + 2] = out[n + 3] = 0.0
+    for k in range(single):
+        a = factor[k]
+        if not a[k] > 0.0:
             return False
-        inverse = 1.0 / pivot
-        if k + 1 == n:
-            break
-        multiple = factor[k, k + 1] * inverse
-        for j in range(k + 1, n):
-            factor[k + 1, j] -= multiple * factor[k, j]
-        next_pivot = factor[k + 1, k + 1]
-        if not next_pivot > 0.0:
+        inverse[k] = 1.0 / a[k]
+        for i in range(k + 1, n):
+            la = a[i] * inverse[k]
+            row = factor[i]
+            for j in range(width):
+                row[j] -= la * a[j]
+    for k in range(single, n, 4):
+        a, b, c, d = factor[k], factor[k + 1], factor[k + 2], factor[k + 3]
+        # four pivots, and what L and D L^T have between them
+        ab, ac, ad = a[k + 1], a[k + 2], a[k + 3]
+        pa = 1.0 / a[k]
+        ba, ca, da = ab * pa, ac * pa, ad * pa
+        pivot = b[k + 1] - ba * ab
+        definite = a[k] > 0.0 and pivot > 0.0
+        pb = 1.0 / pivot
+        bc, bd = b[k + 2] - ba * ac, b[k + 3] - ba * ad
+        cb, db = bc * pb, bd * pb
+        pivot = (c[k + 2] - ca * ac) - cb * bc
+        definite = definite and pivot > 0.0
+        pc = 1.0 / pivot
+        cd = (c[k + 3] - ca * ad) - cb * bd
+        dc = cd * pc
+        pivot = (d[k + 3] - da * ad) - (db * bd + dc * cd)
+        if not (definite and pivot > 0.0):
             return False
-        next_inverse = 1.0 / next_pivot
-        for i in range(k + 2, n):
-            multiple = factor[k, i] * inverse
-            next_multiple = factor[k + 1, i] * next_inverse
-            for j in range(i, n):
-                factor[i, j] -= multiple * factor[k, j] + next_multiple * factor[k + 1, j]
+        pd = 1.0 / pivot
+        inverse[k], inverse[k + 1], inverse[k + 2], inverse[k + 3] = pa, pb, pc, pd
+        for j in range(width):
+            b[j] -= ba * a[j]
+            c[j] -= ca * a[j] + cb * b[j]
+            d[j] = (d[j] - da * a[j]) - (db * b[j] + dc * c[j])
+        for i in range(k + 4, n):
+            la, lb, lc, ld = a[i] * pa, b[i] * pb, c[i] * pc, d[i] * pd
+            row = factor[i]
+            for j in range(width):
+                row[j] -= (la * a[j] + lb * b[j]) + (lc * c[j] + ld * d[j])
+    for k in range(n - 4, single - 1, -4):
+        a, b, c, d = factor[k], factor[k + 1], factor[k + 2], factor[k + 3]
+        sa, sb, sc, sd = a[n], b[n], c[n], d[n]
+        for j in range(k + 4, n):
+            sa -= a[j] * s[j]
+            sb -= b[j] * s[j]
+            sc -= c[j] * s[j]
+            sd -= d[j] * s[j]
+        sd *= inverse[k + 3]
+        sc = (sc - c[k + 3] * sd) * inverse[k + 2]
+        sb = (sb - (b[k + 2] * sc + b[k + 3] * sd)) * inverse[k + 1]
+        s[k] = (sa - (a[k + 1] * sb + (a[k + 2] * sc + a[k + 3] * sd))) * inverse[k]
+        s[k + 1], s[k + 2], s[k + 3] = sb, sc, sd
+    for k in range(single - 1, -1, -1):
+        a = factor[k]
+        sa = a[n]
         for j in range(k + 1, n):
-            factor[k, j] *= inverse
-            s[j] -= factor[k, j] * s[k]
-        for j in range(k + 2, n):
-            factor[k + 1, j] *= next_inverse
-            s[j] -= factor[k + 1, j] * s[k + 1]
-    for i in range(n):
-        s[i] /= factor[i, i]
-    for i in range(n - 1, 0, -1):  # by columns: no chain of additions
-        for j in range(i):
-            s[j] -= factor[j, i] * s[i]
+            sa -= a[j] * s[j]
+        s[k] = sa * inverse[k]
     return True
 
 
-@kernel
-def definite_step(matrix, shift, g, longest, euclidean, factor, s, w):
+@inline_kernel
+def definite_step(matrix, shift, g, longest, euclidean, factor, inverse, s, w):
     """Minimiser of g.s + s.(matrix + shift I)s/2 under a bound on its length, if this is convex.
 
     Parameters
@@ -75,9 +111,13 @@ def definite_step(matrix, shift, g, longest, euclidean, factor, s, w):
     g : float64 array, shape (n,)
         Of length one.
     longest : float
+        The bound; a step that it holds back is between 0.98 of it and all of it long, and the
+        minimiser under a bound that is its own length.
     euclidean : bool
         Whether to go on where the bound holds the step back.
-    factor : float64 array, shape (n, n)
+    factor : float64 array, shape (>= n, >= n + 4)
+        Workspace.
+    inverse : float64 array, shape (n,)
         Workspace.
     s : float64 array, shape (n,)
         Filled with the step.
@@ -98,7 +138,7 @@ def definite_step(matrix, shift, g, longest, euclidean, factor, s, w):
     n = g.size
     mu = 0.0
     for _ in range(50):
-        if not _solve(matrix, shift + mu, g, factor, s):
+        if not _solve(matrix, shift + mu, g, factor, inverse, s):
             return math.inf, 0.0, 0.0, 0.0
         square = 0.0
         slope = 0.0
@@ -108,22 +148,19 @@ def definite_step(matrix, shift, g, longest, euclidean, factor, s, w):
         length = math.sqrt(square)
         if not length < math.inf:
             return math.inf, 0.0, 0.0, 0.0
-        part = 1.0  # of the step that the bound allows
-        if length > longest and mu > 0.0 and length <= longest * (1.0 + _ACCURACY):
-            part = longest / length
-            for i in range(n):
-                s[i] *= part
-            length = longest
         if length <= longest:
-            return length, part * slope, part * part * (-slope - mu * square), mu
+            return length, slope, -slope - mu * square, mu
         if not euclidean:
             return math.inf, 0.0, 0.0, 0.0
         # |s| is convex in mu, 1/|s| nearly linear: from the left the iterates stay left.
         change = 0.0  # -(d|s|^2/d mu)/2
         copy(s, w)
         for i in range(n):
-            change += w[i] * w[i] / factor[i, i]
+            part = w[i] * inverse[i]
+            change += w[i] * part
+            row = factor[i]
             for j in range(i + 1, n):
-                w[j] -= factor[i, j] * w[i]
-        mu += (square / change) * ((length - longest) / longest)
+                w[j] -= row[j] * part
+        aim = _SHORTEST * longest
+        mu += (square / change) * ((length - aim) / aim)
     return math.inf, 0.0, 0.0, 0.0
