@@ -163,7 +163,7 @@ class _Batch:
         status[:] = int(Status.RUNNING)
         try:
             QuasiNewton.solve_many(
-                evaluation, limits(options, self.x.shape[1], self.x.dtype), progress,
+                evaluation, np.array(limits(options, self.x.shape[1], self.x.dtype)), progress,
                 self.x[part], self.fun[part], self.jac[part], status, self.counts[part],
                 QUASI_NEWTON[method], options,
             )  # fmt: skip

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Solver"]
 
 _start_limits, _stop = plain(start), plain(stop)
+_RUNNING = int(Status.RUNNING)
 
 
 class Solver:
@@ -237,7 +238,7 @@ class Solver:
         step, weight = method.step_norm, method.weight
         numbers = np.array([counts.nfev, counts.njev, self.nit])
         try:
-            status = method.iterate(evaluation, most, self._limits, numbers)
+            status = method.iterate(evaluation, most, np.array(self._limits), numbers)
         finally:  # the objective may raise
             counts.nfev, counts.njev, self.nit = numbers.tolist()
         if most == 1:
@@ -562,7 +563,8 @@ class Solver:
 
     def _settle(self, status: int) -> None:
         """Take what `stop` says, and what it does not know of: time, curvature, the trial."""
-        self.status = Status(status)
+        if status != _RUNNING:
+            self.status = Status(status)
         if self.status is Status.CONVERGED:
             if self.options.check_curvature and self._curvature is None:
                 self.status = Status.RUNNING

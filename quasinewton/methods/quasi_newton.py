@@ -319,9 +319,11 @@ def advance(
     if not q[G_MAX] > 0.0:
         return
     for _attempt in range(2):
+        # float: numba asks longer what a number of numpy's is
         gamma, rank, unit = renew_matrix(
-            kind, window, q[G_NORM], q[LENGTH], rows, gram, h, tau, cosine, order, ints, work
-        )
+            kind, window, float(q[G_NORM]), float(q[LENGTH]), rows, gram, h, tau, cosine, order,
+            ints, work,
+        )  # fmt: skip
         q[GAMMA] = gamma
         if x.size <= rows.shape[0] and step_by_factors(
             subproblem, rule, gamma, unit, x, g, trial, gram, work, q, ints
@@ -347,7 +349,7 @@ def wants_gradient(f, q, ints, par):
     )
 
 
-_advance, _wants_gradient = plain(advance), plain(wants_gradient)
+_advance = plain(advance)
 
 
 def codes(recipe: Recipe, options: Options) -> tuple[int, int, int, int]:
@@ -439,7 +441,7 @@ class QuasiNewton:
 
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
-        return bool(_wants_gradient(f, self.q, self.model.ints, self.par))
+        return bool(wants_gradient(f, self.q, self.model.ints, self.par))
 
     def receive(self, f: float, g: np.ndarray | None) -> None:
         """One iteration, from the objective (and gradient) at `trial`."""
