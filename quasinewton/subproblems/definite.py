@@ -15,9 +15,9 @@ from ..kernels import copy, inline_kernel, kernel
 
 __all__ = ["definite_step"]
 
-#: A step that the bound holds back is between this part of it and all of it long: two
-#: factorisations fewer than for all of its digits.
-_SHORTEST = 0.98
+#: The part of its length by which a step may be too long for the last iteration of Newton's, which
+#: needs no factorisation: it moves along the derivative, and errs by the square of this.
+_LAST = 1e-4
 
 
 @kernel
@@ -111,8 +111,6 @@ def definite_step(matrix, shift, g, longest, euclidean, factor, inverse, s, w):
     g : float64 array, shape (n,)
         Of length one.
     longest : float
-        The bound; a step that it holds back is between 0.98 of it and all of it long, and the
-        minimiser under a bound that is its own length.
     euclidean : bool
         Whether to go on where the bound holds the step back.
     factor : float64 array, shape (>= n, >= n + 4)
@@ -161,6 +159,22 @@ def definite_step(matrix, shift, g, longest, euclidean, factor, inverse, s, w):
             row = factor[i]
             for j in range(i + 1, n):
                 w[j] -= row[j] * part
-        aim = _SHORTEST * longest
-        mu += (square / change) * ((length - aim) / aim)
+            w[i] = part
+        step = (square / change) * ((length - longest) / longest)
+        mu += step
+        if length <= longest * (1.0 + _LAST):
+            square = 0.0
+            slope = 0.0
+            for i in range(n - 1, -1, -1):  # w becomes -ds/d mu
+                total = 0.0
+                for j in range(i + 1, n):
+                    total += factor[i, j] * w[j]
+                w[i] -= total * inverse[i]
+                s[i] -= step * w[i]
+                square += s[i] * s[i]
+            part = longest / math.sqrt(square)
+            for i in range(n):
+                s[i] *= part
+                slope += g[i] * s[i]
+            return longest, slope, -slope - mu * longest * longest, mu
     return math.inf, 0.0, 0.0, 0.0
