@@ -256,22 +256,25 @@ def _signature(dtype: np.dtype[Any]) -> Any:
 
 
 _lock = threading.Lock()
+_compiled: set[tuple[Any, np.dtype[Any]]] = set()
 
 
 def call(function: Any, evaluation: Evaluation, dtype: Any, *args: Any) -> Any:
     """``function(evaluation.function, evaluation.joint, *args)`` for `iterate` or `solve_many`.
 
     numba would compile `function` anew for every objective; it is compiled here for a
-    pointer to any objective, and then kept from compiling more.
+    pointer to any objective, and then kept from compiling more. The types of `args` depend on
+    `dtype` alone: to ask numba for them takes longer than a small solve.
     """
     args = (evaluation.joint, *args)
     if not hasattr(function, "disable_compile"):  # NUMBA_DISABLE_JIT
         return function(evaluation.function, *args)
-    pointer = numba.types.FunctionType(_signature(np.dtype(dtype)))
-    types = (pointer, *map(numba.typeof, args))
-    with _lock:
-        if types not in function.overloads:
+    dtype = np.dtype(dtype)
+    if (function, dtype) not in _compiled:
+        pointer = numba.types.FunctionType(_signature(dtype))
+        with _lock:
             function.disable_compile(False)
-            function.compile(types)
+            function.compile((pointer, *map(numba.typeof, args)))
             function.disable_compile()
+            _compiled.add((function, dtype))
     return function(evaluation.function, *args)
