@@ -18,8 +18,11 @@ from .status import Status
 
 __all__ = ["minimize_many"]
 
-#: Options that need Python between the iterations.
-_INTERACTIVE = ("history", "return_all", "verbose", "disp", "maxtime")
+#: Options that make no sense for many runs, or need Python between the iterations.
+_REFUSED = (
+    "history", "return_all", "verbose", "disp", "maxtime", "checkpoint", "checkpoint_every",
+    "checkpoint_seconds", "resume",
+)  # fmt: skip
 
 
 def minimize_many(
@@ -50,8 +53,9 @@ def minimize_many(
     jac : callable or bool, default True
         As in `quasinewton.minimize`.
     tol, options
-        As in `quasinewton.minimize`, without ``history``, ``return_all``, ``verbose``, ``disp``
-        and ``maxtime``; limits hold for each solve.
+        As in `quasinewton.minimize`, without ``history``, ``return_all``, ``verbose``, ``disp``,
+        ``maxtime`` and checkpoints; limits hold for each solve. With ``model``,
+        ``check_curvature`` or ``check_derivatives`` every start is solved by `minimize`.
     workers : int, default 1
         Number of threads.
 
@@ -87,7 +91,7 @@ def minimize_many(
         )
     if not isinstance(workers, int | np.integer) or workers < 1:
         raise ValueError(f"`workers` must be an integer >= 1, got {workers!r}")
-    for name in _INTERACTIVE:
+    for name in _REFUSED:
         if name in (options or {}):
             raise ValueError(f"`minimize_many` does not take the option `{name}`")
     k, n = starts.shape
@@ -124,7 +128,8 @@ def minimize_many(
     # several parts a worker, since some starts take longer
     size = max(1, math.ceil(k / (8 * workers))) if workers > 1 else k
     parts = [slice(i, min(i + size, k)) for i in range(0, k, size)]
-    work = one_by_one if evaluation is None else compiled
+    looked_at = parsed.check_curvature or parsed.check_derivatives or parsed.model is not None
+    work = one_by_one if evaluation is None or looked_at else compiled
     try:
         if workers == 1:
             work(parts[0])

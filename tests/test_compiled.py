@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import quasinewton
 from quasinewton import Status, minimize, minimize_many
+from quasinewton.derivatives import DerivativeError
 from quasinewton.methods import QUASI_NEWTON
 
 
@@ -186,6 +187,7 @@ def test_many_with_bad_starts_and_exceptions():
         ({"X0": [[1.0]], "workers": 0}, "`workers` must be"),
         ({"X0": [[1.0]], "method": "trust_cg"}, "`method` must be one of"),
         ({"X0": [[1.0]], "options": {"history": True}}, "does not take the option `history`"),
+        ({"X0": [[1.0]], "options": {"checkpoint": "a"}}, "does not take the option `checkpoint`"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
@@ -212,6 +214,25 @@ def test_a_saddle_is_left_where_the_curvature_is_checked():
     )
     assert result.success and result.curvature.verdict == "minimum"
     np.testing.assert_allclose(np.abs(result.x), 1.0, rtol=1e-4)
+    many = minimize_many(double_well, np.zeros((2, 3)), options={"check_curvature": True})
+    np.testing.assert_allclose(np.abs(many.x), 1.0, rtol=1e-4)
+
+
+def test_many_take_the_options_of_one():
+    @numba.njit
+    def wrong(x):
+        return (x * x).sum(), x
+
+    with pytest.raises(DerivativeError):
+        minimize_many(wrong, np.ones((2, 3)), options={"check_derivatives": True})
+    cold = minimize(rosen, np.full(2, -1.2), jac=True)
+    warm = minimize_many(
+        rosen, [cold.x + 0.1], method=cold.method, options={"model": cold.hess}
+    )
+    alone = minimize(
+        rosen, cold.x + 0.1, jac=True, method=cold.method, options={"model": cold.hess}
+    )
+    assert warm.nfev[0] == alone.nfev and np.array_equal(warm.x[0], alone.x)
 
 
 def test_no_point_out_of_range_is_asked_for():
