@@ -88,6 +88,8 @@ def test_raises(method, where, error, tmp_path):
     assert np.array_equal(again.x, run(method).x)
 
 
+# An interrupt between `open` and `with` leaves the file to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 @pytest.mark.parametrize("method", METHODS)
 def test_an_interrupt_from_the_keyboard(method, tmp_path):
     path = tmp_path / "run.npz"
