@@ -93,16 +93,12 @@ def _pair_products(x, x_trial, g, g_trial, s_inverse, y_inverse):
 
 
 @vector_kernel
-def _store_rows(x, x_trial, g, g_trial, s_inverse, y_inverse, s_norm, y_norm, along, s_row, z_row):
+def _store_rows(x, x_trial, g, g_trial, s_inverse, y_inverse, s_unit, y_unit, along, s_row, z_row):
     """s_row = s/|s|, z_row = y/|y| - along s/|s|; two factors each, so that none overflows."""
     for i in range(x.size):
-        s = (np.float64(x_trial[i]) - np.float64(x[i])) * s_inverse / s_norm
+        s = (np.float64(x_trial[i]) - np.float64(x[i])) * s_inverse * s_unit
         s_row[i] = s
-        if y_norm > 0.0:
-            y = (np.float64(g_trial[i]) - np.float64(g[i])) * y_inverse / y_norm
-            z_row[i] = y - along * s
-        else:
-            z_row[i] = 0.0
+        z_row[i] = (np.float64(g_trial[i]) - np.float64(g[i])) * y_inverse * y_unit - along * s
 
 
 @vector_kernel
@@ -111,16 +107,18 @@ def _three_products(rows, a, b, c, out):
     count, n = rows.shape
     out[:, :] = 0.0
     for start in range(0, n, block_length):
-        stop = min(start + block_length, n)
+        block = slice(start, start + block_length)
+        part_a, part_b, part_c = a[block], b[block], c[block]
         for j in range(count):
+            row = rows[j, block]
             pa = 0.0
             pb = 0.0
             pc = 0.0
-            for i in range(start, stop):
-                r = np.float64(rows[j, i])
-                pa += r * np.float64(a[i])
-                pb += r * np.float64(b[i])
-                pc += r * np.float64(c[i])
+            for i in range(row.size):
+                r = np.float64(row[i])
+                pa += r * np.float64(part_a[i])
+                pb += r * np.float64(part_b[i])
+                pc += r * np.float64(part_c[i])
             out[j, 0] += pa
             out[j, 1] += pb
             out[j, 2] += pc
@@ -128,15 +126,21 @@ def _three_products(rows, a, b, c, out):
 
 @vector_kernel
 def multiply_rows(rows, v, out):
-    """out = rows @ v, streaming `rows` once."""
+    """out = rows @ v, streaming `rows` once.
+
+    Loops begin at 0, here and below, which slices are made for: numba looks out for negative
+    indices where it does not know that there are none, and then LLVM uses no SIMD.
+    """
     count, n = rows.shape
     out[:] = 0.0
     for start in range(0, n, block_length):
-        stop = min(start + block_length, n)
+        block = slice(start, start + block_length)
+        part = v[block]
         for j in range(count):
+            row = rows[j, block]
             p = 0.0
-            for i in range(start, stop):
-                p += np.float64(rows[j, i]) * np.float64(v[i])
+            for i in range(row.size):
+                p += np.float64(row[i]) * np.float64(part[i])
             out[j] += p
 
 
@@ -149,27 +153,29 @@ def add_combination(alpha, v, rows, w, base, out, buffer):
     count, n = rows.shape
     moved = False
     for start in range(0, n, block_length):
-        size = min(block_length, n - start)
+        block = slice(start, start + block_length)
+        part, old, new = v[block], base[block], out[block]
+        size = part.size
         for i in range(size):
-            buffer[i] = alpha * np.float64(v[start + i])
+            buffer[i] = alpha * np.float64(part[i])
         j = 0
         while j + 1 < count:
             a = w[j]
             b = w[j + 1]
             if a != 0.0 or b != 0.0:
+                first, second = rows[j, block], rows[j + 1, block]
                 for i in range(size):
-                    buffer[i] += a * np.float64(rows[j, start + i]) + b * np.float64(
-                        rows[j + 1, start + i]
-                    )
+                    buffer[i] += a * np.float64(first[i]) + b * np.float64(second[i])
             j += 2
         if j < count and w[j] != 0.0:
             a = w[j]
+            first = rows[j, block]
             for i in range(size):
-                buffer[i] += a * np.float64(rows[j, start + i])
+                buffer[i] += a * np.float64(first[i])
         for i in range(size):
-            old = base[start + i]
-            out[start + i] = old + buffer[i]
-            moved = moved or out[start + i] != old
+            x = old[i]
+            new[i] = x + buffer[i]
+            moved = moved or new[i] != x
     return moved
 
 
@@ -255,10 +261,11 @@ def absorb(
     order[count] = slot
     tau[slot] = curvature
     cosine[slot] = c
+    y_unit = 1.0 / y_norm if y_norm > 0.0 else 0.0
     _store_rows(
-        x, x_trial, g, g_trial, s_inverse, y_inverse, s_norm, y_norm, along, rows[slot],
+        x, x_trial, g, g_trial, s_inverse, y_inverse, 1.0 / s_norm, y_unit, along, rows[slot],
         rows[m + slot],
-    )
+    )  # fmt: skip
     if n > 2 * m:
         used = ints[PAIRS]
         _three_products(rows[:used], rows[slot], rows[m + slot], g_next, products[:used])
