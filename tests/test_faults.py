@@ -89,7 +89,7 @@ def test_raises(method, where, error, tmp_path):
 
 
 # An interrupt between `open` and `with` leaves the file to the garbage collector.
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings(r"ignore:unclosed file .*run\.npz\.tmp:ResourceWarning")
 @pytest.mark.parametrize("method", METHODS)
 def test_an_interrupt_from_the_keyboard(method, tmp_path):
     path = tmp_path / "run.npz"

@@ -94,10 +94,11 @@ def vector_kernel(func: F) -> F:
     Only the order of additions is free; NaN and infinity keep their meaning, but a test like
     ``x - x != 0`` may be folded away: compare with `HUGE` instead.
 
-    For plain loops over whole vectors only. Every caller's machine code holds a copy of its own,
-    and which copy a call is linked to depends on what was compiled in this process and what
-    was loaded from the cache; short loops over slices are optimised with their surroundings,
-    so that their copies round differently, and a resumed run from the run it resumes.
+    For plain loops over whole vectors, or blocks of `block_length`, only. Every caller's machine
+    code holds a copy of its own, and which copy a call is linked to depends on what was compiled
+    in this process and what was loaded from the cache; short loops over short slices are optimised
+    with their surroundings, so that their copies round differently, and a resumed run from the run
+    it resumes.
     """
     return _compile(func, fastmath={"reassoc", "contract", "nsz"})
 

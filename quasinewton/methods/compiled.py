@@ -270,9 +270,9 @@ def call(function: Any, evaluation: Evaluation, dtype: Any, *args: Any) -> Any:
     if not hasattr(function, "disable_compile"):  # NUMBA_DISABLE_JIT
         return function(evaluation.function, *args)
     dtype = np.dtype(dtype)
-    if (function, dtype) not in _compiled:
-        pointer = numba.types.FunctionType(_signature(dtype))
-        with _lock:
+    with _lock:
+        if (function, dtype) not in _compiled:
+            pointer = numba.types.FunctionType(_signature(dtype))
             function.disable_compile(False)
             function.compile((pointer, *map(numba.typeof, args)))
             function.disable_compile()

@@ -120,10 +120,11 @@ def cubic_euclidean(lam, g, sigma, longest, s):
     A step of given length solves the trust-region problem of that radius with a multiplier mu,
     and the cubic problem of weight mu / length. For sigma = 0 this is the trust-region problem.
     """
-    if longest < math.inf:
-        mu = secular(lam, g, 0.0, longest, s)
+    if sigma > 0.0 or longest == math.inf:
+        secular(lam, g, sigma, math.inf, s)
         length = _length(s)
-        if mu >= sigma * length:
-            return length, mu / length if length > 0.0 else sigma
-    secular(lam, g, sigma, math.inf, s)
-    return _length(s), sigma
+        if length <= longest or longest == math.inf:
+            return length, sigma
+    mu = secular(lam, g, 0.0, longest, s)
+    length = _length(s)
+    return length, max(mu / length, sigma) if length > 0.0 else sigma
