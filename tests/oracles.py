@@ -55,6 +55,14 @@ def scalar_cubic(lam, g, sigma):
     return min(g * t + 0.5 * lam * t * t + sigma / 3 * abs(t) ** 3 for t in candidates)
 
 
+def plane_trust_region(b, g, radius):
+    """Least value of g.s + s.B s/2 over |s| <= radius in the plane of g and B^-1 g."""
+    p = np.linalg.solve(b, g)
+    q, _ = np.linalg.qr(np.array([g / np.linalg.norm(g), p / np.linalg.norm(p)]).T)
+    lam, u = np.linalg.eigh(q.T @ b @ q)
+    return dense_trust_region(lam, u.T @ (q.T @ g), radius)
+
+
 def dense_trust_region(lam, g, radius):
     """Least value of g.s + s.diag(lam).s/2 over |s| <= radius, by bisection on mu."""
     low = max(0.0, -lam.min())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import dense_sr1
 
-from quasinewton.models.compact import USED, WHOLE, CompactModel, confine
+from quasinewton.models.compact import INVERSE, UNIT, USED, WHOLE, CompactModel, confine
 from quasinewton.models.strategy import ModelOperator
 
 pytestmark = pytest.mark.kernels
@@ -101,6 +101,36 @@ def test_a_matrix_that_forgets_nothing_equals_dense_sr1_of_all_pairs(history):
         if model.ints[USED] < len(kept):  # it may have forgotten what the ring has lost
             return
     compare(model, kept, gamma, scale_y)
+
+
+@pytest.mark.parametrize("kind", ["lsr1", "lbfgs", "hybrid"])
+@given(
+    n=st.integers(1, 25), curvature=st.floats(-1.0, 2.0), exponent=st.integers(-100, 100),
+    seed=st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_inverse_follows_the_matrix_while_it_is_definite(kind, n, curvature, exponent, seed):
+    rng = np.random.default_rng(seed)
+    scale = 10.0**exponent
+    model = CompactModel(n, 13, kind)
+    model.ints[WHOLE] = 1
+    model.refresh(scale)
+    model.gram[n:] = np.eye(n)
+    model.ints[INVERSE] = 1
+    zero = np.zeros(n)
+    condition = 1.0
+    for _ in range(20):
+        s = rng.standard_normal(n)
+        model.push(zero, s, zero, scale * (curvature * s + 0.5 * rng.standard_normal(n)))
+        model.refresh(scale)
+        if not model.ints[INVERSE]:  # indefinite or nearly, or made anew
+            return
+        b = dense(model) / scale
+        lam = np.linalg.eigvalsh(b)
+        assert lam[0] > -1e-12 * lam[-1]
+        condition = max(condition, lam[-1], lam[-1] / lam[0])
+        inverse = model.gram[n:] * (scale / model.h[UNIT])
+        assert np.abs(inverse @ b - np.eye(n)).max() <= 1e-13 * condition**2
+        assert np.array_equal(inverse, inverse.T)
 
 
 def compare(model, kept, gamma, scale_y):

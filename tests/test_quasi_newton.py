@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import cubic_value, dense_cubic_euclidean, dense_trust_region, scalar_cubic
+from oracles import (
+    cubic_value,
+    dense_cubic_euclidean,
+    dense_trust_region,
+    plane_trust_region,
+    scalar_cubic,
+)
 
 from quasinewton import Solver, minimize
 from quasinewton.methods import Recipe
@@ -88,6 +94,8 @@ def test_step_solves_the_dense_subproblem(subproblem, run):
     lam, u = np.linalg.eigh(b)
     if subproblem == "trust_region":
         best = dense_trust_region(lam, u.T @ g, method.q[LENGTH])
+        if model.dense and lam[0] > 1e-9 * lam[-1]:
+            best = plane_trust_region(b, g, method.q[LENGTH])
         assert value <= best + 1e-6 * terms + noise
     elif subproblem == "euclidean" and weight > 0.0:
         value += weight * np.linalg.norm(s) ** 3 / 3

@@ -10,12 +10,13 @@ from oracles import (
     cubic_value,
     dense_cubic_euclidean,
     dense_trust_region,
+    plane_trust_region,
     random_search,
     scalar_cubic,
 )
 
 from quasinewton.subproblems.cubic import cubic_euclidean, cubic_shape
-from quasinewton.subproblems.definite import definite_step
+from quasinewton.subproblems.definite import EXACT, NOTHING, PLANE, definite_step, invert
 
 pytestmark = pytest.mark.kernels
 
@@ -119,9 +120,12 @@ def test_bound_on_the_length_uses_the_smallest_weight(norm, problem, sigma, long
 
 @given(
     n=st.integers(1, 9), spread=st.floats(0.0, 12.0), shift=st.floats(-0.5, 0.5),
-    exponent=st.floats(-3.0, 6.0), euclidean=st.booleans(), seed=st.integers(0, 10**6),
+    exponent=st.floats(-3.0, 6.0), beyond=st.sampled_from([NOTHING, EXACT, PLANE]),
+    inverted=st.sampled_from(["no", "yes", "wrong"]), seed=st.integers(0, 10**6),
 )  # fmt: skip
-def test_step_by_factors_is_the_one_by_the_spectrum(n, spread, shift, exponent, euclidean, seed):
+def test_step_without_the_spectrum_is_the_one_by_it(
+    n, spread, shift, exponent, beyond, inverted, seed
+):
     rng = np.random.default_rng(seed)
     u, _ = np.linalg.qr(rng.standard_normal((n, n)))
     lam = 10.0 ** -np.linspace(0.0, spread, n) - max(shift, 0.0)
@@ -130,14 +134,22 @@ def test_step_by_factors_is_the_one_by_the_spectrum(n, spread, shift, exponent, 
     g = rng.standard_normal(n)
     g /= np.linalg.norm(g)
     radius = 10.0**exponent
+    inverse = np.empty((n, n))
+    has_inverse = inverted != "no" and invert(matrix, shift, inverse)
+    if inverted == "wrong":
+        inverse *= 1.001
     s = np.empty(n)
-    length, slope, bend, mu = definite_step(
-        matrix, shift, g, radius, euclidean, np.empty((n, n + 4)), np.empty(n), s, np.empty(n)
-    )
+    length, slope, bend, mu, exact = definite_step(
+        matrix, shift, g, radius, beyond, has_inverse, inverse, np.empty((n, n + 4)),
+        np.empty(n), s, np.empty(n),
+    )  # fmt: skip
+    assert not (exact and inverted != "yes")
+    if has_inverse and inverted == "yes" and lam.min() > 1e-6:
+        assert exact
     b = matrix + shift * np.eye(n)
     if length == np.inf:
         newton = np.linalg.norm(np.linalg.solve(b, g)) if lam.min() > 1e-13 else np.inf
-        assert lam.min() < 1e-13 or (not euclidean and newton > radius * (1 - 1e-2))
+        assert lam.min() < 1e-13 or (beyond == NOTHING and newton > radius * (1 - 1e-2))
         return
     assert lam.min() > -1e-14
     assert length <= radius * (1 + 1e-14)
@@ -147,7 +159,24 @@ def test_step_by_factors_is_the_one_by_the_spectrum(n, spread, shift, exponent, 
     terms = np.abs(s) @ np.abs(b) @ np.abs(s)
     assert bend == pytest.approx(s @ b @ s, rel=1e-6, abs=1e-12 * terms)
     best = dense_trust_region(lam, u.T @ g, radius)
+    if beyond == PLANE and n > 2 and lam.min() > 1e-13:
+        best = plane_trust_region(b, g, radius)
     assert slope + 0.5 * bend <= best + 1e-7 * abs(best) + 1e-14 * terms
+
+
+@given(n=st.integers(1, 25), spread=st.floats(0.0, 6.0), seed=st.integers(0, 10**6))
+def test_inverse(n, spread, seed):
+    rng = np.random.default_rng(seed)
+    u, _ = np.linalg.qr(rng.standard_normal((n, n)))
+    lam = 10.0 ** -np.linspace(0.0, spread, n)
+    matrix = (u * lam) @ u.T
+    matrix = (matrix + matrix.T) / 2
+    inverse = np.empty((n, n))
+    assert invert(matrix, 0.25, inverse)
+    b = matrix + 0.25 * np.eye(n)
+    assert np.abs(inverse @ b - np.eye(n)).max() <= 1e-13
+    assert np.array_equal(inverse, inverse.T)
+    assert not invert(matrix, -lam[-1] - 0.1, inverse)
 
 
 @pytest.mark.parametrize("norm", ["shape", "euclidean", "trust_region"])

@@ -20,7 +20,7 @@ import numpy as np
 
 __all__ = [
     "EPS", "HUGE", "TINY", "block_length", "copy", "inline_kernel", "is_compiled", "kernel",
-    "max_abs", "norm2", "plain", "vector_kernel",
+    "max_abs", "multiply_symmetric", "norm2", "plain", "vector_kernel",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -121,6 +121,24 @@ def copy(a, out):
     """out[:] = a, whose check of the shapes numba compiles for two seconds."""
     for i in range(a.size):
         out[i] = a[i]
+
+
+@kernel
+def multiply_symmetric(matrix, v, out):
+    """out = matrix v for a small symmetric matrix: by its rows, which is no chain of additions."""
+    n = v.size
+    single = n % 4
+    for j in range(n):
+        out[j] = 0.0
+    for i in range(single):
+        row, factor = matrix[i], v[i]
+        for j in range(n):
+            out[j] += factor * row[j]
+    for i in range(single, n, 4):
+        row_a, row_b, row_c, row_d = matrix[i], matrix[i + 1], matrix[i + 2], matrix[i + 3]
+        a, b, c, d = v[i], v[i + 1], v[i + 2], v[i + 3]
+        for j in range(n):
+            out[j] += (a * row_a[j] + b * row_b[j]) + (c * row_c[j] + d * row_d[j])
 
 
 @vector_kernel

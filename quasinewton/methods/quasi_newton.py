@@ -43,6 +43,7 @@ from ..kernels import (
 )
 from ..models.compact import (
     APPLIED,
+    INVERSE,
     LINES,
     PAIRS,
     ROTATION,
@@ -52,6 +53,7 @@ from ..models.compact import (
     add_combination,
     choose_gamma,
     confine,
+    is_settled,
     multiply_rows,
     renew_matrix,
     spectrum,
@@ -59,7 +61,7 @@ from ..models.compact import (
 from ..models.compact import INTEGERS as MODEL_INTEGERS
 from ..models.updates import KINDS, SR1
 from ..subproblems.cubic import cubic_euclidean, cubic_shape
-from ..subproblems.definite import definite_step
+from ..subproblems.definite import EXACT, NOTHING, PLANE, definite_step, invert
 from . import check_shape, fill
 
 if TYPE_CHECKING:
@@ -104,7 +106,9 @@ START, WITHOUT_GRADIENT, WITH_GRADIENT, RENEW = range(4)
 
 
 @inline_kernel
-def step_by_factors(subproblem, rule, gamma, unit, x, g, trial, gram, work, q, ints):
+def step_without_spectrum(
+    subproblem, rule, gamma, unit, x, g, trial, gram, work, order, q, ints
+):  # fmt: skip
     """Write the trial of a positive definite dense B without its spectrum, if that can be."""
     if q[SIGMA] != 0.0 or rule == RANGANATH or not unit > 0.0:
         return False
@@ -114,10 +118,18 @@ def step_by_factors(subproblem, rule, gamma, unit, x, g, trial, gram, work, q, i
     for i in range(n):
         scaled[i] = np.float64(g[i]) / g_norm
     per_unit = g_norm / unit  # of the step
-    step_norm, slope, bend, mu = definite_step(
-        gram, gamma / unit, scaled, q[LENGTH] / per_unit, subproblem != SHAPE, work[ROTATION],
-        work[LINES, 3, :n], step, rest,
+    beyond = PLANE
+    if subproblem != TRUST_REGION:
+        beyond = EXACT if subproblem == EUCLIDEAN else NOTHING
+    # An inverse that is kept takes the place of a factorisation while no pair makes B anew.
+    if ints[INVERSE] == 0 and is_settled(order, ints):
+        ints[INVERSE] = 1 if invert(gram, gamma / unit, gram[n:]) else 0
+    step_norm, slope, bend, mu, exact = definite_step(
+        gram, gamma / unit, scaled, q[LENGTH] / per_unit, beyond, ints[INVERSE] != 0, gram[n:],
+        work[ROTATION], work[LINES, 3, :n], step, rest,
     )  # fmt: skip
+    if not exact:
+        ints[INVERSE] = 0
     if not step_norm < math.inf:
         return False
     predicted = -(slope + 0.5 * bend)
@@ -325,8 +337,8 @@ def advance(
             ints, work,
         )  # fmt: skip
         q[GAMMA] = gamma
-        if x.size <= rows.shape[0] and step_by_factors(
-            subproblem, rule, gamma, unit, x, g, trial, gram, work, q, ints
+        if x.size <= rows.shape[0] and step_without_spectrum(
+            subproblem, rule, gamma, unit, x, g, trial, gram, work, order, q, ints
         ):
             return
         rank = spectrum(gamma, unit, rank, rows, gram, lam, vectors, work)
@@ -502,7 +514,7 @@ class QuasiNewton:
         if pairs != m:
             raise ValueError(f"option `memory` is {m}, the run was started with {pairs}")
         check_shape("rows", state, (2 * m, n))  # before anything is allocated
-        check_shape("gram", state, (n, n) if n <= 2 * m else (2 * m, 2 * m))
+        check_shape("gram", state, (2 * n, n) if n <= 2 * m else (2 * m, 2 * m))
         method = cls(state["x"], 0.0, np.zeros(n), recipe, options)
         for name, array in method.state().items():
             fill(array, name, state)

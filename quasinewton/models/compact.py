@@ -51,9 +51,9 @@ _DIGITS = 1e-6
 
 # Integers of a model, by their place in the array `ints`: pairs in the ring; whether the newest is
 # used, and how many are; how many of the ring a dense matrix holds, -1 where it is to be made
-# anew; whether it keeps what the ring has lost.
-PAIRS, NEWEST, USED, APPLIED, WHOLE = range(5)
-INTEGERS = 5
+# anew; whether it keeps what the ring has lost; whether its inverse is there.
+PAIRS, NEWEST, USED, APPLIED, WHOLE, INVERSE = range(6)
+INTEGERS = 6
 #: What stands in `h` where n <= 2m.
 UNIT, MATRIX_GAMMA, SIZE = range(3)
 #: The planes of the workspace.
@@ -201,7 +201,7 @@ def absorb(
     gram : float64 array, shape (2m, 2m)
         Inner products of the rows.
     h : float64 array, shape (max(2m, 3),)
-        Becomes rows @ g_next. When n <= 2m neither is touched: `gram`, of shape (n, n), and h
+        Becomes rows @ g_next. When n <= 2m neither is touched: `gram`, of shape (2n, n), and h
         then hold what `renew_matrix` makes.
     tau, cosine : float64 arrays, shape (m,)
     order : int64 array, shape (m,)
@@ -354,6 +354,12 @@ def _orthonormalise(gram, order, count, coordinates, basis, residual, pivots):
 
 
 @inline_kernel
+def is_settled(order, ints):
+    """Whether pairs to come are worked into a dense matrix, which is not made anew for them."""
+    return ints[WHOLE] != 0 and ints[APPLIED] >= min(_SETTLED, order.size)
+
+
+@inline_kernel
 def choose_gamma(h, tau, cosine, order, ints, window, fallback):
     """max of y.y / s.y over the last `window` pairs of positive curvature.
 
@@ -361,7 +367,7 @@ def choose_gamma(h, tau, cosine, order, ints, window, fallback):
     some digits beside the largest there was.
     """
     count = ints[PAIRS]
-    if ints[WHOLE] and ints[APPLIED] >= min(_SETTLED, order.size):
+    if is_settled(order, ints):
         recent = 0.0
         for j in range(count):
             recent = max(recent, tau[order[j]])
@@ -398,8 +404,9 @@ def renew_matrix(kind, window, gamma, length, rows, gram, h, tau, cosine, order,
     gamma : float
     rank : int
         C is the first so many rows and columns of `gram` where n <= 2m, else of work[MATRIX].
+        In the first case the last rows of `gram` are B's inverse if ints[INVERSE].
     unit : float
-        The unit of C.
+        The unit of C; its reciprocal is that of the inverse.
 
     ints[USED] becomes the number of pairs that passed the skip rule, ints[NEWEST] whether the
     newest did.
@@ -436,6 +443,9 @@ def renew_matrix(kind, window, gamma, length, rows, gram, h, tau, cosine, order,
                     matrix[i, j] = 0.0
             ints[NEWEST] = 0
             ints[USED] = 0
+            ints[INVERSE] = 0
+        inverse = gram[n:] if dense else matrix
+        definite = ints[INVERSE] != 0
         largest = unit
         for j in range(first, count):
             largest = max(largest, tau[order[j]])
@@ -443,6 +453,8 @@ def renew_matrix(kind, window, gamma, length, rows, gram, h, tau, cosine, order,
             for i in range(rank):
                 for j in range(rank):
                     matrix[i, j] *= unit / largest
+                    if definite:
+                        inverse[i, j] *= largest / unit
             size *= unit / largest
         s, z, bs = work[LINES, 0, :rank], work[LINES, 1, :rank], work[LINES, 2, :rank]
         for pair in range(first, count):
@@ -457,13 +469,15 @@ def renew_matrix(kind, window, gamma, length, rows, gram, h, tau, cosine, order,
                 for i in range(rank):
                     s[i] = coordinates[i, 2 * pair]
                     z[i] = coordinates[i, 2 * pair + 1]
-            used, size = update(
-                kind, gamma / largest, tau[slot] / largest, cosine[slot], s, z, bs, matrix, size
-            )
+            used, size, definite = update(
+                kind, gamma / largest, tau[slot] / largest, cosine[slot], s, z, bs, matrix, size,
+                definite, inverse,
+            )  # fmt: skip
             ints[NEWEST] = 1 if used else 0
             ints[USED] += 1 if used else 0
         if not dense:
             break
+        ints[INVERSE] = 1 if definite else 0
         ints[APPLIED] = count
         h[UNIT] = largest
         h[MATRIX_GAMMA] = gamma
@@ -591,7 +605,7 @@ class CompactModel:
         self.n, self.memory, self.kind, self.gamma = n, m, kind, float(gamma)
         self.dense = n <= 2 * m
         self.rows = np.zeros((2 * m, n), dtype)
-        self.gram = np.zeros((n, n) if self.dense else (2 * m, 2 * m))
+        self.gram = np.zeros((2 * n, n) if self.dense else (2 * m, 2 * m))
         self.h = np.zeros(max(2 * m, 3))
         self.tau = np.zeros(m)
         self.cosine = np.zeros(m)
