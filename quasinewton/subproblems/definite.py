@@ -5,13 +5,12 @@ subproblem without a weight: in either norm, and in a trust region. Where it is 
 
 * Newton's method finds the :math:`\mu` of the 2-norm with
   :math:`\|(B + \mu I)^{-1} g\| = \Delta` (Conn, Gould & Toint 2000, sec. 7.3.1), or
-* the minimiser in the plane of g and p takes the place of that in all directions (Byrd, Schnabel
-  & Shultz 1988). It has a part in the decrease no smaller than the better of the Cauchy point's
-  and the dogleg's, in O(n^2), and on the problems of benchmarks/ costs no more gradients.
+* the minimiser in the plane of g and p takes the place of the one in all directions (Byrd,
+  Schnabel & Shultz 1988). It decreases the model by no less than the Cauchy point and the dogleg
+  do, and takes :math:`O(n^2)`.
 
-p is a product where B's inverse is kept up to date, which takes :math:`n^2`, and else comes of a
-factorisation, which takes :math:`n^3/6` additions and multiplications; an eigendecomposition takes
-fifty times as many.
+p is a product where B's inverse is kept up to date. Else it comes of a factorisation, which takes
+:math:`n^3/6` additions and multiplications; an eigendecomposition takes fifty times as many.
 """
 
 from __future__ import annotations
