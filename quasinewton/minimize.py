@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import OptimizeResult
+from scipy.optimize import HessianUpdateStrategy, OptimizeResult
 
 from .methods import METHODS
 from .options import Options
@@ -170,6 +170,8 @@ def _run(
 ) -> OptimizeResult:
     """Run a `Solver` with a user's functions."""
     notify = _callback(callback)
+    if isinstance(hess, HessianUpdateStrategy):  # it wants to see every step
+        options = {"enriched": False, **options}
     solver = _solver(method, x0, options, tol)
     if solver.options.check_derivatives and np.isfinite(solver.x0).all():
         from .derivatives import require_derivatives

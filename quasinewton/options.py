@@ -44,6 +44,9 @@ class Options:
     weight_rule : {'length', 'ranganath'}, default 'length'
         How the cubic weight is adapted: by the length of steps, or by the rule of
         arXiv:2502.12298.
+    enriched : bool, default True
+        Whether `trust_cg` puts quasi-Newton steps between its Newton steps where they decrease f
+        by more an evaluation; default False where `hess` is a HessianUpdateStrategy.
     initial_weight : float
         First cubic weight; default 0 with 'length' (the first length bounds the step),
         100 with 'ranganath'.
@@ -101,6 +104,7 @@ class Options:
     memory: int | None = None
     norm: str = "shape"
     weight_rule: str = "length"
+    enriched: bool = True
     initial_weight: float | None = None
     initial_trust_radius: float | None = None
     max_trust_radius: float = math.inf
@@ -191,6 +195,7 @@ _RANGES: dict[str, tuple[type, float, bool]] = {
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "norm": ("shape", "euclidean"),
     "weight_rule": ("length", "ranganath"),
+    "enriched": (False, True),
     "history": (False, True, "spectrum"),
 }
 

@@ -67,13 +67,21 @@ def build(method: str) -> Callable[[np.ndarray, float, np.ndarray, Options], Any
     """The function that starts a method from (x0, f, g, options)."""
     # Imported here: numba comes in when a run starts, not with the package.
     if method == "trust_cg":
-        from .trust_cg import TrustCG
-
-        return TrustCG
+        return lambda x0, f, g, options: _trust_cg(options)(x0, f, g, options)
     from .quasi_newton import QuasiNewton
 
     recipe = QUASI_NEWTON[method]
     return lambda x0, f, g, options: QuasiNewton(x0, f, g, recipe, options)
+
+
+def _trust_cg(options: Options) -> Any:
+    if options.enriched:
+        from .enriched import Enriched
+
+        return Enriched
+    from .trust_cg import TrustCG
+
+    return TrustCG
 
 
 def restore(method: str, state: dict[str, Any], options: Options) -> Any:
@@ -85,9 +93,12 @@ def restore(method: str, state: dict[str, Any], options: Options) -> Any:
         Where it is the state of no such method.
     """
     if method == "trust_cg":
-        from .trust_cg import TrustCG
-
-        return TrustCG.restore(state, options)
+        enriched = "quasi.x" in state
+        if enriched != options.enriched:
+            raise ValueError(
+                f"option `enriched` is {options.enriched}, the run was started with {enriched}"
+            )
+        return _trust_cg(options).restore(state, options)
     from .quasi_newton import QuasiNewton
 
     return QuasiNewton.restore(state, QUASI_NEWTON[method], options)

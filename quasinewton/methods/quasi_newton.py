@@ -442,11 +442,15 @@ class QuasiNewton:
 
     def renew(self, f: float, g: np.ndarray) -> None:
         """Go on from `x` with another objective: f and g are its values there."""
-        q = self.q
         self.g[:] = g
+        self.q[F_SCALE] = abs(f)
+        self.go_on(f, math.inf, self.radius)
+
+    def go_on(self, f: float, f_best: float, length: float) -> None:
+        """Go on where `x` and `g` have been changed from outside."""
+        q = self.q
         q[F], q[G_MAX], q[G_NORM] = f, max_abs(self.g), norm2(self.g)
-        q[F_BEST] = math.inf  # of the old objective
-        q[F_SCALE] = abs(f)
+        q[F_BEST], q[LENGTH] = f_best, min(length, q[LENGTH_MAX])
         self.model.ints[REJECTIONS] = 0
         self._inner_products()
         _advance(RENEW, *self._before, self.g, *self._between)
@@ -572,6 +576,11 @@ class QuasiNewton:
     def weight(self) -> float:
         """Cubic weight, or multiplier of the trust region, of the step to `trial`."""
         return float(self.q[SIGMA_USED])
+
+    @property
+    def radius(self) -> float:
+        """Bound on the length of the step, the radius of a trust region."""
+        return float(self.q[LENGTH])
 
     @property
     def best(self) -> tuple[np.ndarray, float, np.ndarray]:

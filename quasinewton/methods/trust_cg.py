@@ -24,6 +24,7 @@ from ..subproblems.steihaug import SteihaugCG
 from . import fill
 
 if TYPE_CHECKING:
+    from ..models.compact import CompactModel
     from ..options import Options
 
 __all__ = ["TrustCG"]
@@ -69,6 +70,8 @@ class TrustCG:
         self.g_best = np.zeros_like(self.x)
         self.f_best = math.inf
         self.par = RuleParameters(**options.rule_parameters).array()
+        self.most = 2 * x0.size + 10  # products a point
+        self.pairs: CompactModel | None = None  # a model to be given those of accepted steps
         self.cg = SteihaugCG(x0.size, x0.dtype)
         # The radius is the unit of CG's points, which have the dtype of x0.
         self.radius_max = min(options.max_trust_radius, 0.1 * float(np.finfo(x0.dtype).max))
@@ -94,8 +97,14 @@ class TrustCG:
     def renew(self, f: float, g: np.ndarray) -> None:
         """Go on from `x` with another objective: f and g are its values there."""
         self.g[:] = g
-        self.f, self.f_scale, self.f_best = f, abs(f), math.inf
+        self.f_scale = abs(f)
+        self.go_on(f, math.inf, self.radius)
+
+    def go_on(self, f: float, f_best: float, radius: float) -> None:
+        """Go on where `x` and `g` have been changed from outside."""
+        self.f, self.f_best = f, f_best
         self.optimality, self.g_norm = max_abs(self.g), norm2(self.g)
+        self.radius = max(min(radius, self.radius_max), TINY)
         self.stalled = False
         self._prepare()
 
@@ -132,6 +141,8 @@ class TrustCG:
             self.f_best = self.f
             self.x_best[:] = self.x
             self.g_best[:] = self.g
+        if self.pairs is not None:
+            self.pairs.push(self.x, self.trial, self.g, g)
         self.x[:] = self.trial
         self.g[:] = g
         self.f, self.optimality, self.g_norm = f, g_max, g_norm
@@ -158,9 +169,8 @@ class TrustCG:
     def _prepare(self) -> None:
         if self.g_norm == 0.0:
             return
-        most = 2 * self.x.size + 10
         forcing = LOOSE_FORCING if abs(self.rho - 1.0) > CLOSE else FORCING
-        self.cg.prepare(self.g, self.g_norm, self.radius, forcing, most, LOOSE_FORCING)
+        self.cg.prepare(self.g, self.g_norm, self.radius, forcing, self.most, LOOSE_FORCING)
 
     def _set_trial(self) -> None:
         np.add(self.x, self.cg.step, out=self.trial)

@@ -1,0 +1,212 @@
+"""Newton steps by conjugate gradients, with quasi-Newton steps between where they pay.
+
+A product with the Hessian costs about as much as a gradient, and a quasi-Newton step one gradient.
+Which of the two methods decreases f by more for that is found out on the way: phases of
+quasi-Newton steps, each twice as long as the one before, with one Newton step between, which is
+followed by others while these do better than the last phase. The pairs of all steps make the
+model. Such methods are the enriched ones of Morales & Nocedal (2002).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import QUASI_NEWTON
+from .quasi_newton import F_BEST, F_SCALE, LENGTH, F, QuasiNewton
+from .trust_cg import TrustCG
+
+if TYPE_CHECKING:
+    from ..options import Options
+
+__all__ = ["Enriched"]
+
+#: Evaluations of the first phase of quasi-Newton steps, and of those after Newton steps that paid.
+PHASE = 3
+#: Most products of a Newton step where no other was better than quasi-Newton steps.
+PRODUCTS = 20
+
+_QUASI = QUASI_NEWTON["trust_hybrid"]
+
+# What the two methods share.
+_SHARED = ("x", "g", "trial", "x_best", "g_best")
+# What is saved of a run, beside their states.
+_NUMBERS = ("phase", "spent", "f_middle", "rate", "newton_first", "accepted", "rho")
+
+
+class Enriched:
+    """The state of both methods, and the calls that move them on: those of `TrustCG`.
+
+    Parameters
+    ----------
+    x0 : array, shape (n,)
+        Not kept; its dtype is that of every n-vector.
+    f : float
+    g : array, shape (n,)
+        Objective and gradient at x0, finite.
+    options : Options
+    """
+
+    def __init__(self, x0: np.ndarray, f: float, g: np.ndarray, options: Options) -> None:
+        self.options = options
+        self.quasi = QuasiNewton(x0, f, g, _QUASI, options)
+        self.newton: TrustCG | None = None  # made when it is wanted first
+        self.now: QuasiNewton | TrustCG = self.quasi
+        self.x, self.g, self.trial = self.quasi.x, self.quasi.g, self.quasi.trial
+        self.phase = PHASE
+        self.spent = 0  # evaluations of this phase, or evaluations and products of a Newton step
+        self.f_middle = f  # at half of this phase
+        self.rate = 0.0  # decrease of f an evaluation, in the second half of the last phase
+        self.newton_first = False  # whether no Newton step of these has been accepted yet
+        self.accepted = False
+        self.rho = math.nan
+
+    @property
+    def direction(self) -> np.ndarray | None:
+        """What to multiply by the Hessian at `x`; None when `trial` is ready."""
+        return self.now.direction
+
+    def receive_product(self, hd: np.ndarray) -> None:
+        """Take the Hessian product of `direction`."""
+        assert self.newton is not None
+        self.spent += 1
+        self.newton.receive_product(hd)
+
+    def renew(self, f: float, g: np.ndarray) -> None:
+        """Go on from `x` with another objective: f and g are its values there."""
+        self.now = self.quasi
+        self.quasi.renew(f, g)
+        self.phase, self.spent, self.f_middle = PHASE, 0, f
+
+    def needs_gradient(self, f: float) -> bool:
+        """Whether `receive` can use the gradient at a trial with this value."""
+        return self.now.needs_gradient(f)
+
+    def receive(self, f: float, g: np.ndarray | None) -> None:
+        """One iteration, from the objective (and gradient) at `trial`."""
+        method, before = self.now, self.f
+        method.receive(f, g)
+        self.spent += 1
+        self.accepted, self.rho = method.accepted, method.rho
+        if method is self.newton:
+            self._judge_newton(method, before)
+            return
+        half = self.phase // 2
+        if self.spent == half:
+            self.f_middle = self.f
+        ended = self.accepted and self.spent >= self.phase
+        if (ended or method.stalled) and self.optimality > 0.0:
+            self.rate = max(0.0, self.f_middle - self.f) / max(1, self.spent - half)
+            self._begin_newton()
+
+    def _begin_newton(self) -> None:
+        q = self.quasi.q
+        if self.newton is None:
+            self.newton = TrustCG(self.x, self.f, self.g, self.options)
+            self.newton.most = PRODUCTS
+            self.newton.pairs = self.quasi.model
+            self._share()
+        self.newton.most = max(self.newton.most, self.phase)
+        self.newton.f_scale, self.newton.rho = float(q[F_SCALE]), math.nan
+        self.newton.go_on(float(q[F]), float(q[F_BEST]), float(q[LENGTH]))
+        self.now, self.spent, self.newton_first = self.newton, 0, True
+
+    def _judge_newton(self, newton: TrustCG, before: float) -> None:
+        """Whether another Newton step is to follow."""
+        if newton.accepted:
+            pays = before - newton.f > self.rate * self.spent
+            if pays:
+                newton.most = min(2 * newton.most, 2 * self.x.size + 10)
+                self.phase = PHASE
+        elif newton.stalled or self.spent > 2 * newton.most:
+            pays = False
+        else:
+            return
+        if pays and not newton.stalled:
+            self.spent, self.newton_first = 0, False
+            return
+        if self.newton_first and not pays:
+            self.phase = min(2 * self.phase, 2**30)
+            newton.most = PRODUCTS
+        self.now, self.spent, self.f_middle = self.quasi, 0, newton.f
+        self.quasi.go_on(newton.f, newton.f_best, newton.radius)
+
+    def _share(self) -> None:
+        assert self.newton is not None
+        for name in _SHARED:
+            setattr(self.newton, name, getattr(self.quasi, name))
+
+    def state(self) -> dict[str, Any]:
+        """All that the iterations to come depend on; arrays are not copies."""
+        state = {name: getattr(self, name) for name in _NUMBERS}
+        state |= {f"quasi.{k}": v for k, v in self.quasi.state().items()}
+        if self.newton is not None:
+            state |= {
+                f"newton.{k}": v for k, v in self.newton.state().items() if k not in _SHARED
+            }
+            state["newton.most"] = self.newton.most
+            state["by_newton"] = self.now is self.newton
+        return state
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any], options: Options) -> Enriched:
+        """The method whose `state` this is; ValueError where it cannot be one."""
+
+        def part(prefix: str) -> dict[str, Any]:
+            return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+        quasi = QuasiNewton.restore(part("quasi."), _QUASI, options)
+        method = cls(quasi.x, quasi.f, quasi.g, options)
+        method.now = method.quasi = quasi
+        method.x, method.g, method.trial = quasi.x, quasi.g, quasi.trial
+        for name in _NUMBERS:
+            setattr(method, name, type(getattr(method, name))(state[name]))
+        newton = part("newton.")
+        if newton:
+            shared = {name: getattr(quasi, name) for name in _SHARED}
+            method.newton = TrustCG.restore(newton | shared, options)
+            method.newton.most = int(newton["most"])
+            method.newton.pairs = quasi.model
+            method._share()
+            method.newton.cg.g = quasi.g
+            if state["by_newton"]:
+                method.now = method.newton
+        return method
+
+    @property
+    def f(self) -> float:
+        """Objective at `x`."""
+        return self.now.f
+
+    @property
+    def optimality(self) -> float:
+        """Largest absolute component of the gradient at `x`."""
+        return self.now.optimality
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the next trial cannot be told from `x` in floating point."""
+        return self.now.stalled
+
+    @property
+    def step_norm(self) -> float:
+        """Length of the step to `trial`."""
+        return self.now.step_norm
+
+    @property
+    def predicted(self) -> float:
+        """Decrease that the model predicts for the step to `trial`."""
+        return self.now.predicted
+
+    @property
+    def weight(self) -> float:
+        """The trust radius."""
+        return self.now.radius
+
+    @property
+    def best(self) -> tuple[np.ndarray, float, np.ndarray]:
+        """The accepted point of least f, with its f and gradient."""
+        return self.now.best
