@@ -257,6 +257,7 @@ METHODS = {
     "arc_lbfgs": ours("arc_lbfgs"),
     "trust_cg": ours("trust_cg", products=True),
     "trust_cg differences": ours("trust_cg"),
+    "trust_cg Newton": ours("trust_cg", products=True, enriched=False),
     "L-BFGS-B": _scipy("L-BFGS-B", maxiter=BIG, maxfun=BIG, ftol=0.0, gtol=0.0),
     "L-BFGS-B 30": _scipy("L-BFGS-B", maxcor=30, maxiter=BIG, maxfun=BIG, ftol=0.0, gtol=0.0),
     "BFGS": _scipy("BFGS", maxiter=BIG, gtol=0.0),
@@ -283,6 +284,7 @@ LARGEST = {
 
 #: Left out of the pictures, which more lines would make unreadable.
 VARIANTS = ("arc_lsr1 2-norm", "trust_lsr1", "trust_hybrid", "trust_cg differences",
+            "trust_cg Newton",
             "L-BFGS-B 30", "fides SR1", "GALAHAD tru, Hessian as 1",
             "GALAHAD arc, Hessian as 1")  # fmt: skip
 

@@ -35,7 +35,8 @@ PANELS = (
 
 def path(name: str, problem: problems.Problem, start: tuple[float, float]):
     """The iterates of a method, and what they cost."""
-    options = {"gtol": 1e-6, "return_all": True}
+    # enriched: the path of Newton steps alone
+    options = {"gtol": 1e-6, "return_all": True, "enriched": False}
     if name.startswith("SciPy"):
         points = [np.array(start)]
         result = scipy_minimize(

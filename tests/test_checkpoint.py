@@ -41,12 +41,15 @@ def same(a, b):
         assert np.array_equal(a.allvecs, b.allvecs)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("method", "more"), [*((m, {}) for m in METHODS), ("trust_cg", {"enriched": False})]
+)
 @pytest.mark.parametrize("n", [4, 60])
-def test_saved_anywhere_and_loaded_it_is_the_same_solver(method, n, tmp_path):
+def test_saved_anywhere_and_loaded_it_is_the_same_solver(method, more, n, tmp_path):
     """Before the first value and in the middle of a conjugate-gradient run too."""
     history = True if method == "trust_cg" else "spectrum"
     options = {"history": history, "return_all": True, "gtol": 1e-8, "memory": 7, "maxiter": 30}
+    options |= more
     path = tmp_path / "run.npz"
     x0 = np.sin(np.arange(n) + 1.0)
     whole, stopped = Solver(x0, method, options), Solver(x0, method, options)
@@ -176,7 +179,7 @@ def test_what_a_checkpoint_cannot_serve_is_named(tmp_path):
 @pytest.fixture
 def saved(tmp_path):
     path = tmp_path / "run.npz"
-    solver = Solver(X0[:2], "trust_cg", {"maxiter": 5})
+    solver = Solver(X0[:2], "trust_cg", {"maxiter": 5, "enriched": False})
     for _ in range(7):
         step(solver)
     solver.save(path)
@@ -239,6 +242,31 @@ def test_a_foreign_or_future_file_is_refused(saved, changes, word, monkeypatch):
     rewrite(saved, monkeypatch, changes)
     with pytest.raises(CheckpointError, match=word):
         Solver.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"method.quasi.tau": np.zeros(3)}, "memory"),
+        ({"method.quasi.x": None}, "x"),
+        ({"method.newton.cg.path": np.zeros((10**3, 3))}, "path"),
+        ({"method.newton.radius": None}, "radius"),
+        ({"method.by_newton": None}, "by_newton"),
+        ({"method.phase": "long"}, "long"),
+    ],
+)
+def test_parts_of_an_enriched_run_are_checked(changes, word, tmp_path, monkeypatch):
+    path = tmp_path / "run.npz"
+    solver = Solver(X0, "trust_cg")
+    while solver.direction is None:
+        step(solver)
+    solver.save(path)
+    assert Solver.load(path).direction is not None
+    with pytest.raises(CheckpointError, match="`enriched` is False"):
+        Solver.load(path, {"enriched": False})
+    rewrite(path, monkeypatch, changes)
+    with pytest.raises(CheckpointError, match=word):
+        Solver.load(path)
 
 
 def test_slots_of_pairs_are_checked(tmp_path, monkeypatch):

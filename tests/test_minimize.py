@@ -30,6 +30,7 @@ X0 = np.array([-1.2, 1.0, 0.7])
 RNG = "rng" if "rng" in inspect.signature(optimize.basinhopping).parameters else "seed"
 VARIANTS = [
     *[(m, {}) for m in METHODS],
+    ("trust_cg", {"enriched": False}),
     ("arc_lsr1", {"norm": "euclidean"}),
     ("arc_lsr1", {"weight_rule": "ranganath"}),
     ("arc_lsr1", {"memory": 3}),

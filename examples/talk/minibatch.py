@@ -36,7 +36,8 @@ BATCHED: dict[str, dict[str, Any]] = {
         "options": {"memory": 10},
     },
     "batch trust_cg": {
-        "method": "trust_cg", "batch": 1000, "inner": 1, "overlap": 0.0, "options": {},
+        "method": "trust_cg", "batch": 1000, "inner": 1, "overlap": 0.0,
+        "options": {"enriched": False},
     },
 }  # fmt: skip
 

@@ -73,7 +73,7 @@ def path(method: str, problem: problems.Problem, start) -> tuple[np.ndarray, np.
     elif method in ("trust_cg", "arc_lsr1"):
         minimize(
             fun, x, jac=problem.grad, hessp=hessp if method == "trust_cg" else None,
-            method=method, callback=reached, options={"gtol": GTOL},
+            method=method, callback=reached, options={"gtol": GTOL, "enriched": False},
         )  # fmt: skip
     else:
         f, length = fun(x), 1.0

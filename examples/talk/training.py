@@ -232,7 +232,7 @@ def _drive(recorder, loss, w, method, after) -> None:
     hessp = loss.product if name == "trust_cg" and not differences else None
     quasinewton.minimize(
         value, w, jac=gradient, hessp=hessp, method=name, callback=after,
-        options={"gtol": 0, "maxiter": 10**6, "memory": 10},
+        options={"gtol": 0, "maxiter": 10**6, "memory": 10, "enriched": False},
     )  # fmt: skip
 
 

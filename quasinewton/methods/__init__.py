@@ -93,7 +93,7 @@ def restore(method: str, state: dict[str, Any], options: Options) -> Any:
         Where it is the state of no such method.
     """
     if method == "trust_cg":
-        enriched = "quasi.x" in state
+        enriched = any(name.startswith("quasi.") for name in state)
         if enriched != options.enriched:
             raise ValueError(
                 f"option `enriched` is {options.enriched}, the run was started with {enriched}"

@@ -31,8 +31,6 @@ PRODUCTS = 20
 
 _QUASI = QUASI_NEWTON["trust_hybrid"]
 
-# What the two methods share.
-_SHARED = ("x", "g", "trial", "x_best", "g_best")
 # What is saved of a run, beside their states.
 _NUMBERS = ("phase", "spent", "f_middle", "rate", "newton_first", "accepted", "rho")
 
@@ -105,10 +103,8 @@ class Enriched:
     def _begin_newton(self) -> None:
         q = self.quasi.q
         if self.newton is None:
-            self.newton = TrustCG(self.x, self.f, self.g, self.options)
+            self.newton = TrustCG(self.x, self.f, self.g, self.options, self.quasi)
             self.newton.most = PRODUCTS
-            self.newton.pairs = self.quasi.model
-            self._share()
         self.newton.most = max(self.newton.most, self.phase)
         self.newton.f_scale, self.newton.rho = float(q[F_SCALE]), math.nan
         self.newton.go_on(float(q[F]), float(q[F_BEST]), float(q[LENGTH]))
@@ -134,20 +130,12 @@ class Enriched:
         self.now, self.spent, self.f_middle = self.quasi, 0, newton.f
         self.quasi.go_on(newton.f, newton.f_best, newton.radius)
 
-    def _share(self) -> None:
-        assert self.newton is not None
-        for name in _SHARED:
-            setattr(self.newton, name, getattr(self.quasi, name))
-
     def state(self) -> dict[str, Any]:
         """All that the iterations to come depend on; arrays are not copies."""
         state = {name: getattr(self, name) for name in _NUMBERS}
         state |= {f"quasi.{k}": v for k, v in self.quasi.state().items()}
         if self.newton is not None:
-            state |= {
-                f"newton.{k}": v for k, v in self.newton.state().items() if k not in _SHARED
-            }
-            state["newton.most"] = self.newton.most
+            state |= {f"newton.{k}": v for k, v in self.newton.state().items()}
             state["by_newton"] = self.now is self.newton
         return state
 
@@ -166,12 +154,7 @@ class Enriched:
             setattr(method, name, type(getattr(method, name))(state[name]))
         newton = part("newton.")
         if newton:
-            shared = {name: getattr(quasi, name) for name in _SHARED}
-            method.newton = TrustCG.restore(newton | shared, options)
-            method.newton.most = int(newton["most"])
-            method.newton.pairs = quasi.model
-            method._share()
-            method.newton.cg.g = quasi.g
+            method.newton = TrustCG.restore(newton, options, quasi)
             if state["by_newton"]:
                 method.now = method.newton
         return method

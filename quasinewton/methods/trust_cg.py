@@ -24,8 +24,8 @@ from ..subproblems.steihaug import SteihaugCG
 from . import fill
 
 if TYPE_CHECKING:
-    from ..models.compact import CompactModel
     from ..options import Options
+    from .quasi_newton import QuasiNewton
 
 __all__ = ["TrustCG"]
 
@@ -40,6 +40,7 @@ FORCING, LOOSE_FORCING, CLOSE = 0.1, 0.3, 0.05
 _ARRAYS = ("x", "g", "trial", "x_best", "g_best")
 _NUMBERS = (
     "f", "f_scale", "optimality", "g_norm", "f_best", "radius", "rho", "accepted", "stalled",
+    "most",
 )  # fmt: skip
 
 
@@ -57,21 +58,27 @@ class TrustCG:
     g : array, shape (n,)
         Objective and gradient at x0, finite.
     options : Options
+    beside : QuasiNewton, optional
+        A method at x0 whose arrays it shares, and whose model gets the pairs of its steps.
     """
 
-    def __init__(self, x0: np.ndarray, f: float, g: np.ndarray, options: Options) -> None:
-        self.x = x0.copy()
-        self.g = np.array(g, x0.dtype)
+    def __init__(
+        self, x0: np.ndarray, f: float, g: np.ndarray, options: Options,
+        beside: QuasiNewton | None = None,
+    ) -> None:  # fmt: skip
+        if beside is None:
+            self.x, self.g, self.trial = x0.copy(), np.array(g, x0.dtype), x0.copy()
+            self.x_best, self.g_best = np.zeros_like(x0), np.zeros_like(x0)
+        else:
+            for name in _ARRAYS:
+                setattr(self, name, getattr(beside, name))
+        self.pairs = None if beside is None else beside.model
         self.f, self.f_scale = f, abs(f)
         self.optimality = max_abs(self.g)
         self.g_norm = norm2(self.g)
-        self.trial = self.x.copy()
-        self.x_best = np.zeros_like(self.x)
-        self.g_best = np.zeros_like(self.x)
         self.f_best = math.inf
         self.par = RuleParameters(**options.rule_parameters).array()
         self.most = 2 * x0.size + 10  # products a point
-        self.pairs: CompactModel | None = None  # a model to be given those of accepted steps
         self.cg = SteihaugCG(x0.size, x0.dtype)
         # The radius is the unit of CG's points, which have the dtype of x0.
         self.radius_max = min(options.max_trust_radius, 0.1 * float(np.finfo(x0.dtype).max))
@@ -150,17 +157,23 @@ class TrustCG:
 
     def state(self) -> dict[str, Any]:
         """All that the iterations to come depend on; arrays are not copies."""
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        shared = self.pairs is not None
+        arrays = {} if shared else {name: getattr(self, name) for name in _ARRAYS}
         numbers = {name: getattr(self, name) for name in _NUMBERS}
         return arrays | numbers | {f"cg.{k}": v for k, v in self.cg.state().items()}
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any], options: Options) -> TrustCG:
+    def restore(
+        cls, state: Mapping[str, Any], options: Options, beside: QuasiNewton | None = None
+    ) -> TrustCG:
         """The method whose `state` this is; ValueError where it cannot be one."""
-        (n,) = state["x"].shape
-        method = cls(state["x"], 0.0, np.zeros(n), options)
-        for name in _ARRAYS:
-            fill(getattr(method, name), name, state)
+        if beside is None:
+            (n,) = state["x"].shape
+            method = cls(state["x"], 0.0, np.zeros(n), options)
+            for name in _ARRAYS:
+                fill(getattr(method, name), name, state)
+        else:
+            method = cls(beside.x, 0.0, beside.g, options, beside)
         for name in _NUMBERS:
             setattr(method, name, type(getattr(method, name))(state[name]))
         method.cg.restore({k.removeprefix("cg."): v for k, v in state.items()}, method.g)
