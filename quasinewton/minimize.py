@@ -65,7 +65,8 @@ def minimize(
           curvature and SR1 updates from any other; the better one at large n;
         - ``'arc_lbfgs'``: the same with a limited-memory BFGS model;
         - ``'trust_lsr1'``, ``'trust_hybrid'``, ``'trust_lbfgs'``: these models in a trust region;
-        - ``'trust_cg'``: trust-region Newton with conjugate gradients;
+        - ``'trust_cg'``: trust-region Newton with conjugate gradients, and quasi-Newton steps
+          between where they decrease f by more an evaluation (see the option ``enriched``);
 
         or a function of this package of that name. Default: ``'trust_cg'`` where `hess` or
         `hessp` is given, else ``'arc_lsr1'`` for n < 100 and ``'arc_hybrid'`` for larger n.
@@ -329,5 +330,6 @@ trust_lbfgs = _scipy_method(
 trust_cg = _scipy_method(
     "trust_cg",
     """Trust-region Newton with Steihaug's conjugate gradients (Nocedal & Wright 2006,
-    Algorithm 7.2), with products from `hessp`, `hess`, or differences of the gradient.""",
+    Algorithm 7.2), with products from `hessp`, `hess`, or differences of the gradient; enriched
+    by quasi-Newton steps (Morales & Nocedal 2002), unless the option `enriched` is False.""",
 )
