@@ -28,11 +28,14 @@ __all__ = ["Enriched"]
 PHASE = 3
 #: Most products of a Newton step where no other was better than quasi-Newton steps.
 PRODUCTS = 20
+_MOST = 2**30
 
 _QUASI = QUASI_NEWTON["trust_hybrid"]
 
 # What is saved of a run, beside their states.
-_NUMBERS = ("phase", "spent", "f_middle", "rate", "newton_first", "accepted", "rho")
+_NUMBERS = (
+    "phase", "spent", "f_middle", "rate", "products", "newton_first", "accepted", "rho",
+)  # fmt: skip
 
 
 class Enriched:
@@ -58,6 +61,7 @@ class Enriched:
         self.spent = 0  # evaluations of this phase, or evaluations and products of a Newton step
         self.f_middle = f  # at half of this phase
         self.rate = 0.0  # decrease of f an evaluation, in the second half of the last phase
+        self.products = PRODUCTS  # that a Newton step may take
         self.newton_first = False  # whether no Newton step of these has been accepted yet
         self.accepted = False
         self.rho = math.nan
@@ -75,6 +79,8 @@ class Enriched:
 
     def renew(self, f: float, g: np.ndarray) -> None:
         """Go on from `x` with another objective: f and g are its values there."""
+        if self.newton is not None and self.now is self.newton:
+            self.quasi.radius = self.newton.radius
         self.now = self.quasi
         self.quasi.renew(f, g)
         self.phase, self.spent, self.f_middle = PHASE, 0, f
@@ -104,8 +110,8 @@ class Enriched:
         q = self.quasi.q
         if self.newton is None:
             self.newton = TrustCG(self.x, self.f, self.g, self.options, self.quasi)
-            self.newton.most = PRODUCTS
-        self.newton.most = max(self.newton.most, self.phase)
+        self.products = max(self.products, self.phase)
+        self.newton.most = min(self.products, 2 * self.x.size + 10)
         self.newton.f_scale, self.newton.rho = float(q[F_SCALE]), math.nan
         self.newton.go_on(float(q[F]), float(q[F_BEST]), float(q[LENGTH]))
         self.now, self.spent, self.newton_first = self.newton, 0, True
@@ -115,8 +121,9 @@ class Enriched:
         if newton.accepted:
             pays = before - newton.f > self.rate * self.spent
             if pays:
-                newton.most = min(2 * newton.most, 2 * self.x.size + 10)
                 self.phase = PHASE
+                self.products = min(2 * self.products, _MOST)
+                newton.most = min(self.products, 2 * self.x.size + 10)
         elif newton.stalled or self.spent > 2 * newton.most:
             pays = False
         else:
@@ -125,8 +132,8 @@ class Enriched:
             self.spent, self.newton_first = 0, False
             return
         if self.newton_first and not pays:
-            self.phase = min(2 * self.phase, 2**30)
-            newton.most = PRODUCTS
+            self.phase = min(2 * self.phase, _MOST)
+            self.products = PRODUCTS
         self.now, self.spent, self.f_middle = self.quasi, 0, newton.f
         self.quasi.go_on(newton.f, newton.f_best, newton.radius)
 

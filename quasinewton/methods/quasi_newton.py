@@ -446,11 +446,12 @@ class QuasiNewton:
         self.q[F_SCALE] = abs(f)
         self.go_on(f, math.inf, self.radius)
 
-    def go_on(self, f: float, f_best: float, length: float) -> None:
+    def go_on(self, f: float, f_best: float, radius: float) -> None:
         """Go on where `x` and `g` have been changed from outside."""
         q = self.q
         q[F], q[G_MAX], q[G_NORM] = f, max_abs(self.g), norm2(self.g)
-        q[F_BEST], q[LENGTH] = f_best, min(length, q[LENGTH_MAX])
+        q[F_BEST] = f_best
+        self.radius = radius
         self.model.ints[REJECTIONS] = 0
         self._inner_products()
         _advance(RENEW, *self._before, self.g, *self._between)
@@ -581,6 +582,10 @@ class QuasiNewton:
     def radius(self) -> float:
         """Bound on the length of the step, the radius of a trust region."""
         return float(self.q[LENGTH])
+
+    @radius.setter
+    def radius(self, radius: float) -> None:
+        self.q[LENGTH] = min(radius, self.q[LENGTH_MAX])
 
     @property
     def best(self) -> tuple[np.ndarray, float, np.ndarray]:

@@ -144,6 +144,7 @@ class TrustCG:
                 cg.recut(self.radius)
                 self._set_trial()
             return
+        assert g is not None
         if f > self.f and self.f < self.f_best:  # within roundoff, for a smaller gradient
             self.f_best = self.f
             self.x_best[:] = self.x
