@@ -171,8 +171,8 @@ def _run(
 ) -> OptimizeResult:
     """Run a `Solver` with a user's functions."""
     notify = _callback(callback)
-    if isinstance(hess, HessianUpdateStrategy):  # it wants to see every step
-        options = {"enriched": False, **options}
+    if isinstance(hess, HessianUpdateStrategy) and options.get("resume") is None:
+        options = {"enriched": False, **options}  # it wants to see every step
     solver = _solver(method, x0, options, tol)
     if solver.options.check_derivatives and np.isfinite(solver.x0).all():
         from .derivatives import require_derivatives

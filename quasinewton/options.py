@@ -46,7 +46,7 @@ class Options:
         arXiv:2502.12298.
     enriched : bool, default True
         Whether `trust_cg` puts quasi-Newton steps between its Newton steps where they decrease f
-        by more an evaluation; default False where `hess` is a HessianUpdateStrategy.
+        by more an evaluation; default False for `minimize` with a HessianUpdateStrategy as `hess`.
     initial_weight : float
         First cubic weight; default 0 with 'length' (the first length bounds the step),
         100 with 'ranganath'.

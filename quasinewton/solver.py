@@ -248,7 +248,15 @@ class Solver:
             self._table.row(self, step, method.rho, weight)
 
     def tell_product(self, hd: np.ndarray) -> None:
-        """Take the product of the Hessian at `x` with `direction`."""
+        """Take the product of the Hessian at `x` with `direction`.
+
+        Raises
+        ------
+        ValueError
+            Where no product was asked for.
+        """
+        if self.direction is None:
+            raise ValueError("`tell_product` where no product was asked for")
         self.counts.nhev += 1
         self._take_product(hd)
 
@@ -397,7 +405,7 @@ class Solver:
         CheckpointError
             A ValueError: the file is damaged, truncated, foreign or of a newer version.
         ValueError
-            An option that cannot be changed: `memory`.
+            An option that cannot be changed: `memory`, and `enriched` of `trust_cg`.
         """
         state = checkpoint.read(path)
         try:

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import BFGS, rosen, rosen_der, rosen_hess_prod
+from stepping import step
 
-from quasinewton import Status, minimize
+from quasinewton import Solver, Status, minimize
 from quasinewton.methods.enriched import Enriched
 from quasinewton.methods.quasi_newton import QuasiNewton
+from quasinewton.models.compact import USED
 from quasinewton.options import Options
 
 
@@ -81,10 +83,60 @@ def test_a_model_of_no_use_gives_way_to_newton_steps(monkeypatch):
     method, f, g, h = start(6, 1.0, 0)
     monkeypatch.setattr(QuasiNewton, "stalled", True)
     iterate(method, f, g, h)
-    assert method.now is method.newton and not method.stalled
-    x, before = method.x.copy(), method.f
-    iterate(method, f, g, h)
-    assert method.f < before or np.array_equal(method.x, x)
+    assert method.now is method.newton and not method.stalled and method.stuck
+    before = method.f
+    for _ in range(5):
+        iterate(method, f, g, h)
+        if method.accepted:
+            break
+    assert method.f < before and not method.stuck
+
+
+def test_products_of_no_use_give_way_to_quasi_newton_steps():
+    """A step along -g that such a curvature makes does not move x."""
+    result = minimize(
+        rosen, np.full(8, -1.2), jac=rosen_der, hessp=lambda x, p: 1e300 * p, method="trust_cg"
+    )
+    assert result.success
+
+
+def test_the_weight_rule_of_cubic_steps_is_none_of_a_radius():
+    for method in ("trust_hybrid", "trust_lsr1", "trust_cg"):
+        a, b = (
+            minimize(
+                rosen, np.full(8, -1.2), jac=rosen_der, hessp=rosen_hess_prod, method=method,
+                options=options,
+            )
+            for options in ({}, {"weight_rule": "ranganath", "initial_weight": 3.0})
+        )  # fmt: skip
+        assert a.success and np.array_equal(a.x, b.x)
+
+
+def test_pairs_of_many_newton_steps_are_not_forgotten():
+    """More of them than the ring holds, before the model is used again."""
+    method, f, g, h = start(12, 1.0, 3, memory=None)
+    while method.now is not method.newton:
+        iterate(method, f, g, h)
+    rng = np.random.default_rng(0)
+    quasi, used = method.quasi, method.quasi.model.ints[USED]
+    for _ in range(45):
+        s = rng.standard_normal(12)
+        quasi.model.push(method.x, method.x + s, method.g, method.g + h(method.x, s))
+        quasi.learn()
+    assert quasi.model.ints[USED] > used + 20
+
+
+def test_products_that_were_not_asked_for_are_refused():
+    solver = Solver([-1.2, 1.0], "trust_cg")
+    with pytest.raises(ValueError, match="no product was asked for"):
+        solver.tell_product(np.ones(2))
+    while solver.direction is None:
+        step(solver)
+    solver.renew(solver.f, solver.g)  # in the middle of a Newton step
+    point = solver.ask()
+    with pytest.raises(ValueError, match="no product was asked for"):
+        solver.tell_product(np.ones(2))
+    assert np.array_equal(point, solver.ask()) and solver.counts.nhev == 0
 
 
 def test_where_neither_can_move_the_run_ends():

@@ -31,6 +31,7 @@ RNG = "rng" if "rng" in inspect.signature(optimize.basinhopping).parameters else
 VARIANTS = [
     *[(m, {}) for m in METHODS],
     ("trust_cg", {"enriched": False}),
+    ("trust_hybrid", {"weight_rule": "ranganath"}),
     ("arc_lsr1", {"norm": "euclidean"}),
     ("arc_lsr1", {"weight_rule": "ranganath"}),
     ("arc_lsr1", {"memory": 3}),

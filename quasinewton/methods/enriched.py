@@ -34,7 +34,7 @@ _QUASI = QUASI_NEWTON["trust_hybrid"]
 
 # What is saved of a run, beside their states.
 _NUMBERS = (
-    "phase", "spent", "f_middle", "rate", "products", "newton_first", "accepted", "rho",
+    "phase", "spent", "f_middle", "rate", "products", "newton_first", "stuck", "accepted", "rho",
 )  # fmt: skip
 
 
@@ -52,17 +52,21 @@ class Enriched:
     """
 
     def __init__(self, x0: np.ndarray, f: float, g: np.ndarray, options: Options) -> None:
+        self._start(QuasiNewton(x0, f, g, _QUASI, options), options)
+
+    def _start(self, quasi: QuasiNewton, options: Options) -> None:
         self.options = options
-        self.quasi = QuasiNewton(x0, f, g, _QUASI, options)
+        self.quasi = quasi
         self.newton: TrustCG | None = None  # made when it is wanted first
-        self.now: QuasiNewton | TrustCG = self.quasi
-        self.x, self.g, self.trial = self.quasi.x, self.quasi.g, self.quasi.trial
+        self.now: QuasiNewton | TrustCG = quasi
+        self.x, self.g, self.trial = quasi.x, quasi.g, quasi.trial
         self.phase = PHASE
         self.spent = 0  # evaluations of this phase, or evaluations and products of a Newton step
-        self.f_middle = f  # at half of this phase
+        self.f_middle = quasi.f  # at half of this phase
         self.rate = 0.0  # decrease of f an evaluation, in the second half of the last phase
         self.products = PRODUCTS  # that a Newton step may take
         self.newton_first = False  # whether no Newton step of these has been accepted yet
+        self.stuck = False  # whether no quasi-Newton step can move x
         self.accepted = False
         self.rho = math.nan
 
@@ -76,6 +80,8 @@ class Enriched:
         assert self.newton is not None
         self.spent += 1
         self.newton.receive_product(hd)
+        if self.direction is None and self.stalled and not self.stuck:
+            self._begin_quasi(self.newton, pays=False)
 
     def renew(self, f: float, g: np.ndarray) -> None:
         """Go on from `x` with another objective: f and g are its values there."""
@@ -103,7 +109,9 @@ class Enriched:
             self.f_middle = self.f
         ended = self.accepted and self.spent >= self.phase
         if (ended or method.stalled) and self.optimality > 0.0:
-            self.rate = max(0.0, self.f_middle - self.f) / max(1, self.spent - half)
+            since = half if self.spent >= half else 0
+            self.rate = max(0.0, self.f_middle - self.f) / max(1, self.spent - since)
+            self.stuck = method.stalled
             self._begin_newton()
 
     def _begin_newton(self) -> None:
@@ -119,6 +127,8 @@ class Enriched:
     def _judge_newton(self, newton: TrustCG, before: float) -> None:
         """Whether another Newton step is to follow."""
         if newton.accepted:
+            self.quasi.learn()
+            self.stuck = False
             pays = before - newton.f > self.rate * self.spent
             if pays:
                 self.phase = PHASE
@@ -131,6 +141,9 @@ class Enriched:
         if pays and not newton.stalled:
             self.spent, self.newton_first = 0, False
             return
+        self._begin_quasi(newton, pays)
+
+    def _begin_quasi(self, newton: TrustCG, pays: bool) -> None:
         if self.newton_first and not pays:
             self.phase = min(2 * self.phase, _MOST)
             self.products = PRODUCTS
@@ -154,9 +167,8 @@ class Enriched:
             return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
         quasi = QuasiNewton.restore(part("quasi."), _QUASI, options)
-        method = cls(quasi.x, quasi.f, quasi.g, options)
-        method.now = method.quasi = quasi
-        method.x, method.g, method.trial = quasi.x, quasi.g, quasi.trial
+        method = cls.__new__(cls)
+        method._start(quasi, options)
         for name in _NUMBERS:
             setattr(method, name, type(getattr(method, name))(state[name]))
         newton = part("newton.")

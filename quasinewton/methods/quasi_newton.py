@@ -367,7 +367,9 @@ _advance = plain(advance)
 def codes(recipe: Recipe, options: Options) -> tuple[int, int, int, int]:
     """Update, subproblem and rule as the kernels number them, and the window of gamma."""
     subproblem = SUBPROBLEMS[recipe.subproblem or options.norm]
-    return KINDS[recipe.update], subproblem, RULES[options.weight_rule], recipe.window
+    # a radius has no weight that the other rules could adapt
+    rule = "length" if subproblem == TRUST_REGION else options.weight_rule
+    return KINDS[recipe.update], subproblem, RULES[rule], recipe.window
 
 
 def rule_array(recipe: Recipe, options: Options, dense: bool) -> np.ndarray:
@@ -376,12 +378,13 @@ def rule_array(recipe: Recipe, options: Options, dense: bool) -> np.ndarray:
     return RuleParameters(**{**own, **options.rule_parameters}).array()
 
 
-def start_array(options: Options) -> np.ndarray:
+def start_array(recipe: Recipe, options: Options) -> np.ndarray:
     """The scalars `q` before `begin`: LENGTH 0 stands for the default."""
     q = np.zeros(SCALARS)
-    q[SIGMA] = 100.0 if options.weight_rule == "ranganath" else 0.0
-    if options.initial_weight is not None:
-        q[SIGMA] = options.initial_weight
+    if recipe.subproblem != "trust_region":
+        q[SIGMA] = 100.0 if options.weight_rule == "ranganath" else 0.0
+        if options.initial_weight is not None:
+            q[SIGMA] = options.initial_weight
     q[LENGTH], q[LENGTH_MAX] = options.initial_trust_radius or 0.0, options.max_trust_radius
     return q
 
@@ -421,7 +424,7 @@ class QuasiNewton:
         self.trial = np.empty_like(self.x)
         self.x_best = np.zeros_like(self.x)
         self.g_best = np.zeros_like(self.x)
-        self.q = start_array(options)
+        self.q = start_array(recipe, options)
         self.par = rule_array(recipe, options, model.dense)
         self._window = recipe.window
         if options.model is not None:
@@ -455,6 +458,16 @@ class QuasiNewton:
         self.model.ints[REJECTIONS] = 0
         self._inner_products()
         _advance(RENEW, *self._before, self.g, *self._between)
+
+    def learn(self) -> None:
+        """Work the newest pair into a dense matrix, which would else lose it with the ring."""
+        model = self.model
+        if model.dense:
+            kind, _, _, window = self._before[:4]
+            renew_matrix(
+                kind, window, float(self.q[G_NORM]), self.radius, model.rows, model.gram, model.h,
+                model.tau, model.cosine, model.order, model.ints, model.work,
+            )  # fmt: skip
 
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
@@ -493,7 +506,7 @@ class QuasiNewton:
         zero = np.zeros_like(starts[0])
         method = cls(zero, 0.0, zero, recipe, options)
         call(
-            solve_many, evaluation, zero.dtype, limits, start_array(options),
+            solve_many, evaluation, zero.dtype, limits, start_array(recipe, options),
             start_integers(options, zero.size), progress, starts, f, jac, status, counts,
             np.empty_like(zero), np.empty_like(zero), *method._before, *method._between,
         )  # fmt: skip

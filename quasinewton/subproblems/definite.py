@@ -191,7 +191,7 @@ def _plane(matrix, shift, g, longest, slope, length, s, v, bg):
         for i in range(n):
             s[i] *= part
         mu = (length - longest) / (length * longest)
-        return slope * part, -slope * part - mu * longest * longest, mu
+        return slope * part, -slope * part * part, mu
     vv = -slope * vg / r
     determinant = vg / r
     mu = 0.0
