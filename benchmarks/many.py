@@ -2,7 +2,7 @@
 
     python benchmarks/many.py > benchmarks/results/many.md
 
-Chained Rosenbrock from normal random starts, both to max|g_i| <= 1e-5; medians of three.
+Chained Rosenbrock from normal random starts, both to max|g_i| <= 1e-5; medians of five.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def rosenbrock(x):
 
 
 def seconds(run: Callable[[], object]) -> float:
-    return statistics.median(timeit.repeat(run, number=1, repeat=3))
+    return statistics.median(timeit.repeat(run, number=1, repeat=5))
 
 
 def main() -> None:

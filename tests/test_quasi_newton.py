@@ -94,7 +94,7 @@ def test_step_solves_the_dense_subproblem(subproblem, run):
     lam, u = np.linalg.eigh(b)
     if subproblem == "trust_region":
         best = dense_trust_region(lam, u.T @ g, method.q[LENGTH])
-        if model.dense and lam[0] > 1e-9 * lam[-1]:
+        if model.dense and n > 8 and lam[0] > 1e-9 * lam[-1]:
             best = plane_trust_region(b, g, method.q[LENGTH])
         assert value <= best + 1e-6 * terms + noise
     elif subproblem == "euclidean" and weight > 0.0:
