@@ -35,6 +35,9 @@ Machine: {machine}, {cpus} cores; {date}; Python {python}, NumPy {numpy}, SciPy 
 numba {numba}, JAX {jax}, sif2jax {sif2jax}, nlopt {nlopt}, fides {fides}, GALAHAD
 {galahad-optrove}. One thread, but in "Many small solves" where it says so.
 
+"trust_cg differences" makes its products by differences of gradients; "trust_cg Newton" is trust_cg
+with `enriched=False`, Newton steps alone.
+
 The peers are called through their own public Python interfaces:
 
 - GALAHAD's takes whole Hessians only, no products. A Hessian counts as the n products that it
