@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import dense_sr1
 
-from quasinewton.models.compact import INVERSE, UNIT, USED, WHOLE, CompactModel, confine
+from quasinewton.models.compact import INVERSE, SIZE, UNIT, USED, WHOLE, CompactModel, confine
 from quasinewton.models.strategy import ModelOperator
 
 pytestmark = pytest.mark.kernels
@@ -117,7 +117,7 @@ def test_inverse_follows_the_matrix_while_it_is_definite(kind, n, curvature, exp
     model.gram[n:] = np.eye(n)
     model.ints[INVERSE] = 1
     zero = np.zeros(n)
-    condition = 1.0
+    top, low = 1.0, 1.0  # of all that B was, and was made of
     for _ in range(20):
         s = rng.standard_normal(n)
         model.push(zero, s, zero, scale * (curvature * s + 0.5 * rng.standard_normal(n)))
@@ -127,9 +127,10 @@ def test_inverse_follows_the_matrix_while_it_is_definite(kind, n, curvature, exp
         b = dense(model) / scale
         lam = np.linalg.eigvalsh(b)
         assert lam[0] > -1e-12 * lam[-1]
-        condition = max(condition, lam[-1], lam[-1] / lam[0])
-        inverse = model.gram[n:] * (scale / model.h[UNIT])
-        assert np.abs(inverse @ b - np.eye(n)).max() <= 1e-13 * condition**2
+        unit = model.h[UNIT] / scale
+        top, low = max(top, lam[-1], model.h[SIZE] * unit), min(low, lam[0])
+        inverse = model.gram[n:] / unit
+        assert np.abs(inverse @ b - np.eye(n)).max() <= 1e-13 * (top / low) ** 2
         assert np.array_equal(inverse, inverse.T)
 
 
