@@ -284,8 +284,7 @@ LARGEST = {
 
 #: Left out of the pictures, which more lines would make unreadable.
 VARIANTS = ("arc_lsr1 2-norm", "trust_lsr1", "trust_hybrid", "trust_cg differences",
-            "trust_cg Newton",
-            "L-BFGS-B 30", "fides SR1", "GALAHAD tru, Hessian as 1",
+            "trust_cg Newton", "L-BFGS-B 30", "fides SR1", "GALAHAD tru, Hessian as 1",
             "GALAHAD arc, Hessian as 1")  # fmt: skip
 
 

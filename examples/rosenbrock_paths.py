@@ -35,7 +35,7 @@ PANELS = (
 
 def path(name: str, problem: problems.Problem, start: tuple[float, float]):
     """The iterates of a method, and what they cost."""
-    # enriched: the path of Newton steps alone
+    # The path of trust_cg is that of Newton steps alone.
     options = {"gtol": 1e-6, "return_all": True, "enriched": False}
     if name.startswith("SciPy"):
         points = [np.array(start)]

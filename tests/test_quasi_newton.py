@@ -88,7 +88,7 @@ def test_step_solves_the_dense_subproblem(subproblem, run):
     value = g @ s + 0.5 * s @ b @ s
     terms = np.abs(g * s).sum() + np.abs(s) @ np.abs(b) @ np.abs(s)
     noise = 1e-15 * np.abs(method.x).max() * (np.abs(g).sum() + np.abs(b).sum() * np.abs(s).max())
-    noise += 1e-300  # numbers below the normal ones have few digits
+    noise += 4.0 * np.nextafter(0.0, 1.0) / min(1.0, scale)  # the spacing of numbers near 0
     assert method.predicted / scale == pytest.approx(-value, rel=1e-6, abs=1e-7 * terms + noise)
     assert method.step_norm == pytest.approx(np.linalg.norm(s), rel=1e-6, abs=1e-13)
     assert method.step_norm <= method.q[LENGTH] * (1 + 1e-8)

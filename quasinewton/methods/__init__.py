@@ -113,6 +113,12 @@ def fill(array: np.ndarray, name: str, state: Mapping[str, Any]) -> None:
     array[:] = value
 
 
+def set_numbers(method: Any, names: tuple[str, ...], state: Mapping[str, Any]) -> None:
+    """Set attributes to entries of a state, of the types that they have."""
+    for name in names:
+        setattr(method, name, type(getattr(method, name))(state[name]))
+
+
 def check_shape(name: str, state: Mapping[str, Any], shape: tuple[int, ...]) -> None:
     """ValueError where the entry of a state has another shape."""
     found = np.shape(state[name])

@@ -10,13 +10,14 @@ model. Such methods are the enriched ones of Morales & Nocedal (2002).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import QUASI_NEWTON
-from .quasi_newton import F_BEST, F_SCALE, LENGTH, F, QuasiNewton
+from ..checkpoint import part
+from . import QUASI_NEWTON, set_numbers
+from .quasi_newton import F_BEST, F_SCALE, QuasiNewton
 from .trust_cg import TrustCG
 
 if TYPE_CHECKING:
@@ -70,10 +71,10 @@ class Enriched:
         self.accepted = False
         self.rho = math.nan
 
-    @property
-    def direction(self) -> np.ndarray | None:
-        """What to multiply by the Hessian at `x`; None when `trial` is ready."""
-        return self.now.direction
+    direction = property(
+        attrgetter("now.direction"),
+        doc="What to multiply by the Hessian at `x`; None when `trial` is ready.",
+    )
 
     def receive_product(self, hd: np.ndarray) -> None:
         """Take the Hessian product of `direction`."""
@@ -115,17 +116,18 @@ class Enriched:
             self._begin_newton()
 
     def _begin_newton(self) -> None:
-        q = self.quasi.q
+        quasi = self.quasi
         if self.newton is None:
             self.newton = TrustCG(self.x, self.f, self.g, self.options, self.quasi)
         self.products = max(self.products, self.phase)
         self.newton.most = min(self.products, 2 * self.x.size + 10)
-        self.newton.f_scale, self.newton.rho = float(q[F_SCALE]), math.nan
-        self.newton.go_on(float(q[F]), float(q[F_BEST]), float(q[LENGTH]))
+        self.newton.f_scale, self.newton.rho = float(quasi.q[F_SCALE]), math.nan
+        self.newton.go_on(quasi.f, float(quasi.q[F_BEST]), quasi.radius)
         self.now, self.spent, self.newton_first = self.newton, 0, True
 
     def _judge_newton(self, newton: TrustCG, before: float) -> None:
         """Whether another Newton step is to follow."""
+        pays = False
         if newton.accepted:
             self.quasi.learn()
             self.stuck = False
@@ -134,14 +136,12 @@ class Enriched:
                 self.phase = PHASE
                 self.products = min(2 * self.products, _MOST)
                 newton.most = min(self.products, 2 * self.x.size + 10)
-        elif newton.stalled or self.spent > 2 * newton.most:
-            pays = False
-        else:
-            return
+        elif not newton.stalled and self.spent <= 2 * newton.most:
+            return  # a shorter step on the same path
         if pays and not newton.stalled:
             self.spent, self.newton_first = 0, False
-            return
-        self._begin_quasi(newton, pays)
+        else:
+            self._begin_quasi(newton, pays)
 
     def _begin_quasi(self, newton: TrustCG, pays: bool) -> None:
         if self.newton_first and not pays:
@@ -160,55 +160,31 @@ class Enriched:
         return state
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any], options: Options) -> Enriched:
+    def restore(cls, state: dict[str, Any], options: Options) -> Enriched:
         """The method whose `state` this is; ValueError where it cannot be one."""
-
-        def part(prefix: str) -> dict[str, Any]:
-            return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-
-        quasi = QuasiNewton.restore(part("quasi."), _QUASI, options)
+        quasi = QuasiNewton.restore(part(state, "quasi."), _QUASI, options)
         method = cls.__new__(cls)
         method._start(quasi, options)
-        for name in _NUMBERS:
-            setattr(method, name, type(getattr(method, name))(state[name]))
-        newton = part("newton.")
+        set_numbers(method, _NUMBERS, state)
+        newton = part(state, "newton.")
         if newton:
             method.newton = TrustCG.restore(newton, options, quasi)
             if state["by_newton"]:
                 method.now = method.newton
         return method
 
-    @property
-    def f(self) -> float:
-        """Objective at `x`."""
-        return self.now.f
-
-    @property
-    def optimality(self) -> float:
-        """Largest absolute component of the gradient at `x`."""
-        return self.now.optimality
-
-    @property
-    def stalled(self) -> bool:
-        """Whether the next trial cannot be told from `x` in floating point."""
-        return self.now.stalled
-
-    @property
-    def step_norm(self) -> float:
-        """Length of the step to `trial`."""
-        return self.now.step_norm
-
-    @property
-    def predicted(self) -> float:
-        """Decrease that the model predicts for the step to `trial`."""
-        return self.now.predicted
-
-    @property
-    def weight(self) -> float:
-        """The trust radius."""
-        return self.now.radius
-
-    @property
-    def best(self) -> tuple[np.ndarray, float, np.ndarray]:
-        """The accepted point of least f, with its f and gradient."""
-        return self.now.best
+    f = property(attrgetter("now.f"), doc="Objective at `x`.")
+    optimality = property(
+        attrgetter("now.optimality"), doc="Largest absolute component of the gradient at `x`."
+    )
+    stalled = property(
+        attrgetter("now.stalled"), doc="Whether the next trial cannot be told from `x`."
+    )
+    step_norm = property(attrgetter("now.step_norm"), doc="Length of the step to `trial`.")
+    predicted = property(
+        attrgetter("now.predicted"), doc="Decrease that the model predicts for the step to `trial`."
+    )
+    weight = property(attrgetter("now.radius"), doc="The trust radius.")
+    best = property(
+        attrgetter("now.best"), doc="The accepted point of least f, with its f and gradient."
+    )

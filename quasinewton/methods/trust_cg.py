@@ -21,7 +21,7 @@ from ..globalization import (
 )
 from ..kernels import TINY, max_abs, norm2
 from ..subproblems.steihaug import SteihaugCG
-from . import fill
+from . import fill, set_numbers
 
 if TYPE_CHECKING:
     from ..options import Options
@@ -175,8 +175,7 @@ class TrustCG:
                 fill(getattr(method, name), name, state)
         else:
             method = cls(beside.x, 0.0, beside.g, options, beside)
-        for name in _NUMBERS:
-            setattr(method, name, type(getattr(method, name))(state[name]))
+        set_numbers(method, _NUMBERS, state)
         method.cg.restore({k.removeprefix("cg."): v for k, v in state.items()}, method.g)
         return method
 

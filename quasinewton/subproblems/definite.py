@@ -197,13 +197,13 @@ def _plane(matrix, shift, g, longest, slope, length, s, v, bg):
     mu = 0.0
     along = -1.0
     across = 0.0
-    for _ in range(50):  # as in `definite_step`, from the left
+    for _ in range(50):  # as in `_on_sphere`, from the left
         now = determinant + mu * ((gg + vv) + mu)
         along = -(vv + mu) / now
         across = vg / now
         square = along * along + across * across
         length = math.sqrt(square)
-        if length <= longest * (1.0 + 1e-10):
+        if length <= longest * (1.0 + 1e-14):
             break
         change = (
             ((vv + mu) * along - vg * across) * along + ((gg + mu) * across - vg * along) * across
