@@ -35,7 +35,7 @@ import cutest
 import harness
 import numpy as np
 
-from quasinewton import plot
+from quasinewton.display import plot
 
 BASE = "L-BFGS-B"
 #: (label, smallest n, largest n, budget)

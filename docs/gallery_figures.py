@@ -1,4 +1,4 @@
-"""For sphinx-gallery: figures of `quasinewton.plot`, which pyplot does not know of."""
+"""For sphinx-gallery: figures of `quasinewton.display.plot`, which pyplot does not know of."""
 
 from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst

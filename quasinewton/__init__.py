@@ -18,9 +18,10 @@ from .status import Status
 
 if TYPE_CHECKING:
     from . import problems
+    from .display import plot
+    from .display.progress_bar import progress
+    from .interop.scipy import LBFGS, LSR1, LHybrid
     from .many import minimize_many
-    from .models.strategy import LBFGS, LSR1, LHybrid
-    from .progress_bar import progress
     from .solver import Solver
 
 __version__ = "0.1.0"
@@ -37,6 +38,7 @@ __all__ = [
     "arc_lsr1",
     "minimize",
     "minimize_many",
+    "plot",
     "problems",
     "progress",
     "trust_cg",
@@ -46,15 +48,16 @@ __all__ = [
 ]
 
 
-#: What a plain `minimize` does not need is imported on first use.
+#: What a plain `minimize` does not need is imported on first use: module, and the name in it.
 _LAZY = {
-    "LBFGS": "models.strategy",
-    "LHybrid": "models.strategy",
-    "LSR1": "models.strategy",
-    "Solver": "solver",
-    "minimize_many": "many",
-    "problems": "",
-    "progress": "progress_bar",
+    "LBFGS": ("interop.scipy", "LBFGS"),
+    "LHybrid": ("interop.scipy", "LHybrid"),
+    "LSR1": ("interop.scipy", "LSR1"),
+    "Solver": ("solver", "Solver"),
+    "minimize_many": ("many", "minimize_many"),
+    "plot": ("display.plot", None),
+    "problems": ("problems", None),
+    "progress": ("display.progress_bar", "progress"),
 }
 
 
@@ -63,6 +66,6 @@ def __getattr__(name: str) -> Any:
 
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if not _LAZY[name]:
-        return importlib.import_module(f".{name}", __name__)
-    return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+    module, attribute = _LAZY[name]
+    imported = importlib.import_module(f".{module}", __name__)
+    return imported if attribute is None else getattr(imported, attribute)

@@ -102,8 +102,8 @@ def minimize_many(
     parsed = Options.parse(options, tol)
     batch = _Batch(np.float32 if starts.dtype == np.float32 else np.float64, starts)
 
-    from .methods.compiled import Evaluation
     from .methods.quasi_newton import forgets_nothing
+    from .solver.compiled import Evaluation
 
     evaluation = Evaluation.of(fun, jac, batch.x.dtype)
     if method is None:
@@ -161,7 +161,7 @@ class _Batch:
 
     def solve(self, part: slice, evaluation: Any, method: str, options: Options) -> None:
         from .methods.quasi_newton import QuasiNewton
-        from .stopping import limits
+        from .solver.stopping import limits
 
         status = self.status[part]
         progress = np.zeros(1)

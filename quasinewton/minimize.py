@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import HessianUpdateStrategy, OptimizeResult
 
+from .display.progress_bar import progress
 from .methods import METHODS
 from .options import Options
-from .progress_bar import progress
 from .status import Status
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ def minimize(
     OptimizeResult
         ``x, fun, jac, success, status, message, nit, nfev, njev, nhev, optimality,
         execution_time, method``, for quasi-Newton methods ``hess`` (the model at the end, a
-        LinearOperator), ``curvature`` (a `quasinewton.curvature.Curvature`: is this a minimum?),
-        and ``history``, ``allvecs`` where asked for. `status` is a
-        `quasinewton.Status`; only a small gradient counts as success, and `x` is the best
+        LinearOperator), ``curvature`` (is this a minimum? a
+        `quasinewton.solver.curvature.Curvature`), and ``history``, ``allvecs`` where asked for.
+        `status` is a `quasinewton.Status`; only a small gradient counts as success, and `x` is the best
         point seen in any case.
 
     Raises
@@ -175,8 +175,8 @@ def _run(
         options = {"enriched": False, **options}  # it wants to see every step
     solver = _solver(method, x0, options, tol)
     if solver.options.check_derivatives and np.isfinite(solver.x0).all():
-        from .derivatives import require_derivatives
-        from .methods.compiled import Evaluation
+        from .objective import require_derivatives
+        from .solver.compiled import Evaluation
 
         evaluation = None if args else Evaluation.of(fun, jac, solver.x0.dtype)
         checked = fun if evaluation is None or not evaluation.joint else evaluation
@@ -205,7 +205,7 @@ def _run(
         raise error from None
     finally:
         if isinstance(callback, progress):
-            callback.end(solver)
+            callback.end(solver.intermediate)
     return solver.finish()
 
 

@@ -58,7 +58,7 @@ class Options:
         Relative step of the differences that stand in for a missing derivative.
     check_derivatives : bool, default False
         Compare the gradient, and the products of `hessp` or `hess`, with differences at x0 before
-        the run; `quasinewton.derivatives.DerivativeError`, with the table, where they differ.
+        the run; `quasinewton.objective.DerivativeError`, with the table, where they differ.
         These evaluations are not counted.
     disp : bool, default False
         Print the message and the counts at the end.
@@ -78,7 +78,7 @@ class Options:
     check_curvature : bool, default False
         Where the gradient has become small, look at the Hessian by a short Lanczos run (at most
         40 products, from `hessp`, `hess` or differences of gradients), and leave a point that
-        is no minimum; see `quasinewton.curvature`. The products and trials count.
+        is no minimum; see `quasinewton.solver.curvature`. The products and trials count.
     checkpoint : str or path, optional
         File that the run is saved in: at the start, after iterations as the next two say, and
         at the end, however it ends but by an exception.

@@ -19,9 +19,10 @@ from scipy.optimize import rosen, rosen_der
 from stepping import step
 
 import quasinewton as qn
-from quasinewton import Solver, Status, checkpoint, minimize
-from quasinewton.checkpoint import CheckpointError
+from quasinewton import Solver, Status, minimize
 from quasinewton.methods import METHODS
+from quasinewton.solver import checkpoint
+from quasinewton.solver.checkpoint import CheckpointError
 
 #: Runs killed by `test_a_run_killed_at_any_instant_resumes_bit_for_bit`, for each method.
 KILLS = int(os.environ.get("CHECKPOINT_KILLS", "6"))

@@ -12,7 +12,7 @@ import pytest
 
 import quasinewton
 from quasinewton import problems
-from quasinewton.__main__ import main
+from quasinewton.cli import main
 from quasinewton.methods import METHODS
 
 SCIPY = ("L-BFGS-B", "BFGS", "CG", "trust-ncg", "trust-krylov", "Newton-CG")
@@ -140,7 +140,7 @@ def test_compare_without_products(module, capsys):
 
 
 def test_compare_survives_a_method_that_raises(monkeypatch, capsys):
-    import quasinewton._report as report
+    import quasinewton.cli.tables as report
 
     plain = report.run_ours
 
@@ -288,7 +288,7 @@ def test_as_a_process():
 
 def test_compare_draws_every_method(tmp_path, capsys, monkeypatch):
     pytest.importorskip("matplotlib")
-    from quasinewton import plot
+    from quasinewton.display import plot
 
     drawn = {}
     convergence = plot.convergence

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import quasinewton
 from quasinewton import Status, minimize, minimize_many
-from quasinewton.derivatives import DerivativeError
 from quasinewton.methods import QUASI_NEWTON
+from quasinewton.objective import DerivativeError
 
 
 @numba.njit

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import rosen, rosen_der, rosen_hess_prod
 
 from quasinewton import minimize, problems
-from quasinewton.derivatives import DerivativeError, check_gradient, check_hessp
+from quasinewton.objective import DerivativeError, check_gradient, check_hessp
 
 X = np.linspace(-1.3, 1.7, 6)
 

@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import rosen, rosen_der, rosen_hess_prod
 
 import quasinewton
-from quasinewton.derivatives import check_gradient, check_hessp
 from quasinewton.interop import from_autograd, from_jax, from_torch
+from quasinewton.objective import check_gradient, check_hessp
 
 MAKERS = {"jax": from_jax, "autograd": from_autograd, "torch": from_torch}
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from oracles import dense_sr1
 
 from quasinewton.models.compact import INVERSE, SIZE, UNIT, USED, WHOLE, CompactModel, confine
-from quasinewton.models.strategy import ModelOperator
+from quasinewton.models.operator import ModelOperator
 
 pytestmark = pytest.mark.kernels
 

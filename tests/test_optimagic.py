@@ -14,7 +14,7 @@ om = pytest.importorskip("optimagic")
 from optimagic.benchmarking.get_benchmark_problems import get_benchmark_problems  # noqa: E402
 
 from quasinewton import Status  # noqa: E402
-from quasinewton.optimagic import ArcHybrid, ArcLSR1, TrustCG  # noqa: E402
+from quasinewton.interop.optimagic import ArcHybrid, ArcLSR1, TrustCG  # noqa: E402
 
 EXAMPLES = get_benchmark_problems("example")
 ALGORITHMS = [ArcLSR1, ArcHybrid, TrustCG]

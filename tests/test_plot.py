@@ -9,7 +9,7 @@ from scipy.optimize import rosen, rosen_der
 import quasinewton
 
 pytest.importorskip("matplotlib")
-from quasinewton import plot
+from quasinewton.display import plot
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from scipy.sparse.linalg import aslinearoperator, cg, eigsh
 
 import quasinewton
 from quasinewton.methods import QUASI_NEWTON
-from quasinewton.models.strategy import ModelOperator
+from quasinewton.models.operator import ModelOperator
 
 STRATEGIES = {"lsr1": quasinewton.LSR1, "lbfgs": quasinewton.LBFGS, "hybrid": quasinewton.LHybrid}
 

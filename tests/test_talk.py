@@ -13,7 +13,7 @@ import pytest
 from examples.talk import data
 from examples.talk.minibatch import BATCHED, batches
 from examples.talk.networks import ACTIVATIONS, Loss, Network, cost_of_products
-from quasinewton.derivatives import check_gradient
+from quasinewton.objective import check_gradient
 
 CASES = [
     pytest.param(hidden, output, loss, id=f"{hidden}-{output}-{loss}")

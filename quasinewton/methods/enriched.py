@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checkpoint import part
-from . import QUASI_NEWTON, set_numbers
+from ..saving import part, set_numbers
+from . import QUASI_NEWTON
 from .quasi_newton import F_BEST, F_SCALE, QuasiNewton
 from .trust_cg import TrustCG
 

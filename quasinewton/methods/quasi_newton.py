@@ -60,14 +60,14 @@ from ..models.compact import (
 )
 from ..models.compact import INTEGERS as MODEL_INTEGERS
 from ..models.updates import KINDS, SR1
+from ..saving import check_shape, fill
 from ..subproblems.cubic import cubic_euclidean, cubic_shape
 from ..subproblems.definite import EXACT, NOTHING, PLANE, definite_step, invert
-from . import check_shape, fill
 
 if TYPE_CHECKING:
     from ..options import Options
+    from ..solver.compiled import Evaluation
     from . import Recipe
-    from .compiled import Evaluation
 
 __all__ = ["SUBPROBLEMS", "QuasiNewton", "advance"]
 
@@ -491,7 +491,7 @@ class QuasiNewton:
         self, evaluation: Evaluation, most: int, limits: np.ndarray, counts: np.ndarray
     ) -> int:
         """At most `most` iterations in machine code, see `compiled.iterate`; the status."""
-        from .compiled import call, iterate
+        from ..solver.compiled import call, iterate
 
         asked, g_trial = np.empty_like(self.x), np.empty_like(self.x)
         status: int = call(
@@ -507,7 +507,7 @@ class QuasiNewton:
         counts: np.ndarray, recipe: Recipe, options: Options,
     ) -> None:  # fmt: skip
         """Solve from every row of `starts` in machine code, see `compiled.solve_many`."""
-        from .compiled import call, solve_many
+        from ..solver.compiled import call, solve_many
 
         zero = np.zeros_like(starts[0])
         method = cls(zero, 0.0, zero, recipe, options)

@@ -20,8 +20,8 @@ from ..globalization import (
     ratio,
 )
 from ..kernels import TINY, max_abs, norm2
+from ..saving import fill, set_numbers
 from ..subproblems.steihaug import SteihaugCG
-from . import fill, set_numbers
 
 if TYPE_CHECKING:
     from ..options import Options

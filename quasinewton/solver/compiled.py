@@ -19,9 +19,7 @@ import numba
 import numpy as np
 
 from ..kernels import copy, inline_kernel, kernel, max_abs
-from ..status import Status
-from ..stopping import HARMLESS, start, stop
-from .quasi_newton import (
+from ..methods.quasi_newton import (
     ACCEPTED,
     F_BEST,
     F_TRIAL,
@@ -36,6 +34,8 @@ from .quasi_newton import (
     advance,
     wants_gradient,
 )
+from ..status import Status
+from .stopping import HARMLESS, start, stop
 
 __all__ = ["Evaluation", "call", "iterate", "solve_many"]
 
@@ -65,7 +65,7 @@ def iterate(
         Whether the gradient comes with the value.
     most : int
     limits : float64 array
-        See `quasinewton.stopping`.
+        See `quasinewton.solver.stopping`.
     counts : int64 array, shape (3,)
     asked, g_trial : arrays, shape (n,)
         Workspace.

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .kernels import kernel, norm2
-from .options import Options
-from .status import Status
+from ..kernels import kernel, norm2
+from ..options import Options
+from ..status import Status
 
 __all__ = ["limits", "stop"]
 

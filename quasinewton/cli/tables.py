@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from ._target import Target
-from .minimize import minimize
-from .status import Status
+from ..minimize import minimize
+from ..status import Status
+from .target import Target
 
 __all__ = ["SCIPY", "Run", "failed", "run_ours", "run_scipy", "table", "text_table"]
 

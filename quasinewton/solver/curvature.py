@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
-from .kernels import norm2
+from ..kernels import norm2
 
 if TYPE_CHECKING:
-    from .models.compact import CompactModel
+    from ..models.compact import CompactModel
 
 __all__ = ["Curvature", "Examination", "curvature_of_model"]
 
@@ -205,7 +205,7 @@ class Examination:
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Examination:
         """The check whose `state` this is; ValueError where it cannot be one."""
-        from .methods import fill
+        from ..saving import fill
 
         examination = cls(state["x"], 0.0)
         for name in _ARRAYS:

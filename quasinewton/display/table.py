@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scipy.optimize import OptimizeResult
 
-from .methods import QUASI_NEWTON
+from ..methods import QUASI_NEWTON
 
 if TYPE_CHECKING:
-    from .options import Options
-    from .solver import Solver
+    from ..options import Options
 
 __all__ = ["ProgressTable"]
 
@@ -50,13 +49,13 @@ class ProgressTable:
         """Say so where the first run of all is about to wait for the compiler."""
         if self.level < 1 or method not in QUASI_NEWTON:
             return
-        from .kernels import is_compiled
-        from .methods.quasi_newton import step_by_spectrum
+        from ..kernels import is_compiled
+        from ..methods.quasi_newton import step_by_spectrum
 
         if not is_compiled(step_by_spectrum):
             _say("Compiling, for some seconds; the machine code is kept for later runs.")
 
-    def row(self, solver: Solver, step: float, rho: float, weight: float) -> None:
+    def row(self, solver: Any, step: float, rho: float, weight: float) -> None:
         """One line for the iteration just ended."""
         if self.level < 3 and solver.nit % 10 and solver.running:
             return

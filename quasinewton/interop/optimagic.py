@@ -1,7 +1,7 @@
 """Methods of this package as algorithms of optimagic (the extra ``optimagic``).
 
 >>> import optimagic as om
->>> from quasinewton.optimagic import ArcLSR1
+>>> from quasinewton.interop.optimagic import ArcLSR1
 >>> result = om.minimize(lambda x: x @ x, params=np.ones(3), algorithm=ArcLSR1())
 >>> bool(result.success)
 True
@@ -23,7 +23,7 @@ from optimagic.optimization.algorithm import Algorithm, InternalOptimizeResult
 from optimagic.optimization.internal_optimization_problem import InternalOptimizationProblem
 from optimagic.typing import AggregationLevel, NonNegativeFloat, PositiveInt
 
-from .minimize import minimize
+from ..minimize import minimize
 
 __all__ = ["ArcHybrid", "ArcLSR1", "TrustCG"]
 

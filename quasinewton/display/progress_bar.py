@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Callable
+from typing import Any, TextIO
 
 from scipy.optimize import OptimizeResult
 
-from .status import Status
-
-if TYPE_CHECKING:
-    from .solver import Solver
+from ..status import Status
 
 __all__ = ["progress"]
 
@@ -74,10 +72,10 @@ class progress:  # used as a function: callback=progress()
             self._close("success" if result.status == Status.CONVERGED else "danger")
             self._nit = 0
 
-    def end(self, solver: Solver) -> None:
+    def end(self, intermediate: Callable[[], OptimizeResult]) -> None:
         """Show the end of a run that did not end with an iteration; `minimize` calls this."""
         if self._nit:
-            self(solver.intermediate())
+            self(intermediate())
 
     def _show(self, result: OptimizeResult, now: float) -> None:
         numbers = f"f {result.fun:.6e}, max|g| {result.optimality:.2e}"

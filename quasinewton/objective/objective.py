@@ -12,7 +12,7 @@ from scipy.optimize._numdiff import approx_derivative
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
-from .kernels import norm2
+from ..kernels import norm2
 
 __all__ = ["Counts", "Objective", "OutOfBudget", "as_value"]
 

@@ -21,9 +21,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from .options import Options
+    from ..options import Options
 
-__all__ = ["CheckpointError", "Schedule", "part", "read", "write"]
+__all__ = ["CheckpointError", "Schedule", "read", "write"]
 
 FORMAT, VERSION = "quasinewton checkpoint", 1
 
@@ -102,11 +102,6 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
             )
     del members["header"]
     return header | members
-
-
-def part(state: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """The entries under a prefix, without it."""
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
 def _digest(members: dict[str, np.ndarray]) -> bytes:

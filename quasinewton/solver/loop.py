@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from ..display.table import ProgressTable
+from ..globalization import NOISE, RuleParameters
+from ..kernels import plain
+from ..methods import METHODS, QUASI_NEWTON, build, restore
+from ..objective import Counts, Objective, OutOfBudget, as_value
+from ..options import Options
+from ..saving import part
+from ..status import MESSAGES, Status
 from . import checkpoint
 from .curvature import Curvature, Examination, curvature_of_model
-from .globalization import NOISE, RuleParameters
-from .kernels import plain
-from .methods import METHODS, QUASI_NEWTON, build, restore
-from .objective import Counts, Objective, OutOfBudget, as_value
-from .options import Options
-from .progress_table import ProgressTable
-from .status import MESSAGES, Status
 from .stopping import HARMLESS, MAXITER, limits, start, stop
 
 if TYPE_CHECKING:
-    from .methods.compiled import Evaluation
+    from .compiled import Evaluation
 
 __all__ = ["Solver"]
 
@@ -339,7 +340,7 @@ class Solver:
         """
         evaluation = None
         if self.method in QUASI_NEWTON and not args:
-            from .methods.compiled import Evaluation
+            from .compiled import Evaluation
 
             evaluation = Evaluation.of(fun, jac, self.x0.dtype)
             if evaluation is not None and evaluation.joint:
@@ -459,13 +460,13 @@ class Solver:
         solver._optimality0 = float(state["optimality0"])
         if "g0" in state:
             solver._g0 = solver._vector("gradient", state["g0"])
-        method_state = checkpoint.part(state, "method.")
+        method_state = part(state, "method.")
         if method_state:
             solver._method = restore(solver.method, method_state, solver.options)
             if solver.x.shape != solver.x0.shape or solver.x.dtype != solver.x0.dtype:
                 raise ValueError("x is not of the kind of x0")
             _start_limits(solver._limits, solver._f0, solver._optimality0)
-        examination = checkpoint.part(state, "examination.")
+        examination = part(state, "examination.")
         if examination:
             solver._examination = Examination.restore(examination)
             if examination["x"].shape != solver.x0.shape:
@@ -508,7 +509,7 @@ class Solver:
             method=self.method,
         )
         if hasattr(method, "current_model"):
-            from .models.strategy import ModelOperator
+            from ..models.operator import ModelOperator
 
             model = method.current_model()
             # A run that goes on goes on changing its model.
@@ -702,7 +703,7 @@ SPECTRUM = ("eigenvalues", "gamma")
 
 
 def _check_model(model: Any, method: str, x0: np.ndarray) -> None:
-    from .models.strategy import ModelOperator
+    from ..models.operator import ModelOperator
 
     if method not in QUASI_NEWTON:
         raise ValueError(f"option `model` is for quasi-Newton methods, not for {method}")

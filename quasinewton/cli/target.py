@@ -112,7 +112,7 @@ def _default(n: int | None) -> tuple[str, int | None]:
 
 
 def _problem(args: argparse.Namespace, name: str, n: int | None) -> Target:
-    from . import problems
+    from .. import problems
     for option in ("jac", "hessp", "joint"):
         if getattr(args, option):
             raise UsageError(f"--{option} goes with a TARGET of the form package.module:function")
@@ -212,7 +212,7 @@ def find_options(args: argparse.Namespace, shortcuts: Iterable[str]) -> dict[str
     """
     from dataclasses import fields
 
-    from .options import Options
+    from ..options import Options
 
     known = [field.name for field in fields(Options)]
     given = {key: getattr(args, key, None) for key in shortcuts}
@@ -231,7 +231,7 @@ def find_options(args: argparse.Namespace, shortcuts: Iterable[str]) -> dict[str
     try:
         parsed = Options.parse(options)
         if parsed.rule_parameters:
-            from .globalization import RuleParameters
+            from ..globalization import RuleParameters
 
             RuleParameters(**parsed.rule_parameters)
     except (TypeError, ValueError) as error:

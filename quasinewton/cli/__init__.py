@@ -1,0 +1,5 @@
+"""The command line: ``python -m quasinewton solve | compare | check | problems``."""
+
+from .commands import main
+
+__all__ = ["main"]

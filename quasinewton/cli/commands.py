@@ -1,0 +1,356 @@
+"""The command line: ``python -m quasinewton solve | compare | check | problems``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from ..methods import METHODS
+from .target import Target, UsageError, find_options, find_target, unknown
+
+if TYPE_CHECKING:
+    from .tables import Run
+
+__all__ = ["main"]
+
+_PROGRAM = "python -m quasinewton"
+
+#: From this size on, methods that keep an n x n array are left out.
+_MATRIX_LIMIT = 2000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program's name; default: those of the process.
+
+    Returns
+    -------
+    int
+        Exit code: 0 converged (or checks passed), 1 not, 2 for wrong usage.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser, commands = _parser()
+    try:
+        if not arguments:
+            parser.print_help()
+            raise UsageError(f"a command is expected: {', '.join(commands)}")
+        if not arguments[0].startswith("-") and arguments[0] not in commands:
+            raise UsageError(unknown("command", arguments[0], commands))
+        args, rest = parser.parse_known_args(_join_negative(arguments))
+        if rest:
+            flags = commands[args.command]._option_string_actions
+            raise UsageError(unknown("argument", rest[0].partition("=")[0], flags))
+        run: Callable[[argparse.Namespace], int] = args.run
+        return run(args)
+    except UsageError as error:
+        print(f"{_PROGRAM}: {error}".replace("\n", " "), file=sys.stderr)
+        return 2
+
+
+# ---------------------------------------------------------------------------------------------
+# Commands
+# ---------------------------------------------------------------------------------------------
+
+
+def _solve(args: argparse.Namespace) -> int:
+    target = find_target(args)
+    method = args.method or (METHODS[0] if args.hessp is None else "trust_cg")
+    if method not in METHODS:
+        raise UsageError(unknown("method", method, METHODS))
+    options = find_options(args, _SHORTCUTS)
+    if not args.quiet:
+        options.setdefault("verbose", 3)
+    from .tables import run_ours, run_scipy, table
+
+    tolerance = _tolerance(target, options)
+    print(f"{target.label}, n = {target.x0.size}, method {method}, max|g| <= {tolerance:.3g}\n")
+    ours = run_ours(target, method, options, tolerance)
+    runs = [ours]
+    if not args.no_compare:
+        runs.append(_guarded(run_scipy, target, "L-BFGS-B", options, tolerance))
+    if not args.quiet:
+        print()
+    print(table(runs))
+    return 0 if ours.converged else 1
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from .tables import SCIPY, run_ours, run_scipy, table
+
+    if args.plot is not None:
+        _check_picture(args.plot)
+    target = find_target(args)
+    options = find_options(args, _SHORTCUTS)
+    record = args.plot is not None
+    tolerance = _tolerance(target, options)
+    print(f"{target.label}, n = {target.x0.size}, max|g| <= {tolerance:.3g}\n")
+    ours = [_guarded(run_ours, target, name, options, tolerance, record) for name in METHODS]
+    theirs, left_out = [], []
+    for name, needs in SCIPY.items():
+        if needs == "matrix" and target.x0.size > _MATRIX_LIMIT:
+            left_out.append(f"{name} (an n x n matrix at n > {_MATRIX_LIMIT})")
+        elif needs == "products" and (
+            target.hessp is None or (target.grad is None and not target.joint)
+        ):
+            left_out.append(f"{name} (needs gradient and products)")
+        else:
+            theirs.append(_guarded(run_scipy, target, name, options, tolerance, record))
+    print(table(ours + theirs))
+    if left_out:
+        print(f"left out: {', '.join(left_out)}")
+    runs = [run for run in ours + theirs if run.history is not None]
+    if runs:
+        from scipy.optimize import OptimizeResult
+
+        from ..display.plot import convergence
+
+        pictured = {run.method: OptimizeResult(history=run.history) for run in runs}
+        convergence(pictured).savefig(args.plot, dpi=120)
+        print(f"wrote {args.plot}")
+    return 0 if all(run.converged for run in ours) else 1
+
+
+def _check_picture(file: str) -> None:
+    """That a picture can be written to this file."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UsageError("--plot needs matplotlib; install quasinewton[plot]")
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    folder, suffix = os.path.dirname(file) or ".", os.path.splitext(file)[1]
+    types = FigureCanvasBase.get_supported_filetypes()
+    if suffix[1:].lower() not in types:
+        raise UsageError(f"--plot {file}: {suffix!r} is none of .{', .'.join(sorted(types))}")
+    if not os.path.isdir(folder):
+        raise UsageError(f"--plot {file}: there is no folder {folder}")
+
+
+def _check(args: argparse.Namespace) -> int:
+    from ..objective import check_gradient, check_hessp
+
+    target = find_target(args)
+    if target.grad is None and not target.joint:
+        raise UsageError(
+            f"no gradient to check for {args.target}; expected --jac package.module:function "
+            "or --joint"
+        )
+    # At a standard start, often zero or symmetric, errors can vanish with their factor.
+    x = target.x0
+    noise = np.random.default_rng(0).standard_normal(x.size)
+    moved = x + args.perturb * np.maximum(1.0, np.abs(x)) * noise
+    if np.isfinite(target.value(moved)) and np.isfinite(target.gradient(moved)).all():
+        x = moved
+    try:
+        checks = [check_gradient(target.value, target.gradient, x)]
+        if target.hessp is not None:
+            checks.append(check_hessp(target.gradient, target.hessp, x))
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    print(f"{target.label}, n = {x.size}")
+    for check in checks:
+        print(f"\n{check}")
+    return 0 if all(check.ok for check in checks) else 1
+
+
+def _problems(args: argparse.Namespace) -> int:
+    from .. import problems
+    from .tables import text_table
+
+    rows = []
+    for name in problems.names():
+        problem = problems.get(name)
+        size = f"{problem.n}{' *' if name in problems.scalable() else '  '}"
+        rows.append((name, size, problem.description))
+    text = text_table(("name", "n  ", "description"), rows, "<><")
+    if sys.stdout.isatty():
+        width = os.get_terminal_size().columns
+        text = "\n".join(line[:width] for line in text.splitlines())
+    print(text)
+    print("* in other sizes too, with --n")
+    return 0
+
+
+def _guarded(run: Callable[..., Run], target: Target, method: str, *args: Any) -> Run:
+    """A run whose exception becomes its status, so that the others still appear."""
+    from .tables import failed
+
+    try:
+        return run(target, method, *args)
+    except Exception as error:
+        return failed(method, error)
+
+
+def _tolerance(target: Target, options: dict[str, Any]) -> float:
+    """The bound on max|g| that holds for every method alike."""
+    gtol, grtol = float(options.get("gtol", 1e-5)), float(options.get("grtol", 0.0))
+    if grtol == 0.0:
+        return gtol
+    return max(gtol, grtol * float(np.max(np.abs(target.gradient(target.x0)))))
+
+
+# ---------------------------------------------------------------------------------------------
+# The parser
+# ---------------------------------------------------------------------------------------------
+
+#: Options of `minimize` with a flag of their own.
+_SHORTCUTS = {
+    "gtol": (float, "converged when max|g| <= GTOL (default 1e-5)"),
+    "maxiter": (int, "most iterations"),
+    "maxfev": (int, "most evaluations of the function"),
+    "memory": (int, "pairs kept by the quasi-Newton methods"),
+    "norm": (str, "norm of the cubic term: shape or euclidean"),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def _join_negative(arguments: list[str]) -> list[str]:
+    """``--x0 -1,2`` as ``--x0=-1,2``: argparse takes the value for a flag."""
+    joined: list[str] = []
+    for text in arguments:
+        if joined and joined[-1] == "--x0" and re.match(r"-[\d.]", text):
+            joined[-1] += f"={text}"
+        else:
+            joined.append(text)
+    return joined
+
+
+def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
+    parser = _Parser(
+        prog=_PROGRAM,
+        description="Smooth unconstrained optimization from the command line.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], summary: str, text: str
+    ) -> argparse.ArgumentParser:
+        description, _, examples = text.partition("\n\n")
+        child = commands.add_parser(
+            name, help=summary, description=description, epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+        )  # fmt: skip
+        child.set_defaults(run=run)
+        return child
+
+    solve = command("solve", _solve, "minimise a function, beside SciPy's L-BFGS-B", _SOLVE)
+    _add_target(solve)
+    solve.add_argument("--method", metavar="M", help=f"{', '.join(METHODS)} (default: "
+                       f"trust_cg with --hessp, else {METHODS[0]})")  # fmt: skip
+    for key, (kind, text) in _SHORTCUTS.items():
+        solve.add_argument(f"--{key}", type=kind, metavar=key.upper(), help=text)
+    solve.add_argument("--option", action="append", default=[], metavar="KEY=VALUE",
+                       help="any option of quasinewton.minimize, several times if need "
+                       "be; constants of the rules as rule_parameters.NAME")  # fmt: skip
+    solve.add_argument("--no-compare", action="store_true", help="do without SciPy")
+    solve.add_argument("--quiet", action="store_true", help="the results only, no iterations")
+
+    compare = command("compare", _compare, "all methods and SciPy's side by side", _COMPARE)
+    _add_target(compare)
+    for key in ("gtol", "maxiter"):
+        kind, text = _SHORTCUTS[key]
+        compare.add_argument(f"--{key}", type=kind, metavar=key.upper(), help=text)
+    compare.add_argument("--plot", metavar="FILE", help="a picture of f and max|g| against "
+                         "evaluations; its type by the suffix (needs matplotlib)")  # fmt: skip
+
+    check = command("check", _check, "compare derivatives with differences", _CHECK)
+    _add_target(check)
+    check.add_argument("--perturb", type=float, default=0.01, metavar="S",
+                       help="move x0 at random by S max(|x0|, 1) first (default 0.01)")  # fmt: skip
+
+    command("problems", _problems, "list the test problems", _PROBLEMS)
+    return parser, dict(commands.choices)
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    function = "package.module:function"
+    parser.add_argument("target", nargs="?", metavar="TARGET",
+                        help=f"a problem's name, or {function}")  # fmt: skip
+    for flag, name, text in (
+        ("--x0", "X0", "start: 1,2,3 or file.npy or file.txt; default: x0 of problem or module"),
+        ("--jac", "GRADIENT", f"{function} with the gradient at x; default: differences"),
+        ("--hessp", "PRODUCT", f"{function}, called as hessp(x, p)"),
+    ):
+        parser.add_argument(flag, metavar=name, help=text)
+    parser.add_argument("--joint", action="store_true", help="TARGET returns (f, gradient)")
+    parser.add_argument("--n", type=int, help="number of variables of a problem")
+
+
+_EXAMPLES = f"""examples:
+  {_PROGRAM} solve                          logistic regression, a first look
+  {_PROGRAM} solve extended_rosenbrock --n 10000 --quiet
+  {_PROGRAM} compare rosenbrock             every method on one problem
+  {_PROGRAM} check mymodule:f --jac mymodule:gradient --x0 1,2
+  {_PROGRAM} problems                       what can be named
+
+Each command has a --help of its own. Exit codes: 0 converged, 1 not, 2 wrong usage."""
+
+_SOLVE = f"""\
+Minimise a function and show the iterations, then the result beside SciPy's L-BFGS-B with the
+same gtol, run until it converges or gives up. TARGET is the name of a test problem or a function
+f(x) of your own, found from the current folder like any module. Without TARGET: logistic
+regression on scikit-learn's breast-cancer data, or the extended Rosenbrock function without.
+
+examples:
+  {_PROGRAM} solve rosenbrock --method trust_cg
+  {_PROGRAM} solve extended_rosenbrock --n 100000 --memory 20 --quiet
+  {_PROGRAM} solve scipy.optimize:rosen --jac scipy.optimize:rosen_der --x0 -1.2,1
+  {_PROGRAM} solve mymodule:loss_and_gradient --joint --x0 start.npy
+  {_PROGRAM} solve wood --option verbose=2 --option rule_parameters.grow=2
+
+In the table of iterations, ratio is the actual over the predicted decrease; verbose=2 shows every
+tenth line. In the last table, nfev and njev are calls of the function and its gradient, products
+those of the Hessian with a vector; numba's compilation is not in the seconds.
+
+exit code: 0 if our method reached gtol, else 1; 2 for wrong usage"""
+
+_COMPARE = f"""\
+Run every method of this package and SciPy's on one target, to the same max|g| <= gtol, and show
+the cost of each. Methods that keep an n x n matrix are left out for n > {_MATRIX_LIMIT}, SciPy's
+with Hessian products where there are none.
+
+examples:
+  {_PROGRAM} compare rosenbrock
+  {_PROGRAM} compare extended_wood --n 1000 --gtol 1e-8
+  {_PROGRAM} compare mymodule:f --jac mymodule:gradient --hessp mymodule:hessp
+  {_PROGRAM} compare beale --plot beale.png
+
+Calls are counted in the functions themselves, and max|g| is evaluated at each result, for all
+alike. SciPy's trust-region and Newton-CG methods, whose own tests differ, stop at the first
+iterate with max|g| <= gtol. The picture shows the least f so far, and max|g| there.
+
+exit code: 0 if every method of this package converged, else 1; 2 for wrong usage"""
+
+_CHECK = f"""\
+Compare a gradient, and Hessian products where there are any, with central differences along
+random directions and some coordinates, and say where they differ.
+
+examples:
+  {_PROGRAM} check mymodule:f --jac mymodule:gradient --x0 1,2,3
+  {_PROGRAM} check mymodule:loss_and_gradient --joint --hessp mymodule:hessp
+  {_PROGRAM} check osborne_2
+
+exit code: 0 if every derivative passes, else 1; 2 for wrong usage"""
+
+_PROBLEMS = f"""\
+List the classical test problems that solve, compare and check know by name.
+
+example:
+  {_PROGRAM} problems"""
+

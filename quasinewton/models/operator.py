@@ -1,0 +1,133 @@
+"""A compact model as a LinearOperator of SciPy's, and solves with it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+from .compact import CompactModel
+
+__all__ = ["ModelOperator", "shifted_solve"]
+
+#: An eigenvalue of B + shift I that is smaller beside the largest than this is zero.
+_SINGULAR = 1e-14
+#: Refinements of a solve.
+_REFINEMENTS = 3
+
+
+def shifted_solve(model: CompactModel, b: np.ndarray, shift: float = 0.0) -> np.ndarray:
+    """x with (B + shift I) x = b, shape (n,), in O(nm).
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        Where B + shift I is singular to working precision.
+    """
+    lam = model.lam[: model.rank] + shift
+    rest = model.gamma + shift
+    if model.rank == model.n:
+        rest = math.inf  # there is nothing outside of the pairs
+    eigenvalues = np.append(lam, rest)
+    smallest = eigenvalues[np.argmin(np.abs(eigenvalues))]
+    top = max(np.abs(model.lam[: model.rank]).max(initial=0.0), abs(model.gamma), abs(shift))
+    if abs(smallest) <= _SINGULAR * top:
+        raise np.linalg.LinAlgError(
+            f"B + shift I is singular for shift = {shift:g}: it has the eigenvalue {smallest:.1e} "
+            f"beside others of size {top:.1e}"
+        )
+    weights = 1.0 / lam - 1.0 / rest
+
+    def approximate(v: np.ndarray) -> np.ndarray:
+        return model.combine(1.0 / rest, v, weights * model.coordinates(v))
+
+    # Where pairs are nearly dependent, U is orthonormal to few digits: refine.
+    x = approximate(b)
+    residual = b - model.matvec(x) - shift * x
+    for _ in range(_REFINEMENTS):
+        better = x + approximate(residual)
+        left = b - model.matvec(better) - shift * better
+        if not np.linalg.norm(left) < np.linalg.norm(residual):
+            break
+        x, residual = better, left
+    return x
+
+
+class ModelOperator(LinearOperator):  # type: ignore[misc]
+    """The symmetric matrix B of a quasi-Newton model as a LinearOperator; O(nm) a product.
+
+    Parameters
+    ----------
+    model : CompactModel
+        With its spectrum up to date.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.optimize import rosen, rosen_der
+    >>> import quasinewton
+    >>> result = quasinewton.minimize(rosen, np.zeros(4), jac=rosen_der)
+    >>> b = np.ones(4)
+    >>> x = result.hess.solve(b, shift=1.0)
+    >>> np.allclose(result.hess @ x + x, b)
+    True
+    """
+
+    def __init__(self, model: CompactModel) -> None:
+        self.model = model
+        super().__init__(model.rows.dtype, (model.n, model.n))
+
+    def _matvec(self, v: np.ndarray) -> np.ndarray:
+        return self.model.matvec(np.asarray(v, self.dtype).reshape(-1))
+
+    def _adjoint(self) -> ModelOperator:
+        return self
+
+    def eigenvalues(self) -> tuple[np.ndarray, float]:
+        """The spectrum of B.
+
+        Returns
+        -------
+        lam : array, shape (r,), r <= min(n, 2 memory)
+            The eigenvalues on the span of the pairs, increasing.
+        gamma : float
+            The eigenvalue everywhere else, n - r times.
+        """
+        return np.sort(self.model.lam[: self.model.rank]), self.model.gamma
+
+    def solve(self, b: np.ndarray, shift: float = 0.0) -> np.ndarray:
+        """Solve (B + shift I) x = b in O(nm) for each right-hand side.
+
+        Parameters
+        ----------
+        b : array, shape (n,) or (n, k)
+        shift : float, default 0
+
+        Returns
+        -------
+        x : array of the shape of b
+
+        Raises
+        ------
+        ValueError
+            For a `b` of another shape.
+        numpy.linalg.LinAlgError
+            Where B + shift I is singular to working precision.
+        """
+        b = np.asarray(b, self.dtype)
+        if b.ndim not in (1, 2) or b.shape[0] != self.model.n:
+            n = self.model.n
+            raise ValueError(f"`b` must have shape ({n},) or ({n}, k), got {b.shape}")
+        if b.ndim == 1:
+            return shifted_solve(self.model, b, shift)
+        columns = [shifted_solve(self.model, np.ascontiguousarray(c), shift) for c in b.T]
+        return np.array(columns, self.dtype).reshape(b.T.shape).T
+
+    def inverse(self, shift: float = 0.0) -> LinearOperator:
+        """(B + shift I)^-1 as a LinearOperator, by `solve`."""
+
+        def product(v: np.ndarray) -> np.ndarray:
+            return self.solve(v.reshape(-1), shift)
+
+        return LinearOperator(self.shape, matvec=product, rmatvec=product, dtype=self.dtype)
