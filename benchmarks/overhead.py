@@ -20,8 +20,7 @@ import numpy as np
 from scipy import optimize
 
 import quasinewton
-from quasinewton.kernels import block_length
-from quasinewton.models.compact import add_combination, multiply_rows
+from quasinewton.vectors import BLOCK, add_combination, multiply_rows
 
 MEMORY = 10
 
@@ -70,7 +69,7 @@ def ours(method, memory):
 def floor(n, repeats):
     rows = np.ones((2 * MEMORY, n))
     v, out, w = np.ones(n), np.empty(n), np.ones(2 * MEMORY)
-    h, buffer = np.empty(2 * MEMORY), np.empty(block_length)
+    h, buffer = np.empty(2 * MEMORY), np.empty(BLOCK)
     best = np.inf
     for _ in range(repeats + 1):
         start = time.perf_counter()

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from .kernels import EPS, kernel
+from .records import RULE
 
 __all__ = [
     "RULES",
@@ -22,16 +23,15 @@ __all__ = [
     "ratio",
 ]
 
-#: Weight rules of the cubic methods, by the name that options use.
-RULES = {"length": 0, "ranganath": 1}
-RANGANATH = RULES["ranganath"]
+#: Weight rules of the cubic methods, by the names that options use.
+RULES = ("length", "ranganath")
 
 #: Relative roundoff to be expected in f.
 NOISE = 10.0 * EPS
 
 
 class RuleParameters:
-    """Constants of the globalization, packed for the kernels as one array.
+    """Constants of the globalization.
 
     Attributes
     ----------
@@ -54,10 +54,7 @@ class RuleParameters:
         Where positive, pairs reproduce f along the step as well as g.
     """
 
-    names = (
-        "accept", "poor", "good", "grow", "grow_convex", "shrink_min", "shrink_max",
-        "relax", "keep", "patience", "secant",
-    )  # fmt: skip
+    names = tuple(name for name in RULE.names or () if RULE[name] == np.float64)
 
     def __init__(self, **changes: float) -> None:
         self.accept = 0.0
@@ -76,15 +73,18 @@ class RuleParameters:
                 raise TypeError(f"unknown rule parameter {name!r}; known: {self.names}")
             setattr(self, name, float(value))
 
-    def array(self) -> np.ndarray:
-        """The constants in the order of `names`, as the kernels take them."""
-        return np.array([getattr(self, name) for name in self.names])
+    def record(self, subproblem: int = 0, published: bool = False) -> np.ndarray:
+        """A RULE record, shape (1,), as the kernels take it.
 
-
-(
-    ACCEPT, POOR, GOOD, GROW, GROW_CONVEX, SHRINK_MIN, SHRINK_MAX, RELAX, KEEP, PATIENCE,
-    SECANT,
-) = range(11)  # fmt: skip
+        Parameters
+        ----------
+        subproblem : int
+            A number of `quasinewton.subproblems.table.SUBPROBLEMS`.
+        published : bool
+            Whether the weight follows `ranganath_weight`.
+        """
+        constants = (getattr(self, name) for name in self.names)
+        return np.array([(*constants, subproblem, published)], RULE)
 
 
 @kernel
@@ -115,7 +115,7 @@ def ratio(f, f_trial, predicted, scale):
 
 
 @kernel
-def judge(f, f_trial, predicted, scale, g_norm, g_norm_trial, par):
+def judge(f, f_trial, predicted, scale, g_norm, g_norm_trial, rule):
     """Whether to accept a trial.
 
     Parameters
@@ -125,7 +125,7 @@ def judge(f, f_trial, predicted, scale, g_norm, g_norm_trial, par):
     g_norm, g_norm_trial : float
         Norms of the gradients; NaN for a trial whose gradient is unknown or not finite, which
         is never accepted.
-    par : float64 array
+    rule : RULE array
         See `RuleParameters`.
 
     Returns
@@ -137,8 +137,8 @@ def judge(f, f_trial, predicted, scale, g_norm, g_norm_trial, par):
     """
     rho, in_noise = ratio(f, f_trial, predicted, scale)
     known = math.isfinite(g_norm_trial)
-    accepted = known and (rho > par[ACCEPT] or (in_noise and g_norm_trial < g_norm))
-    meaningful = not (accepted and in_noise and rho < par[GOOD])
+    accepted = known and (rho > rule[0].accept or (in_noise and g_norm_trial < g_norm))
+    meaningful = not (accepted and in_noise and rho < rule[0].good)
     return rho, accepted, meaningful
 
 
@@ -160,14 +160,15 @@ def interpolate(f, f_trial, slope, lowest, highest):
 
 
 @kernel
-def next_length(length, step, rho, accepted, shrink, convex, par):
+def next_length(length, step, rho, accepted, shrink, convex, rule):
     """The bound on the length of the next step (also the trust radius)."""
+    constants = rule[0]
     if not accepted:
         return shrink * step
-    if rho < par[POOR]:
+    if rho < constants.poor:
         return min(length, 0.5 * step)
-    if rho >= par[GOOD]:
-        return max(length, (par[GROW_CONVEX] if convex else par[GROW]) * step)
+    if rho >= constants.good:
+        return max(length, (constants.grow_convex if convex else constants.grow) * step)
     return length
 
 

@@ -1,26 +1,29 @@
-"""The decorator behind every numba kernel, and the few vector kernels they share.
+"""The decorators behind every numba kernel.
 
-A kernel takes plain arrays and scalars, never calls a user's function, holds no
+A kernel takes arrays, records and scalars, never calls a user's function, holds no
 global state and releases the GIL. Kernels live beside the idea they implement
-(`models`, `subproblems`, `globalization`, `methods`) and call each other across
+(`vectors`, `models`, `subproblems`, `globalization`, `methods`) and call each other across
 files, so their on-disk cache is tied to *all* of the package's sources: numba
 itself looks only at the file of the outermost function, and would go on using
 machine code compiled from an older version of a helper.
+
+Numbers with names come in structured arrays (`records`): ``s = state[0]``, then ``s.f``. The array
+is handed over, not its element, whose type takes numba as long to find out as those of ten arrays.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from numba.extending import typeof_impl
 
 __all__ = [
-    "EPS", "HUGE", "TINY", "block_length", "copy", "inline_kernel", "is_compiled", "kernel",
-    "max_abs", "multiply_symmetric", "norm2", "plain", "vector_kernel",
+    "EPS", "HUGE", "TINY", "VectorFunction", "inline_kernel", "is_compiled", "kernel", "plain",
+    "vector_function", "vector_kernel",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,13 +32,9 @@ EPS = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
 HUGE = float(np.finfo(np.float64).max)
 
-#: Elements of an n-vector that a blocked pass holds in the first-level cache.
-block_length = 1024
-
-
 def _fingerprint() -> tuple[tuple[str, int, int], ...]:
     """Names, sizes and times of every source file that may hold a kernel."""
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parent
     files = sorted(root.rglob("*.py"))
     stats = [(path, path.stat()) for path in files]
     return tuple((str(p.relative_to(root)), s.st_size, s.st_mtime_ns) for p, s in stats)
@@ -49,7 +48,7 @@ def _compile(func: F, **options: Any) -> F:
     # time on small problems. What is not said of a kernel it takes over from its caller, where that
     # is compiled first.
     own = {"fastmath": False, "forceinline": False}
-    options = {"nogil": True, "error_model": "numpy", "_nrt": False, **own, **options}
+    options = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True, **own, **options}
     try:
         dispatcher = numba.njit(cache=True, **options)(func)
     except RuntimeError:  # no folder to write a cache to: compile in memory
@@ -62,6 +61,7 @@ def _compile(func: F, **options: Any) -> F:
 
 def is_compiled(dispatcher: Any) -> bool:
     """Whether machine code of a kernel is in memory or, up to date, on disk."""
+    dispatcher = getattr(dispatcher, "compiled", dispatcher)
     if not hasattr(dispatcher, "signatures"):  # NUMBA_DISABLE_JIT
         return True
     cache_file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
@@ -82,10 +82,10 @@ def kernel(func: F) -> F:
 def inline_kernel(func: F) -> F:
     """A `kernel` that machine code holds in place of a call of it.
 
-    A call hands over seven words an array; with the arrays of a whole method that takes longer
-    than the iteration of a small problem. For kernels of many arrays that few others call.
+    A call hands over seven words an array; with the arrays of a whole method that takes as long
+    as the iteration of a small problem. For kernels of many arrays that few others call.
     """
-    return _compile(func, forceinline=True)
+    return _compile(func, inline="always")
 
 
 def vector_kernel(func: F) -> F:
@@ -94,7 +94,7 @@ def vector_kernel(func: F) -> F:
     Only the order of additions is free; NaN and infinity keep their meaning, but a test like
     ``x - x != 0`` may be folded away: compare with `HUGE` instead.
 
-    For plain loops over whole vectors, or blocks of `block_length`, only. Every caller's machine
+    For plain loops over whole vectors, or blocks of `vectors.machine.BLOCK`, only. Every caller's machine
     code holds a copy of its own, and which copy a call is linked to depends on what was compiled
     in this process and what was loaded from the cache; short loops over short slices are optimised
     with their surroundings, so that their copies round differently, and a resumed run from the run
@@ -103,60 +103,42 @@ def vector_kernel(func: F) -> F:
     return _compile(func, fastmath={"reassoc", "contract", "nsz"})
 
 
-@vector_kernel
-def max_abs(a):
-    """Largest absolute value of a vector; NaN where an element is not finite."""
-    largest = 0.0
-    strange = 0
-    for i in range(a.size):
-        value = abs(np.float64(a[i]))
-        if not value <= HUGE:
-            strange += 1
-        largest = max(largest, value)
-    return largest if strange == 0 else math.nan
+class VectorFunction:
+    """A function of n-vectors: machine code for NumPy arrays, Python for arrays of any other kind.
+
+    In a kernel the name of such a function stands for its machine code.
+
+    Parameters
+    ----------
+    compiled : kernel
+    general : callable
+        Takes its place for arrays that are not NumPy's.
+    which : int
+        The argument that decides.
+    """
+
+    def __init__(self, compiled: Any, general: Callable[..., Any], which: int) -> None:
+        self.compiled, self.general, self.which = compiled, general, which
+        self.__name__, self.__doc__ = general.__name__, general.__doc__
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the one or the other."""
+        if isinstance(args[self.which], np.ndarray):
+            return self.compiled(*args)
+        return self.general(*args)
 
 
-@kernel
-def copy(a, out):
-    """out[:] = a, whose check of the shapes numba compiles for two seconds."""
-    for i in range(a.size):
-        out[i] = a[i]
+@typeof_impl.register(VectorFunction)
+def _typeof(function: VectorFunction, _: Any) -> Any:
+    compiled = function.compiled
+    return numba.types.Dispatcher(compiled) if hasattr(compiled, "py_func") else None
 
 
-@kernel
-def multiply_symmetric(matrix, v, out):
-    """out = matrix v for a small symmetric matrix: by its rows, which is no chain of additions."""
-    n = v.size
-    single = n % 4
-    for j in range(n):
-        out[j] = 0.0
-    for i in range(single):
-        row, factor = matrix[i], v[i]
-        for j in range(n):
-            out[j] += factor * row[j]
-    for i in range(single, n, 4):
-        row_a, row_b, row_c, row_d = matrix[i], matrix[i + 1], matrix[i + 2], matrix[i + 3]
-        a, b, c, d = v[i], v[i + 1], v[i + 2], v[i + 3]
-        for j in range(n):
-            out[j] += (a * row_a[j] + b * row_b[j]) + (c * row_c[j] + d * row_d[j])
+def vector_function(which: int, inline: bool = False) -> Callable[[F], F]:
+    """Make a `VectorFunction` of a kernel that calls others, and be itself the general one."""
 
+    def decorate(func: F) -> F:
+        compiled = _compile(func, forceinline=inline)
+        return VectorFunction(compiled, func, which)  # type: ignore[return-value]
 
-@vector_kernel
-def _sum_squares(a, inverse):
-    total = 0.0
-    for i in range(a.size):
-        value = np.float64(a[i]) * inverse
-        total += value * value
-    return total
-
-
-@kernel
-def norm2(a):
-    """Euclidean norm without overflow or harmful underflow."""
-    largest = max_abs(a)
-    if largest == 0.0 or not math.isfinite(largest):
-        return largest
-    if 1e-140 < largest < 1e140:
-        return math.sqrt(_sum_squares(a, 1.0))
-    inverse = 1.0 / max(largest, TINY)
-    return math.sqrt(_sum_squares(a, inverse)) / inverse
+    return decorate

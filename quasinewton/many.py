@@ -160,20 +160,17 @@ class _Batch:
         self.counts[i] = result.nfev, result.njev, result.nit
 
     def solve(self, part: slice, evaluation: Any, method: str, options: Options) -> None:
-        from .methods.quasi_newton import QuasiNewton
-        from .solver.stopping import limits
+        from .solver.compiled import solve_many
 
-        status = self.status[part]
-        progress = np.zeros(1)
-        status[:] = int(Status.RUNNING)
-        try:
-            QuasiNewton.solve_many(
-                evaluation, np.array(limits(options, self.x.shape[1], self.x.dtype)), progress,
-                self.x[part], self.fun[part], self.jac[part], status, self.counts[part],
-                QUASI_NEWTON[method], options,
-            )  # fmt: skip
-        finally:
-            status[int(progress[0]) :] = int(Status.EXCEPTION)
+        x, jac, ends, error = solve_many(
+            evaluation, self.x[part], QUASI_NEWTON[method], options
+        )
+        self.x[part], self.jac[part], self.fun[part] = x, jac, ends["f"]
+        self.status[part] = ends["status"]
+        for column, name in enumerate(("nfev", "njev", "nit")):
+            self.counts[part, column] = ends[name]
+        if error is not None:
+            raise error
 
     def result(self, began: float) -> OptimizeResult:
         return OptimizeResult(

@@ -50,9 +50,9 @@ class ProgressTable:
         if self.level < 1 or method not in QUASI_NEWTON:
             return
         from ..kernels import is_compiled
-        from ..methods.quasi_newton import step_by_spectrum
+        from ..methods.quasi_newton import find_trial
 
-        if not is_compiled(step_by_spectrum):
+        if not is_compiled(find_trial):
             _say("Compiling, for some seconds; the machine code is kept for later runs.")
 
     def row(self, solver: Any, step: float, rho: float, weight: float) -> None:

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 from scipy.optimize import HessianUpdateStrategy
 
-from ..models.compact import CompactModel, choose_gamma
+from ..models.model import CompactModel
 from ..models.operator import ModelOperator, shifted_solve
 
 __all__ = ["LBFGS", "LSR1", "LHybrid", "LimitedMemoryStrategy"]
@@ -70,7 +70,7 @@ class LimitedMemoryStrategy(HessianUpdateStrategy):  # type: ignore[misc]
         self.approx_type = approx_type
         scale = 1.0 if isinstance(self.init_scale, str) else float(self.init_scale)
         gamma = scale if approx_type == "hess" else 1.0 / scale
-        self._model = CompactModel(n, self.memory, self.kind, gamma=gamma)
+        self._model = CompactModel(n, self.memory, self.kind, gamma=gamma, window=self.window)
         self._origin = np.zeros(n)
 
     def update(self, delta_x: np.ndarray, delta_grad: np.ndarray) -> None:
@@ -92,12 +92,7 @@ class LimitedMemoryStrategy(HessianUpdateStrategy):  # type: ignore[misc]
             )
             return
         model.push(self._origin, s, self._origin, y)
-        gamma = model.gamma
-        if isinstance(self.init_scale, str):
-            gamma = choose_gamma(
-                model.h, model.tau, model.cosine, model.order, model.ints, self.window, gamma
-            )  # fmt: skip
-        model.refresh(gamma)
+        model.refresh(model.choose_gamma() if isinstance(self.init_scale, str) else None)
 
     def dot(self, p: np.ndarray) -> np.ndarray:
         """The product of the matrix with a vector of shape (n,).

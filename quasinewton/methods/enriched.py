@@ -13,11 +13,9 @@ import math
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..saving import part, set_numbers
 from . import QUASI_NEWTON
-from .quasi_newton import F_BEST, F_SCALE, QuasiNewton
+from .quasi_newton import QuasiNewton
 from .trust_cg import TrustCG
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ class Enriched:
     options : Options
     """
 
-    def __init__(self, x0: np.ndarray, f: float, g: np.ndarray, options: Options) -> None:
+    def __init__(self, x0: Any, f: float, g: Any, options: Options) -> None:
         self._start(QuasiNewton(x0, f, g, _QUASI, options), options)
 
     def _start(self, quasi: QuasiNewton, options: Options) -> None:
@@ -76,7 +74,7 @@ class Enriched:
         doc="What to multiply by the Hessian at `x`; None when `trial` is ready.",
     )
 
-    def receive_product(self, hd: np.ndarray) -> None:
+    def receive_product(self, hd: Any) -> None:
         """Take the Hessian product of `direction`."""
         assert self.newton is not None
         self.spent += 1
@@ -84,22 +82,21 @@ class Enriched:
         if self.direction is None and self.stalled and not self.stuck:
             self._begin_quasi(self.newton, pays=False)
 
-    def renew(self, f: float, g: np.ndarray) -> None:
+    def renew(self, f: float, g: Any) -> None:
         """Go on from `x` with another objective: f and g are its values there."""
-        if self.newton is not None and self.now is self.newton:
-            self.quasi.radius = self.newton.radius
+        radius = self.now.radius
         self.now = self.quasi
-        self.quasi.renew(f, g)
+        self.quasi.renew(f, g, radius)
         self.phase, self.spent, self.f_middle = PHASE, 0, f
 
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
         return self.now.needs_gradient(f)
 
-    def receive(self, f: float, g: np.ndarray | None) -> None:
-        """One iteration, from the objective (and gradient) at `trial`."""
+    def receive(self, f: float, g: Any, offered: bool = False) -> None:
+        """One iteration, as of `QuasiNewton`."""
         method, before = self.now, self.f
-        method.receive(f, g)
+        method.receive(f, g, offered)
         self.spent += 1
         self.accepted, self.rho = method.accepted, method.rho
         if method is self.newton:
@@ -120,9 +117,9 @@ class Enriched:
         if self.newton is None:
             self.newton = TrustCG(self.x, self.f, self.g, self.options, self.quasi)
         self.products = max(self.products, self.phase)
-        self.newton.most = min(self.products, 2 * self.x.size + 10)
-        self.newton.f_scale, self.newton.rho = float(quasi.q[F_SCALE]), math.nan
-        self.newton.go_on(quasi.f, float(quasi.q[F_BEST]), quasi.radius)
+        self.newton.most = min(self.products, 2 * self.x.shape[0] + 10)
+        self.newton.f_scale, self.newton.rho = quasi.f_scale, math.nan
+        self.newton.go_on(quasi.f, quasi.f_best, quasi.radius)
         self.now, self.spent, self.newton_first = self.newton, 0, True
 
     def _judge_newton(self, newton: TrustCG, before: float) -> None:
@@ -135,7 +132,7 @@ class Enriched:
             if pays:
                 self.phase = PHASE
                 self.products = min(2 * self.products, _MOST)
-                newton.most = min(self.products, 2 * self.x.size + 10)
+                newton.most = min(self.products, 2 * self.x.shape[0] + 10)
         elif not newton.stalled and self.spent <= 2 * newton.most:
             return  # a shorter step on the same path
         if pays and not newton.stalled:
@@ -150,18 +147,18 @@ class Enriched:
         self.now, self.spent, self.f_middle = self.quasi, 0, newton.f
         self.quasi.go_on(newton.f, newton.f_best, newton.radius)
 
-    def state(self) -> dict[str, Any]:
+    def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; arrays are not copies."""
         state = {name: getattr(self, name) for name in _NUMBERS}
-        state |= {f"quasi.{k}": v for k, v in self.quasi.state().items()}
+        state |= {f"quasi.{k}": v for k, v in self.quasi.saved().items()}
         if self.newton is not None:
-            state |= {f"newton.{k}": v for k, v in self.newton.state().items()}
+            state |= {f"newton.{k}": v for k, v in self.newton.saved().items()}
             state["by_newton"] = self.now is self.newton
         return state
 
     @classmethod
     def restore(cls, state: dict[str, Any], options: Options) -> Enriched:
-        """The method whose `state` this is; ValueError where it cannot be one."""
+        """The method that was `saved`; ValueError where it cannot be one."""
         quasi = QuasiNewton.restore(part(state, "quasi."), _QUASI, options)
         method = cls.__new__(cls)
         method._start(quasi, options)

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..globalization import (
-    ACCEPT,
-    SHRINK_MAX,
-    SHRINK_MIN,
     RuleParameters,
     first_length,
     interpolate,
@@ -19,9 +16,10 @@ from ..globalization import (
     next_length,
     ratio,
 )
-from ..kernels import TINY, max_abs, norm2
+from ..kernels import TINY
 from ..saving import fill, set_numbers
 from ..subproblems.steihaug import SteihaugCG
+from ..vectors import copy, largest_number, max_abs, move, norm2, zeros
 
 if TYPE_CHECKING:
     from ..options import Options
@@ -63,12 +61,12 @@ class TrustCG:
     """
 
     def __init__(
-        self, x0: np.ndarray, f: float, g: np.ndarray, options: Options,
+        self, x0: Any, f: float, g: Any, options: Options,
         beside: QuasiNewton | None = None,
     ) -> None:  # fmt: skip
         if beside is None:
-            self.x, self.g, self.trial = x0.copy(), np.array(g, x0.dtype), x0.copy()
-            self.x_best, self.g_best = np.zeros_like(x0), np.zeros_like(x0)
+            self.x, self.g, self.trial, self.x_best, self.g_best = zeros((5, x0.shape[0]), x0)
+            self.x[...], self.g[...], self.trial[...] = x0, g, x0
         else:
             for name in _ARRAYS:
                 setattr(self, name, getattr(beside, name))
@@ -77,11 +75,12 @@ class TrustCG:
         self.optimality = max_abs(self.g)
         self.g_norm = norm2(self.g)
         self.f_best = math.inf
-        self.par = RuleParameters(**options.rule_parameters).array()
-        self.most = 2 * x0.size + 10  # products a point
-        self.cg = SteihaugCG(x0.size, x0.dtype)
+        self.parameters = RuleParameters(**options.rule_parameters)
+        self.rule = self.parameters.record()
+        self.most = 2 * x0.shape[0] + 10  # products a point
+        self.cg = SteihaugCG(self.x)
         # The radius is the unit of CG's points, which have the dtype of x0.
-        self.radius_max = min(options.max_trust_radius, 0.1 * float(np.finfo(x0.dtype).max))
+        self.radius_max = min(options.max_trust_radius, 0.1 * largest_number(self.x))
         radius = options.initial_trust_radius or first_length(norm2(self.x), self.g_norm)
         self.radius = min(radius, self.radius_max)
         self.rho = math.nan
@@ -90,20 +89,19 @@ class TrustCG:
         self._prepare()
 
     @property
-    def direction(self) -> np.ndarray | None:
+    def direction(self) -> Any:
         """What to multiply by the Hessian at `x`; None when `trial` is ready."""
         return self.cg.direction
 
-    def receive_product(self, hd: np.ndarray) -> None:
+    def receive_product(self, hd: Any) -> None:
         """Take the Hessian product of `direction`."""
-        with np.errstate(over="ignore", invalid="ignore"):  # the solver looks at the trial
-            self.cg.receive(hd)
-            if self.cg.direction is None:
-                self._set_trial()
+        self.cg.receive(hd)
+        if self.cg.direction is None:
+            self._set_trial()
 
-    def renew(self, f: float, g: np.ndarray) -> None:
+    def renew(self, f: float, g: Any) -> None:
         """Go on from `x` with another objective: f and g are its values there."""
-        self.g[:] = g
+        self.g[...] = g
         self.f_scale = abs(f)
         self.go_on(f, math.inf, self.radius)
 
@@ -118,56 +116,57 @@ class TrustCG:
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
         rho, in_noise = ratio(self.f, f, self.cg.predicted, self.f_scale)
-        return bool(rho > self.par[ACCEPT] or in_noise)
+        return bool(rho > self.parameters.accept or in_noise)
 
-    def receive(self, f: float, g: np.ndarray | None) -> None:
-        """One iteration, from the objective (and gradient) at `trial`."""
+    def receive(self, f: float, g: Any, offered: bool = False) -> None:
+        """One iteration, as of `QuasiNewton`."""
+        if offered and not self.needs_gradient(f):
+            g = None
         cg = self.cg
         g_max = max_abs(g) if g is not None else math.nan
         g_norm = norm2(g) if math.isfinite(g_max) else math.nan
         rho, accepted, meaningful = judge(
-            self.f, f, cg.predicted, self.f_scale, self.g_norm, g_norm, self.par
+            self.f, f, cg.predicted, self.f_scale, self.g_norm, g_norm, self.rule
         )
         if g is not None and not math.isfinite(g_max):
             rho = -math.inf
         self.rho, self.accepted = rho, accepted
         shrink = interpolate(
-            self.f, f, cg.slope, self.par[SHRINK_MIN], self.par[SHRINK_MAX]
+            self.f, f, cg.slope, self.parameters.shrink_min, self.parameters.shrink_max
         )
         if meaningful:
             radius = next_length(
-                self.radius, cg.length, rho, accepted, shrink, not cg.negative_curvature, self.par
+                self.radius, cg.length, rho, accepted, shrink, not cg.negative_curvature, self.rule
             )
             self.radius = max(min(radius, self.radius_max), TINY)
         if not accepted:
-            with np.errstate(over="ignore", invalid="ignore"):
-                cg.recut(self.radius)
-                self._set_trial()
+            cg.recut(self.radius)
+            self._set_trial()
             return
         assert g is not None
         if f > self.f and self.f < self.f_best:  # within roundoff, for a smaller gradient
             self.f_best = self.f
-            self.x_best[:] = self.x
-            self.g_best[:] = self.g
+            copy(self.x, self.x_best)
+            copy(self.g, self.g_best)
         if self.pairs is not None:
             self.pairs.push(self.x, self.trial, self.g, g)
-        self.x[:] = self.trial
-        self.g[:] = g
+        copy(self.trial, self.x)
+        copy(g, self.g)
         self.f, self.optimality, self.g_norm = f, g_max, g_norm
         self._prepare()
 
-    def state(self) -> dict[str, Any]:
+    def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; arrays are not copies."""
         shared = self.pairs is not None
         arrays = {} if shared else {name: getattr(self, name) for name in _ARRAYS}
         numbers = {name: getattr(self, name) for name in _NUMBERS}
-        return arrays | numbers | {f"cg.{k}": v for k, v in self.cg.state().items()}
+        return arrays | numbers | {f"cg.{k}": v for k, v in self.cg.saved().items()}
 
     @classmethod
     def restore(
         cls, state: Mapping[str, Any], options: Options, beside: QuasiNewton | None = None
     ) -> TrustCG:
-        """The method whose `state` this is; ValueError where it cannot be one."""
+        """The method that was `saved`; ValueError where it cannot be one."""
         if beside is None:
             (n,) = state["x"].shape
             method = cls(state["x"], 0.0, np.zeros(n), options)
@@ -186,8 +185,8 @@ class TrustCG:
         self.cg.prepare(self.g, self.g_norm, self.radius, forcing, self.most, LOOSE_FORCING)
 
     def _set_trial(self) -> None:
-        np.add(self.x, self.cg.step, out=self.trial)
-        self.stalled = not self.cg.predicted > 0.0 or np.array_equal(self.trial, self.x)
+        moved = move(self.x, self.cg.step, self.trial)
+        self.stalled = not (moved and self.cg.predicted > 0.0)
 
     @property
     def step_norm(self) -> float:
@@ -205,7 +204,7 @@ class TrustCG:
         return self.radius
 
     @property
-    def best(self) -> tuple[np.ndarray, float, np.ndarray]:
+    def best(self) -> tuple[Any, float, Any]:
         """The accepted point of least f, with its f and gradient."""
         if self.f_best < self.f:
             return self.x_best, self.f_best, self.g_best

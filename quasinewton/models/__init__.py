@@ -1,0 +1,1 @@
+"""Models of the Hessian from pairs of steps and changes of the gradient."""

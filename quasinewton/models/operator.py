@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from .compact import CompactModel
+from .model import CompactModel
 
 __all__ = ["ModelOperator", "shifted_solve"]
 
@@ -25,13 +25,13 @@ def shifted_solve(model: CompactModel, b: np.ndarray, shift: float = 0.0) -> np.
     numpy.linalg.LinAlgError
         Where B + shift I is singular to working precision.
     """
-    lam = model.lam[: model.rank] + shift
+    lam = model.lam + shift
     rest = model.gamma + shift
     if model.rank == model.n:
         rest = math.inf  # there is nothing outside of the pairs
     eigenvalues = np.append(lam, rest)
     smallest = eigenvalues[np.argmin(np.abs(eigenvalues))]
-    top = max(np.abs(model.lam[: model.rank]).max(initial=0.0), abs(model.gamma), abs(shift))
+    top = max(np.abs(model.lam).max(initial=0.0), abs(model.gamma), abs(shift))
     if abs(smallest) <= _SINGULAR * top:
         raise np.linalg.LinAlgError(
             f"B + shift I is singular for shift = {shift:g}: it has the eigenvalue {smallest:.1e} "
@@ -94,7 +94,7 @@ class ModelOperator(LinearOperator):  # type: ignore[misc]
         gamma : float
             The eigenvalue everywhere else, n - r times.
         """
-        return np.sort(self.model.lam[: self.model.rank]), self.model.gamma
+        return np.sort(self.model.lam), self.model.gamma
 
     def solve(self, b: np.ndarray, shift: float = 0.0) -> np.ndarray:
         """Solve (B + shift I) x = b in O(nm) for each right-hand side.

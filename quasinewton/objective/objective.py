@@ -12,7 +12,7 @@ from scipy.optimize._numdiff import approx_derivative
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
-from ..kernels import norm2
+from ..vectors import norm2
 
 __all__ = ["Counts", "Objective", "OutOfBudget", "as_value"]
 
@@ -95,29 +95,30 @@ class Objective:
         self._x0_norm = norm2(x0)
         self._fun, self._jac, self._hess, self._hessp = fun, jac, hess, hessp
         self._args = args
-        self._joint = isinstance(jac, bool | np.bool_) and bool(jac)
+        self.joint = isinstance(jac, bool | np.bool_) and bool(jac)
         self._scheme: str | None = None  # of differences for the gradient
         if isinstance(jac, str):
             self._scheme = jac
-        elif not (callable(jac) or self._joint):
+        elif not (callable(jac) or self.joint):
             self._scheme = "2-point"
         self._rel_step = rel_step
         self._x: np.ndarray | None = None  # where `fun` was called last
         self._f = math.nan
-        self._g: Any = None
+        self.held: Any = None  # the gradient, where it came with the value
         self._version = -1  # of the point whose Hessian is held
         self._matrix: Any = None
         self._previous: tuple[np.ndarray, np.ndarray] | None = None
 
     def fun(self, x: np.ndarray) -> float:
         """The objective at x. x is handed to the user, who may keep or change it."""
-        self._x = x.copy()
         self.counts.nfev += 1
+        if not self.joint:
+            self._x = x.copy()
         value = self._fun(x, *self._args)
-        if self._joint:
+        if self.joint:
             self.counts.njev += 1
             try:
-                value, self._g = value
+                value, self.held = value
             except (TypeError, ValueError) as error:
                 raise ValueError(
                     f"`fun` must return (f, gradient) where `jac` is True, got {value!r}"
@@ -127,13 +128,13 @@ class Objective:
 
     def gradient(self) -> np.ndarray:
         """The gradient at the point of the last call of `fun`."""
+        if self.joint:
+            return self.held  # type: ignore[no-any-return]
         assert self._x is not None
-        if self._joint:
-            return self._g  # type: ignore[no-any-return]
         return self._gradient_at(self._x, self._f)
 
     def _gradient_at(self, x: np.ndarray, f: float | None) -> np.ndarray:
-        if self._joint:
+        if self.joint:
             self.counts.nfev += 1
             self.counts.njev += 1
             return self._fun(x.copy(), *self._args)[1]  # type: ignore[no-any-return]

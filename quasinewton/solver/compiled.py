@@ -1,6 +1,6 @@
-"""Whole solves in machine code, around an objective that is a numba function.
+"""Iterations in machine code, around an objective that is a numba function.
 
-The user's function is called through a pointer, so `iterate` and `solve_many` are compiled
+The user's function is called through a pointer, so these kernels are compiled
 once for all objectives and kept on disk; only a small adapter is compiled for each function.
 They call the same kernels as `QuasiNewton` and stop by the same test.
 """
@@ -13,173 +13,229 @@ import math
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
 
-from ..kernels import copy, inline_kernel, kernel, max_abs
+from ..kernels import inline_kernel, kernel
 from ..methods.quasi_newton import (
-    ACCEPTED,
-    F_BEST,
-    F_TRIAL,
-    G_MAX,
-    MOVED,
-    PREDICTED,
-    S_NORM,
-    START,
-    WITH_GRADIENT,
-    WITHOUT_GRADIENT,
-    F,
-    advance,
+    GIVEN,
+    OFFERED,
+    WITHOUT,
+    QuasiNewton,
+    begin,
+    find_trial,
+    receive,
+    start_state,
     wants_gradient,
 )
+from ..records import STATE
 from ..status import Status
-from .stopping import HARMLESS, start, stop
+from ..vectors import copy, max_abs
+from .stopping import Limits, start, stop
 
-__all__ = ["Evaluation", "call", "iterate", "solve_many"]
+if TYPE_CHECKING:
+    from ..methods import Recipe
+    from ..options import Options
+
+__all__ = ["Evaluation", "iterate", "solve_many"]
 
 # What an evaluation is asked for.
 VALUE, GRADIENT = 0, 1
 
-# Counters, by their place in the array `counts`.
-NFEV, NJEV, NIT = range(3)
+_RUNNING, _PRECISION, _NONFINITE_START, _EXCEPTION = (
+    int(Status.RUNNING), int(Status.PRECISION), int(Status.NONFINITE_START), int(Status.EXCEPTION),
+)  # fmt: skip
 
-_RUNNING, _NONFINITE_START = int(Status.RUNNING), int(Status.NONFINITE_START)
+#: Rows of `points` after those of a method: what a function is asked at, which it may change, and
+#: the gradient that it returns.
+_SPARE = 2
 
 
 @inline_kernel
-def iterate(
-    evaluate, joint, most, limits, counts, asked, g_trial, kind, subproblem, rule, window, x, g,
-    trial, x_best, g_best, rows, gram, h, tau, cosine, order, products, lam, vectors, work, small,
-    q, ints, par,
-):  # fmt: skip
-    """At most `most` iterations; returns the status.
+def _work_rows(points):
+    """The spare rows."""
+    return points[5], points[6]
+
+
+@inline_kernel
+def _stalled(record):
+    return record.moved == 0 or not record.predicted > 0.0
+
+
+@inline_kernel
+def _iterate(evaluate, limits, points, rows, ring, gram, work, lines, state, rule):
+    """At most `most` iterations; the status.
 
     Parameters
     ----------
     evaluate : function
         ``evaluate(x, g, what) -> f``: for VALUE the objective, and where `joint` the gradient
         into g; for GRADIENT the gradient into g. It may change x.
-    joint : bool
-        Whether the gradient comes with the value.
-    most : int
-    limits : float64 array
-        See `quasinewton.solver.stopping`.
-    counts : int64 array, shape (3,)
-    asked, g_trial : arrays, shape (n,)
-        Workspace.
+    limits : LIMITS array
+    points : array, shape (>= 7, n)
+        Those of a `QuasiNewton` and the spare rows.
 
-    The rest are the arrays of `QuasiNewton`, after `begin`.
+    The rest are the arrays of `QuasiNewton`, after `begin`; the counts are in `state`.
     """
-    for _ in range(most):
+    record, limit = state[0], limits[0]
+    x, trial = points[0], points[2]
+    asked, g_trial = _work_rows(points)
+    most = record.nit + limit.most
+    while record.nit < most:
         f = math.inf
-        has_gradient = False
+        gradient = WITHOUT
         # A trial that overflows is rejected without being asked.
-        if q[S_NORM] <= limits[HARMLESS] or math.isfinite(max_abs(trial)):
+        if record.step_norm <= limit.harmless or math.isfinite(max_abs(trial)):
             copy(trial, asked)
-            counts[NFEV] += 1
+            record.nfev += 1
             f = evaluate(asked, g_trial, VALUE)
-            has_gradient = wants_gradient(f, q, ints, par)
-            if joint:
-                counts[NJEV] += 1
-            elif has_gradient:
+            if limit.joint != 0.0:
+                record.njev += 1
+                gradient = OFFERED
+            elif wants_gradient(f, state, rule):
                 copy(trial, asked)
-                counts[NJEV] += 1
+                record.njev += 1
                 evaluate(asked, g_trial, GRADIENT)
-        before, step = q[F], q[S_NORM]
-        q[F_TRIAL] = f
-        advance(
-            WITH_GRADIENT if has_gradient else WITHOUT_GRADIENT, kind, subproblem, rule, window,
-            x, g, trial, g_trial, x_best, g_best, rows, gram, h, tau, cosine, order, products,
-            lam, vectors, work, small, q, ints, par,
-        )  # fmt: skip
-        counts[NIT] += 1
+                gradient = GIVEN
+        before, step = record.f, record.step_norm
+        receive(f, gradient, points, g_trial, rows, ring, gram, state, rule)
+        find_trial(points, rows, ring, gram, work, lines, state, rule)
+        record.nit += 1
         status = stop(
-            limits, x, q[F], f, before, step, q[G_MAX], ints[ACCEPTED] != 0,
-            ints[MOVED] == 0 or not q[PREDICTED] > 0.0, counts[NIT], counts[NFEV],
+            limit, x, record.f, f, before, step, record.g_max, record.accepted != 0, record.nit,
+            record.nfev,
         )  # fmt: skip
+        if status == _RUNNING and _stalled(record):
+            return _PRECISION
         if status != _RUNNING:
             return status
     return _RUNNING
 
 
 @kernel
-def solve_many(
-    evaluate, joint, limits, first, integers, progress, starts, f, jac, status, counts, asked,
-    g_trial, kind, subproblem, rule, window, x, g, trial, x_best, g_best, rows, gram, h, tau,
-    cosine, order, products, lam, vectors, work, small, q, ints, par,
-):  # fmt: skip
-    """Solve from every row of `starts`, in place.
+def _iterate_from_python(evaluate, limits, points, rows, ring, gram, work, lines, state, rule):
+    return _iterate(evaluate, limits, points, rows, ring, gram, work, lines, state, rule)
+
+
+@kernel
+def _solve_many(evaluate, limits, points, rows, ring, gram, work, lines, state, rule):
+    """Solve from many starts, in place.
 
     Parameters
     ----------
-    evaluate, joint, limits
-        As in `iterate`.
-    first, integers : arrays
-        `q` and `ints` at the start.
-    progress : float64 array, shape (1,)
-        The number of finished starts.
-    starts : array, shape (k, n)
-        On return the best points.
-    f : float64 array, shape (k,)
-    jac : array, shape (k, n)
-    status : int64 array, shape (k,)
-    counts : int64 array, shape (k, 3)
+    evaluate, limits
+        As in `_iterate`, with `most` = 1.
+    points : array, shape (7 + 2k, n)
+        After the spare rows a start and a row for its gradient, in turns; on return the best
+        points and the gradients there.
+    state : STATE array, shape (2 + k,)
+        The record to work in, what it is at a start, and one for the end of every solve: f, the
+        counts and the status, EXCEPTION for what has not ended.
 
-    The rest are the arrays of `iterate`, with any content.
+    The rest are the arrays of `QuasiNewton`, with any content.
     """
-    for i in range(starts.shape[0]):
-        copy(starts[i], x)
+    record, limit = state[0], limits[0]
+    x, g = points[0], points[1]
+    asked, _ = _work_rows(points)
+    for i in range(state.size - 2):
+        x_end, g_end, end = points[7 + 2 * i], points[8 + 2 * i], state[2 + i]
+        copy(x_end, x)
         copy(x, asked)
-        counts[i, NFEV] += 1
-        f[i] = evaluate(asked, g, VALUE)
-        if not joint and math.isfinite(f[i]):
+        state[0] = state[1]
+        end.nfev = record.nfev = 1
+        end.f = evaluate(asked, g, VALUE)
+        joint = limit.joint != 0.0
+        if not joint and math.isfinite(end.f):
             copy(x, asked)
             evaluate(asked, g, GRADIENT)
-        if joint or math.isfinite(f[i]):
-            counts[i, NJEV] += 1
-        copy(g, jac[i])
-        finite = math.isfinite(f[i])
-        for j in range(x.size):
-            finite = finite and math.isfinite(g[j]) and math.isfinite(x[j])
-        if finite:
-            copy(first, q)
-            copy(integers, ints)
-            for j in range(h.size):
-                h[j] = 0.0
-            q[F] = f[i]
-            advance(
-                START, kind, subproblem, rule, window, x, g, trial, g_trial, x_best, g_best,
-                rows, gram, h, tau, cosine, order, products, lam, vectors, work, small, q, ints,
-                par,
-            )  # fmt: skip
-            start(limits, q[F], q[G_MAX])
-            status[i] = stop(
-                limits, x, q[F], q[F], math.inf, math.inf, q[G_MAX], False,
-                ints[MOVED] == 0 or not q[PREDICTED] > 0.0, 0, counts[i, NFEV],
-            )  # fmt: skip
-            while status[i] == _RUNNING:
-                status[i] = iterate(
-                    evaluate, joint, 1, limits, counts[i], asked, g_trial, kind, subproblem, rule,
-                    window, x, g, trial, x_best, g_best, rows, gram, h, tau, cosine, order,
-                    products, lam, vectors, work, small, q, ints, par,
-                )  # fmt: skip
-                # kept after every iteration: the next evaluation may raise
-                copy(x, starts[i])
-                copy(g, jac[i])
-                f[i] = q[F]
-            if status[i] != 0 and q[F_BEST] < q[F]:
-                copy(x_best, starts[i])
-                copy(g_best, jac[i])
-                f[i] = q[F_BEST]
-        else:
-            status[i] = _NONFINITE_START
-        progress[0] = i + 1.0
+        if joint or math.isfinite(end.f):
+            end.njev = record.njev = 1
+        copy(g, g_end)
+        if not (
+            math.isfinite(end.f) and math.isfinite(max_abs(g)) and math.isfinite(max_abs(x))
+        ):
+            end.status = _NONFINITE_START
+            continue
+        if record.dense == 0:  # the products with g of no pairs
+            for j in range(gram.shape[1]):
+                gram[gram.shape[1], j] = 0.0
+        record.f = end.f
+        begin(points, state)
+        find_trial(points, rows, ring, gram, work, lines, state, rule)
+        start(limit, record.f, record.g_max)
+        status = stop(
+            limit, x, record.f, record.f, math.inf, math.inf, record.g_max, False, 0, record.nfev
+        )
+        if status == _RUNNING and _stalled(record):
+            status = _PRECISION
+        while status == _RUNNING:
+            status = _iterate(evaluate, limits, points, rows, ring, gram, work, lines, state, rule)
+            # kept after every iteration: the next evaluation may raise
+            copy(x, x_end)
+            copy(g, g_end)
+            end.f = record.f
+            end.nit, end.nfev, end.njev = record.nit, record.nfev, record.njev
+        if status != 0 and record.f_best < record.f:
+            copy(points[3], x_end)
+            copy(points[4], g_end)
+            end.f = record.f_best
+        end.status = status
+
+
+def iterate(method: QuasiNewton, evaluation: Evaluation, limits: Limits, most: float) -> int:
+    """At most so many iterations of a method in machine code; the status.
+
+    The counts in the method's `state` go on.
+    """
+    method.make_room(_SPARE)
+    status: int = _call(
+        _iterate_from_python, evaluation, method.x.dtype,
+        limits.record(evaluation.joint, most), method.points, *method.arrays,
+    )  # fmt: skip
+    return status
+
+
+def solve_many(
+    evaluation: Evaluation, starts: np.ndarray, recipe: Recipe, options: Options
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, BaseException | None]:
+    """Solve from every row of `starts` in machine code.
+
+    Returns
+    -------
+    x, g : arrays, shape (k, n)
+        The best points and the gradients there.
+    ends : STATE array, shape (k,)
+        `f`, `nit`, `nfev`, `njev` and `status` count.
+    error : BaseException or None
+        What the objective raised; the starts that had not ended have the status EXCEPTION.
+    """
+    k, n = starts.shape
+    zero = np.zeros_like(starts[0])
+    method = QuasiNewton(zero, 0.0, zero, recipe, options)
+    state = np.zeros(2 + k, STATE)
+    state["status"][2:] = _EXCEPTION
+    state[1] = start_state(method.model, recipe, options)[0]
+    points = np.zeros((5 + _SPARE + 2 * k, n), starts.dtype)
+    points[7::2] = starts
+    points[8::2] = np.nan
+    state["f"][2:] = np.nan
+    rows, ring, gram, work, lines, _, rule = method.arrays
+    limits = Limits.of(options, n, starts.dtype).record(evaluation.joint, 1.0)
+    error = None
+    try:
+        _call(
+            _solve_many, evaluation, starts.dtype, limits, points, rows, ring, gram, work, lines,
+            state, rule,
+        )  # fmt: skip
+    except BaseException as raised:
+        error = raised
+    return points[7::2], points[8::2], state[2:], error
 
 
 class Evaluation:
-    """A numba objective as `iterate` calls it.
+    """A numba objective as the kernels call it.
 
     Attributes
     ----------
@@ -259,14 +315,13 @@ _lock = threading.Lock()
 _compiled: set[tuple[Any, np.dtype[Any]]] = set()
 
 
-def call(function: Any, evaluation: Evaluation, dtype: Any, *args: Any) -> Any:
-    """``function(evaluation.function, evaluation.joint, *args)`` for `iterate` or `solve_many`.
+def _call(function: Any, evaluation: Evaluation, dtype: Any, *args: Any) -> Any:
+    """``function(evaluation.function, *args)`` for a kernel of this module.
 
     numba would compile `function` anew for every objective; it is compiled here for a
     pointer to any objective, and then kept from compiling more. The types of `args` depend on
     `dtype` alone: to ask numba for them takes longer than a small solve.
     """
-    args = (evaluation.joint, *args)
     if not hasattr(function, "disable_compile"):  # NUMBA_DISABLE_JIT
         return function(evaluation.function, *args)
     dtype = np.dtype(dtype)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
-from ..kernels import norm2
+from ..vectors import norm2
 
 if TYPE_CHECKING:
-    from ..models.compact import CompactModel
+    from ..models.model import CompactModel
 
-__all__ = ["Curvature", "Examination", "curvature_of_model"]
+__all__ = ["Curvature", "Examination", "ModelCurvature"]
 
 #: An eigenvalue of less than this fraction of the largest one counts as zero.
 ZERO = 1e-6
@@ -45,49 +44,58 @@ class Curvature:
         self,
         verdict: str = "undetermined",
         eigenvalue: float = math.nan,
-        direction: Callable[[], np.ndarray] | None = None,
+        direction: Any = None,
         source: str = "none",
     ) -> None:
         self.verdict, self.eigenvalue, self.source = verdict, eigenvalue, source
-        self._direction = direction
-
-    @cached_property
-    def direction(self) -> np.ndarray | None:
-        """Made when it is asked for."""
-        return None if self._direction is None else self._direction()
+        self.direction = direction
 
     def __repr__(self) -> str:
         return (
-            f"Curvature(verdict={self.verdict!r}, eigenvalue={self.eigenvalue:.6g}, "
+            f"{type(self).__name__}(verdict={self.verdict!r}, eigenvalue={self.eigenvalue:.6g}, "
             f"source={self.source!r})"
         )
 
 
-def curvature_of_model(model: CompactModel, stationary: bool) -> Curvature:
-    """What a refreshed quasi-Newton model tells, in O(memory).
+class ModelCurvature(Curvature):
+    """What a quasi-Newton model tells, in O(memory), when it is asked.
 
     It never makes a point a saddle: negative eigenvalues stay in a model from where x has been.
     It makes it a minimum where it was free to be indefinite (SR1), its pairs span all n
     variables, and every eigenvalue is positive.
+
+    Parameters
+    ----------
+    model : CompactModel
+    stationary : bool
+        Whether the gradient is small.
     """
-    rank, n = model.rank, model.n
-    if rank == 0:
-        return Curvature()
-    lam = model.lam[:rank]
-    lowest = int(np.argmin(lam))
-    eigenvalue = float(lam[lowest])
-    minimum = (
-        stationary and rank == n and model.kind == "lsr1"
-        and eigenvalue > ZERO * float(np.max(np.abs(lam)))
-    )  # fmt: skip
-    if rank < n and model.gamma <= eigenvalue:
-        return Curvature("undetermined", model.gamma, source="model")
-    unit = np.eye(1, rank, lowest)[0]
-    zeros = np.zeros(n, model.rows.dtype)
-    return Curvature(
-        "minimum" if minimum else "undetermined", eigenvalue,
-        lambda: model.combine(0.0, zeros, unit), "model",
-    )  # fmt: skip
+
+    def __init__(self, model: CompactModel, stationary: bool) -> None:
+        self._model, self._stationary = model, stationary
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("verdict", "eigenvalue", "direction", "source"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        super().__init__(*self._look())
+        return self.__dict__[name]
+
+    def _look(self) -> tuple[str, float, Any, str]:
+        model = self._model
+        lam, rank, n = model.lam, model.rank, model.n
+        if rank == 0:
+            return "undetermined", math.nan, None, "none"
+        lowest = int(np.argmin(lam))
+        eigenvalue = float(lam[lowest])
+        if rank < n and model.gamma <= eigenvalue:
+            return "undetermined", model.gamma, None, "model"
+        minimum = (
+            self._stationary and rank == n and model.kind == "lsr1"
+            and eigenvalue > ZERO * float(np.max(np.abs(lam)))
+        )  # fmt: skip
+        unit = np.eye(1, rank, lowest)[0]
+        direction = model.combine(0.0, 0.0 * model.rows[0], unit)
+        return "minimum" if minimum else "undetermined", eigenvalue, direction, "model"
 
 
 class Examination:
@@ -196,15 +204,15 @@ class Examination:
             verdict = "minimum"
         elif self.negative and self.tried < 2 * LENGTHS:
             verdict = "saddle"  # else the values of f have not borne it out
-        return Curvature(verdict, self.eigenvalue, self.vector.copy, "products")
+        return Curvature(verdict, self.eigenvalue, self.vector.copy(), "products")
 
-    def state(self) -> dict[str, Any]:
+    def saved(self) -> dict[str, Any]:
         """All that the rest of the check depends on; arrays are not copies."""
         return {name: getattr(self, name) for name in (*_ARRAYS, *_NUMBERS, "alpha", "beta")}
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Examination:
-        """The check whose `state` this is; ValueError where it cannot be one."""
+        """The check that was `saved`; ValueError where it cannot be one."""
         from ..saving import fill
 
         examination = cls(state["x"], 0.0)

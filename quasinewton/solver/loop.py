@@ -22,9 +22,10 @@ from ..objective import Counts, Objective, OutOfBudget, as_value
 from ..options import Options
 from ..saving import part
 from ..status import MESSAGES, Status
+from ..vectors import max_abs
 from . import checkpoint
-from .curvature import Curvature, Examination, curvature_of_model
-from .stopping import HARMLESS, MAXITER, limits, start, stop
+from .curvature import Curvature, Examination, ModelCurvature
+from .stopping import Limits, start, stop
 
 if TYPE_CHECKING:
     from .compiled import Evaluation
@@ -97,7 +98,7 @@ class Solver:
         self._f0 = math.nan
         self._g0: np.ndarray | None = None
         self._started_at = time.perf_counter()
-        self._limits = limits(self.options, self.n, self.x0.dtype)
+        self._limits = Limits.of(self.options, self.n, self.x0.dtype)
         self._optimality0 = math.nan
         self._table = ProgressTable(self.options)
         self._history: dict[str, list[Any]] | None = None
@@ -105,6 +106,8 @@ class Solver:
             names = HISTORY + (SPECTRUM if self.options.history == "spectrum" else ())
             self._history = {name: [] for name in names}
         self._allvecs = [self.x0.copy()] if self.options.return_all else None
+        self._recorded = self._history is not None or self._allvecs is not None
+        self._timed = self.options.maxtime < math.inf
 
     @property
     def running(self) -> bool:
@@ -141,7 +144,7 @@ class Solver:
         shares = [
             used / limit
             for used, limit in (
-                (self.nit, self._limits[MAXITER]),
+                (self.nit, self._limits.maxiter),
                 (self.counts.nfev, self.options.maxfev or math.inf),
                 (seconds, self.options.maxtime),
             )
@@ -199,13 +202,18 @@ class Solver:
         self.counts.njev += 1
         return gradient()
 
-    def _take(self, f: float, g: Any) -> None:
-        """`tell`, of evaluations that are counted already."""
+    def _take(self, f: float, g: Any, offered: bool = False) -> None:
+        """`tell`, of evaluations that are counted already.
+
+        `offered`: the gradient came with f and is to be looked at only where it is wanted.
+        """
         method = self._method
         if method is None:
             self._start(f, g)
             return
-        if callable(g):
+        if offered:
+            g = self._vector("gradient", g) if math.isfinite(f) else None
+        elif callable(g):
             needs = method.needs_gradient if self._examination is None else self._is_lower
             g = self._vector("gradient", g()) if needs(f) else None
         elif g is not None:
@@ -213,36 +221,41 @@ class Solver:
         if self._examination is not None:
             self._take_probe(self._examination, f, g)
             return
-        step = method.step_norm
-        weight = method.weight
-        before = method.f
-        method.receive(f, g)
+        step, weight, before = method.step_norm, method.weight, method.f
+        method.receive(f, g, offered)
         self.nit += 1
-        self._note(step, weight)
-        self._settle(
-            _stop(
-                self._limits, method.x, method.f, f, before, step, method.optimality,
-                method.accepted, False, self.nit, self.counts.nfev,
-            )
+        if method.accepted:
+            self._accepted += 1
+        if self._recorded:
+            self._note(step, weight)
+        status = _stop(
+            self._limits, method.x, method.f, f, before, step, method.optimality, method.accepted,
+            self.nit, self.counts.nfev,
         )  # fmt: skip
+        if status != _RUNNING or self._timed or not self._has_trial():
+            self._settle(status)
         if self._table.verbose:
             self._table.row(self, step, method.rho, weight)
 
     def _iterate_compiled(self, evaluation: Evaluation, most: int) -> None:
         """At most `most` iterations in machine code; one where each is recorded, timed or saved."""
         if (
-            self._history is not None or self._allvecs is not None or self._table.verbose
-            or self.options.maxtime < math.inf or self.options.checkpoint is not None
+            self._recorded or self._table.verbose or self._timed or self.options.checkpoint is not None
         ):  # fmt: skip
             most = 1
+        from .compiled import iterate
+
         method, counts = self._method, self.counts
         step, weight = method.step_norm, method.weight
-        numbers = np.array([counts.nfev, counts.njev, self.nit])
+        record = method.state[0]
+        record.nfev, record.njev, record.nit = counts.nfev, counts.njev, self.nit
         try:
-            status = method.iterate(evaluation, most, np.array(self._limits), numbers)
+            status = iterate(method, evaluation, self._limits, most)
         finally:  # the objective may raise
-            counts.nfev, counts.njev, self.nit = numbers.tolist()
+            counts.nfev, counts.njev, self.nit = map(int, (record.nfev, record.njev, record.nit))
+        method.read()
         if most == 1:
+            self._accepted += method.accepted
             self._note(step, weight)
         self._settle(status)
         if self._table.verbose:
@@ -368,7 +381,11 @@ class Solver:
                         objective.product(self.x, self.g, direction, self._accepted)
                     )
                 elif evaluation is None or self._method is None or self._examination is not None:
-                    self._take(objective.fun(self.ask()), objective.gradient)
+                    f = objective.fun(self.ask())
+                    if objective.joint:
+                        self._take(f, objective.held, offered=True)
+                    else:
+                        self._take(f, objective.gradient)
                 else:
                     self._iterate_compiled(evaluation, every)
             except OutOfBudget:
@@ -435,9 +452,9 @@ class Solver:
         if self._g0 is not None:
             state["g0"] = self._g0
         if self._method is not None:
-            state |= {f"method.{name}": value for name, value in self._method.state().items()}
+            state |= {f"method.{name}": value for name, value in self._method.saved().items()}
         if self._examination is not None:
-            examination = self._examination.state()
+            examination = self._examination.saved()
             state |= {f"examination.{name}": value for name, value in examination.items()}
         if self._curvature is not None:
             state["curvature"] = [self._curvature.verdict, self._curvature.eigenvalue]
@@ -475,7 +492,7 @@ class Solver:
             verdict, eigenvalue = state["curvature"]
             direction = solver._vector("direction", state["curvature_direction"])
             solver._curvature = Curvature(
-                str(verdict), float(eigenvalue), lambda: direction, "products"
+                str(verdict), float(eigenvalue), direction, "products"
             )
         if solver._history is not None and "history.fun" in state:
             if "gamma" in solver._history and "history.gamma" not in state:
@@ -517,7 +534,7 @@ class Solver:
         if self._curvature is not None:
             result.curvature = self._curvature
         elif "hess" in result:
-            result.curvature = curvature_of_model(result.hess.model, result.success)
+            result.curvature = ModelCurvature(result.hess.model, result.success)
         else:
             result.curvature = Curvature()
         if self._history is not None:
@@ -588,20 +605,26 @@ class Solver:
         self._settle(
             _stop(
                 self._limits, method.x, method.f, f, math.inf, math.inf, method.optimality, False,
-                False, self.nit, self.counts.nfev,
+                self.nit, self.counts.nfev,
             )
         )  # fmt: skip
+
+    def _has_trial(self) -> bool:
+        """Whether there is a trial that cannot overflow, or a product is wanted."""
+        method = self._method
+        if method.direction is not None:
+            return True
+        return not method.stalled and 0.0 < method.step_norm <= self._limits.harmless
 
     def _check_trial(self) -> None:
         """Whether there is a next trial. One that overflows is rejected without being asked."""
         method = self._method
-        harmless = self._limits[HARMLESS]
         for _ in range(1000):
-            if method.direction is not None:
+            if self._has_trial():
                 return
             if method.stalled:
                 break
-            if 0.0 < method.step_norm <= harmless or np.isfinite(method.trial).all():
+            if math.isfinite(max_abs(method.trial)):
                 return
             method.receive(math.inf, None)
         self.status = Status.PRECISION
@@ -640,7 +663,7 @@ class Solver:
         """End the examination where nothing more can or may be found out."""
         examination = self._examination
         assert examination is not None
-        if self.nit >= self._limits[MAXITER]:
+        if self.nit >= self._limits.maxiter:
             self.status = Status.MAXITER
         if not (self._spent() or examination.finished):
             return
@@ -664,8 +687,6 @@ class Solver:
     def _note(self, step: float, weight: float) -> None:
         """Record the iteration just ended."""
         method = self._method
-        if method.accepted:
-            self._accepted += 1
         if self._history is not None:
             self._record(step, method.rho, weight, method.accepted)
         if self._allvecs is not None and method.accepted:
@@ -680,8 +701,8 @@ class Solver:
         )  # fmt: skip
         if "gamma" in self._history:
             model = self._method.current_model()
-            lam = np.full(model.lam.size, np.nan)
-            lam[: model.rank] = np.sort(model.lam[: model.rank])
+            lam = np.full(min(model.n, 2 * model.memory), np.nan)
+            lam[: model.rank] = np.sort(model.lam)
             row += lam, model.gamma
         for record, value in zip(self._history.values(), row, strict=True):
             record.append(value)

@@ -3,58 +3,93 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from ..kernels import kernel, norm2
+from ..kernels import kernel
 from ..options import Options
 from ..status import Status
+from ..vectors import norm2
 
-__all__ = ["limits", "stop"]
+__all__ = ["LIMITS", "Limits", "start", "stop"]
 
-# Limits of a run, by their place in the array that `limits` makes.
-TOLERANCE, ABYSS, F_TARGET, XTOL, FTOL, MAXITER, MAXFEV, GTOL, GRTOL, HARMLESS = range(10)
 
-_RUNNING, _CONVERGED, _MAXITER, _MAXFEV, _F_TARGET, _PRECISION, _UNBOUNDED, _XTOL, _FTOL = map(
+@dataclass(slots=True)
+class Limits:
+    """What ends a run: an object for Python and, field by field, a record for machine code.
+
+    Attributes
+    ----------
+    gtol, grtol, xtol, ftol, f_target, maxiter, maxfev : float
+        As in `quasinewton.options.Options`.
+    harmless : float
+        A step shorter than this cannot take a finite number out of range.
+    tolerance, abyss : float
+        Of max|g_i|, and the f below which a function is unbounded; set by `start`.
+    joint : float
+        In machine code: whether the gradient comes with the value.
+    most : float
+        In machine code: iterations until Python is asked again.
+    """
+
+    gtol: float
+    grtol: float
+    xtol: float
+    ftol: float
+    f_target: float
+    maxiter: float
+    maxfev: float
+    harmless: float
+    tolerance: float = 0.0
+    abyss: float = -math.inf
+    joint: float = 0.0
+    most: float = math.inf
+
+    @classmethod
+    def of(cls, options: Options, n: int, dtype: Any) -> Limits:
+        """The limits of a run of n variables."""
+        return cls(
+            gtol=options.gtol, grtol=options.grtol, xtol=options.xtol, ftol=options.ftol,
+            f_target=options.f_target,
+            maxiter=max(1000, 200 * n) if options.maxiter is None else options.maxiter,
+            maxfev=math.inf if options.maxfev is None else options.maxfev,
+            harmless=1e-20 * float(np.finfo(dtype).max),
+        )  # fmt: skip
+
+    def record(self, joint: bool, most: float = math.inf) -> np.ndarray:
+        """The same as a LIMITS array, shape (1,)."""
+        numbers = replace(self, joint=float(joint), most=most)
+        return np.array([astuple(numbers)], LIMITS)
+
+
+LIMITS = np.dtype((np.record, [(f.name, "f8") for f in fields(Limits)]), align=True)
+
+_RUNNING, _CONVERGED, _MAXITER, _MAXFEV, _F_TARGET, _UNBOUNDED, _XTOL, _FTOL = map(
     int,
     (
         Status.RUNNING, Status.CONVERGED, Status.MAXITER, Status.MAXFEV, Status.F_TARGET,
-        Status.PRECISION, Status.UNBOUNDED, Status.XTOL, Status.FTOL,
+        Status.UNBOUNDED, Status.XTOL, Status.FTOL,
     ),
 )  # fmt: skip
-
-
-def limits(options: Options, n: int, dtype: Any) -> list[float]:
-    """The limits of a run of n variables, as `stop` takes them; `start` completes them.
-
-    A list, which Python reads faster; machine code takes an array of it.
-    """
-    numbers = [0.0] * 10
-    numbers[F_TARGET], numbers[XTOL], numbers[FTOL] = options.f_target, options.xtol, options.ftol
-    numbers[MAXITER] = max(1000, 200 * n) if options.maxiter is None else options.maxiter
-    numbers[MAXFEV] = math.inf if options.maxfev is None else options.maxfev
-    numbers[GTOL], numbers[GRTOL] = options.gtol, options.grtol
-    # A step shorter than this cannot take a finite number out of range.
-    numbers[HARMLESS] = 1e-20 * float(np.finfo(dtype).max)
-    return numbers
 
 
 @kernel
 def start(limits, f, optimality):
     """Set what depends on f and max|g_i| at the start."""
-    limits[TOLERANCE] = max(limits[GTOL], limits[GRTOL] * optimality)
+    limits.tolerance = max(limits.gtol, limits.grtol * optimality)
     # No function of this scale that has a minimum has it down there.
-    limits[ABYSS] = -1e100 * max(1.0, abs(f), optimality)
+    limits.abyss = -1e100 * max(1.0, abs(f), optimality)
 
 
 @kernel
-def stop(limits, x, f, f_trial, before, step, optimality, accepted, stalled, nit, nfev):
+def stop(limits, x, f, f_trial, before, step, optimality, accepted, nit, nfev):
     """The status after an iteration.
 
     Parameters
     ----------
-    limits : float64 array or list
+    limits : Limits, or an element of a LIMITS array
     x : array, shape (n,)
     f, optimality : float
         The objective and the largest absolute component of the gradient at x.
@@ -62,26 +97,24 @@ def stop(limits, x, f, f_trial, before, step, optimality, accepted, stalled, nit
         The objective at the trial, and at the point that the step started from.
     step : float
         Length of the step.
-    accepted, stalled : bool
-        Whether the trial was accepted; whether the next one cannot be told from x.
+    accepted : bool
+        Whether the trial was accepted.
     nit, nfev : int
     """
-    if optimality <= limits[TOLERANCE]:
+    if optimality <= limits.tolerance:
         return _CONVERGED
-    if f_trial == -math.inf or f < limits[ABYSS]:
+    if f_trial == -math.inf or f < limits.abyss:
         return _UNBOUNDED
-    if f <= limits[F_TARGET] and limits[F_TARGET] > -math.inf:
+    if f <= limits.f_target and limits.f_target > -math.inf:
         return _F_TARGET
-    if nit >= limits[MAXITER]:
+    if nit >= limits.maxiter:
         return _MAXITER
-    if nfev >= limits[MAXFEV]:
+    if nfev >= limits.maxfev:
         return _MAXFEV
-    if stalled:
-        return _PRECISION
     if accepted:
-        xtol = limits[XTOL]
+        xtol = limits.xtol
         if xtol > 0.0 and step <= xtol * (xtol + norm2(x)):
             return _XTOL
-        if limits[FTOL] > 0.0 and before - f <= limits[FTOL] * max(abs(before), abs(f)):
+        if limits.ftol > 0.0 and before - f <= limits.ftol * max(abs(before), abs(f)):
             return _FTOL
     return _RUNNING

@@ -17,12 +17,20 @@ from __future__ import annotations
 
 import math
 
-from ..kernels import copy, inline_kernel, kernel, multiply_symmetric
+from ..kernels import HUGE, inline_kernel, kernel
+from ..models.pairs import is_settled
+from ..models.symmetric import invert, multiply_symmetric
+from ..models.updates import SR1
+from .table import EUCLIDEAN, SHAPE, TRUST_REGION
 
-__all__ = ["EXACT", "NOTHING", "PLANE", "definite_step", "invert"]
+__all__ = ["EXACT", "NOTHING", "PLANE", "definite_step", "step_without_spectrum"]
 
 #: What to do where the bound holds the step back: nothing, or which minimiser to take.
 NOTHING, EXACT, PLANE = range(3)
+
+#: Variables up to which a trust region takes the exact step of a definite B: it costs some
+#: hundreds of nanoseconds more than that in a plane.
+_FEW = 8
 
 #: The part of its length by which a step may be too long for the last iteration of Newton's, which
 #: needs no factorisation: it moves along the derivative, and errs by the square of this.
@@ -114,38 +122,6 @@ def _solve(matrix, shift, g, factor, pivots, s):
 
 
 @kernel
-def invert(matrix, shift, inverse):
-    """inverse = (matrix + shift I)^-1 by Gauss & Jordan; False where that is not positive definite.
-
-    `matrix` may have more rows than columns. `inverse` becomes symmetric to the bit.
-    """
-    n = inverse.shape[0]
-    for i in range(n):
-        for j in range(n):
-            inverse[i, j] = matrix[i, j]
-        inverse[i, i] += shift
-    for k in range(n):
-        a = inverse[k]
-        if not a[k] > 0.0:
-            return False
-        pivot = 1.0 / a[k]
-        a[k] = 1.0
-        for j in range(n):
-            a[j] *= pivot
-        for i in range(n):
-            if i != k:
-                row = inverse[i]
-                factor = row[k]
-                row[k] = 0.0
-                for j in range(n):
-                    row[j] -= factor * a[j]
-    for i in range(n):
-        for j in range(i):
-            inverse[i, j] = inverse[j, i] = 0.5 * (inverse[i, j] + inverse[j, i])
-    return True
-
-
-@kernel
 def _multiply(matrix, shift, inverse, g, s, w):
     """s = -inverse g; False where (matrix + shift I) s is not -g, or not finite."""
     multiply_symmetric(inverse, g, s)
@@ -168,7 +144,8 @@ def _plane(matrix, shift, g, longest, slope, length, s, v, bg):
     """
     n = g.size
     multiply_symmetric(matrix, g, bg)
-    copy(s, v)
+    for i in range(n):
+        v[i] = s[i]
     product = slope
     r = 0.0
     for _ in range(2):  # once more for the digits lost where p is nearly parallel to g
@@ -228,7 +205,8 @@ def _on_sphere(matrix, shift, g, longest, length, factor, pivots, s, w):
     for _ in range(50):
         # |s| is convex in mu, 1/|s| nearly linear: from the left the iterates stay left.
         change = 0.0  # -(d|s|^2/d mu)/2
-        copy(s, w)
+        for i in range(n):
+            w[i] = s[i]
         for i in range(n):
             part = w[i] * pivots[i]
             change += w[i] * part
@@ -263,14 +241,12 @@ def _on_sphere(matrix, shift, g, longest, length, factor, pivots, s, w):
 
 
 @inline_kernel
-def definite_step(
-    matrix, shift, g, longest, beyond, inverted, inverse, factor, pivots, s, w
-):  # fmt: skip
+def definite_step(matrix, shift, g, longest, beyond, inverse, inverted, factor, lines):
     """Minimiser of g.s + s.Bs/2, B = matrix + shift I, under a bound on its length.
 
     Parameters
     ----------
-    matrix : float64 array, shape (>= n, n)
+    matrix : float64 array, shape (>= n, >= n)
     shift : float
     g : float64 array, shape (n,)
         Of length one.
@@ -278,17 +254,13 @@ def definite_step(
     beyond : int
         What to do where the bound holds the step back: NOTHING, or find the EXACT minimiser or
         that in the PLANE of g and B^-1 g.
+    inverse : float64 array, shape (n, n)
     inverted : bool
         Whether `inverse` is that of B.
-    inverse : float64 array, shape (n, n)
     factor : float64 array, shape (>= n, >= n + 4)
         Workspace.
-    pivots : float64 array, shape (n,)
-        Workspace.
-    s : float64 array, shape (n,)
-        Filled with the step.
-    w : float64 array, shape (n,)
-        Workspace.
+    lines : float64 array, shape (>= 3, >= n)
+        The first is filled with the step, the next two are workspace.
 
     Returns
     -------
@@ -303,6 +275,8 @@ def definite_step(
     exact : bool
         Whether `inverse` was used; False, where `inverted`, tells that it is no inverse.
     """
+    n = g.size
+    s, w, pivots = lines[0, :n], lines[1, :n], lines[2, :n]
     exact = inverted and _multiply(matrix, shift, inverse, g, s, w)
     if not exact and not _solve(matrix, shift, g, factor, pivots, s):
         return math.inf, 0.0, 0.0, 0.0, exact
@@ -325,3 +299,75 @@ def definite_step(
         )
         return length, slope, bend, mu, exact
     return math.inf, 0.0, 0.0, 0.0, exact
+
+
+@inline_kernel
+def step_without_spectrum(ring, gram, matrix, factor, lines, state, rule):
+    """The step of a positive definite B without its spectrum, if that can be.
+
+    Parameters
+    ----------
+    ring, gram, lines, state
+        As `renew_dense` or `renew_compact` leaves them, and in lines[6] the coordinates of g/|g|.
+    matrix, factor : float64 arrays, shape (>= rank + 1, >= rank + 5)
+        B - gamma I of a limited-memory model, in units of `unit`; workspace.
+    rule : RULE array
+
+    Returns
+    -------
+    alpha : float
+        The step is -alpha g + U c with c in lines[6]; NaN where the spectrum has to decide.
+    """
+    record, constants = state[0], rule[0]
+    dense, subproblem = record.dense != 0, constants.subproblem
+    if record.weight != 0.0 or constants.published != 0 or not record.unit > 0.0:
+        return math.nan
+    if record.update == SR1 and not dense:  # its eigenvalues are to be confined
+        return math.nan
+    rank, unit, g_norm = record.rank, record.unit, record.g_norm
+    size = rank
+    outside = 0.0
+    if rank < record.n:  # one more variable, along the gradient outside of the pairs
+        inside = 0.0
+        for i in range(rank):
+            inside += lines[6, i] * lines[6, i]
+            matrix[i, rank] = matrix[rank, i] = 0.0
+        matrix[rank, rank] = 0.0
+        outside = math.sqrt(max(0.0, 1.0 - inside))
+        lines[6, rank] = outside
+        size = rank + 1
+    gamma = record.gamma / unit
+    per_unit = g_norm / unit  # of the step
+    beyond = EXACT
+    if subproblem == SHAPE:
+        beyond = NOTHING
+    elif subproblem == TRUST_REGION and dense and size > _FEW:
+        beyond = PLANE
+    inverse = matrix
+    if dense:
+        matrix, inverse = gram, gram[rank:]
+        # An inverse that is kept takes the place of a factorisation while no pair makes B anew.
+        if record.inverted == 0 and is_settled(ring, state):
+            record.inverted = 1 if invert(gram, gamma, inverse) else 0
+    step_norm, slope, bend, mu, exact = definite_step(
+        matrix, gamma, lines[6, :size], record.length / per_unit, beyond, inverse,
+        record.inverted != 0, factor, lines,
+    )  # fmt: skip
+    if not exact:
+        record.inverted = 0
+    predicted = -(slope + 0.5 * bend)
+    if not (step_norm < math.inf and predicted > 0.0 and step_norm > 0.0):
+        return math.nan
+    record.step_norm = step_norm * per_unit
+    record.slope = slope * per_unit * g_norm
+    record.predicted = predicted * per_unit * g_norm
+    record.multiplier = mu * unit
+    if subproblem == EUCLIDEAN:
+        record.multiplier = min(record.multiplier / record.step_norm, HUGE)
+    record.convex = 1
+    alpha = 0.0
+    if outside > 0.0:
+        alpha = -lines[0, rank] / (outside * unit)
+    for i in range(rank):
+        lines[6, i] = lines[0, i] * per_unit + alpha * (lines[6, i] * g_norm)
+    return alpha

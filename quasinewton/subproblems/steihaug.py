@@ -19,48 +19,19 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from ..kernels import kernel, vector_kernel
+from ..kernels import kernel
+from ..saving import fill, set_numbers
+from ..vectors import (
+    add_multiple,
+    conjugate,
+    divide,
+    dot,
+    read_only,
+    scale,
+    zeros,
+)
 
 __all__ = ["SteihaugCG"]
-
-
-@vector_kernel
-def _dot(a, b):
-    total = 0.0
-    for i in range(a.size):
-        total += np.float64(a[i]) * np.float64(b[i])
-    return total
-
-
-@vector_kernel
-def _point(z, t, d, out):
-    """out = z + t d; its squared norm."""
-    square = 0.0
-    for i in range(z.size):
-        out[i] = z[i] + t * d[i]
-        value = np.float64(out[i])
-        square += value * value
-    return square
-
-
-@vector_kernel
-def _update_residual(r, alpha, hd):
-    """r += alpha hd; its squared norm."""
-    square = 0.0
-    for i in range(r.size):
-        r[i] = r[i] + alpha * hd[i]
-        value = np.float64(r[i])
-        square += value * value
-    return square
-
-
-@vector_kernel
-def _update_direction(d, beta, r):
-    """d = beta d - r."""
-    for i in range(d.size):
-        d[i] = beta * d[i] - r[i]
 
 
 @kernel
@@ -87,8 +58,8 @@ class SteihaugCG:
 
     Parameters
     ----------
-    n : int
-    dtype : float32 or float64
+    like : array, shape (n,)
+        All n-vectors are to be of its kind and dtype.
     points : int
         Iterates of the path that are kept; odd.
 
@@ -101,15 +72,12 @@ class SteihaugCG:
         `length` its norm and `on_boundary` whether the radius stopped it.
     """
 
-    def __init__(self, n: int, dtype: np.dtype, points: int = 9) -> None:
-        self.z = np.zeros(n, dtype)
-        self.r = np.zeros(n, dtype)
-        self.d = np.zeros(n, dtype)
-        self.step = np.zeros(n, dtype)
-        self.path = np.zeros((points, n), dtype)
-        self._shown = self.d.view()  # a caller must not change it
-        self._shown.flags.writeable = False
-        self.direction: np.ndarray | None = None
+    def __init__(self, like: Any, points: int = 9) -> None:
+        n = like.shape[0]
+        self.z, self.r, self.d, self.step = zeros((4, n), like)
+        self.path = zeros((points, n), like)
+        self._shown = read_only(self.d)  # a caller must not change it
+        self.direction: Any = None
         self.length = self.predicted = self.slope = 0.0
         self.on_boundary = self.negative_curvature = self.ended_on_boundary = False
         self.g_norm = self.unit = self.ratio = 0.0
@@ -120,7 +88,7 @@ class SteihaugCG:
         self.norms: list[float] = []
 
     def prepare(
-        self, g: np.ndarray, g_norm: float, radius: float, tolerance: float, most: int,
+        self, g: Any, g_norm: float, radius: float, tolerance: float, most: int,
         late_tolerance: float = 0.0, late: int = 10,
     ) -> None:  # fmt: skip
         """Start at a new point.
@@ -139,9 +107,9 @@ class SteihaugCG:
         # the model in units of their product: no square overflows or vanishes at any scale.
         self.g_norm, self.unit = g_norm, radius
         self.ratio = g_norm / radius
-        self.z[:] = 0.0
-        np.divide(g, g_norm, out=self.r)
-        np.negative(self.r, out=self.d)
+        self.z[...] = 0.0
+        divide(g, g_norm, self.r)
+        scale(-1.0, self.r, self.d)
         self.g = g
         self.rr = 1.0
         self.tolerance = tolerance
@@ -159,10 +127,10 @@ class SteihaugCG:
         self.direction = self._shown
         self.negative_curvature = False
 
-    def receive(self, hd: np.ndarray) -> None:
+    def receive(self, hd: Any) -> None:
         """Take the product H d of the `direction` d."""
         self.products += 1
-        curvature = _dot(self.d, hd)
+        curvature = dot(self.d, hd)
         if not math.isfinite(curvature):
             if self.products == 1:
                 self._finish_on_boundary(0.0)  # all that is left is the linear model
@@ -179,10 +147,10 @@ class SteihaugCG:
         if not self.zz + t * (2.0 * self.zd + t * self.dd) < 1.0:
             self._finish_on_boundary(curvature)
             return
-        self.zz = _point(self.z, t, self.d, self.z)
+        self.zz = add_multiple(self.z, t, self.d, self.z)
         self.q -= 0.5 * t * self.rr
         self._keep(self.z)
-        rr = _update_residual(self.r, alpha, hd)
+        rr = add_multiple(self.r, alpha, hd, self.r)
         enough = self.tolerance if self.products < self.late else self.late_tolerance
         if math.sqrt(rr) <= max(enough, self.tolerance) or self.products >= self.most:
             self._finish_inside()
@@ -191,7 +159,7 @@ class SteihaugCG:
         self.zd = beta * (self.zd + t * self.dd)
         self.dd = rr + beta * beta * self.dd
         self.rr = rr
-        _update_direction(self.d, beta, self.r)
+        conjugate(self.d, beta, self.r)
 
     def recut(self, radius: float) -> None:
         """The step for a smaller radius, from the stored path."""
@@ -203,7 +171,7 @@ class SteihaugCG:
             return
         start, chord = self.path[end - 1], self.path[end] - self.path[end - 1]
         t = _to_boundary(
-            self.norms[end - 1] ** 2, _dot(start, chord), _dot(chord, chord), radius
+            self.norms[end - 1] ** 2, dot(start, chord), dot(chord, chord), radius
         )
         t = min(t, 1.0)
         difference = self.values[end] - self.values[end - 1]
@@ -211,25 +179,21 @@ class SteihaugCG:
         if end == last and self.ended_on_boundary:
             slope = self.last_slope
         value = self.values[end - 1] + t * slope + t * t * (difference - slope)
-        square = _point(start, t, chord, self.step)
+        square = add_multiple(start, t, chord, self.step)
         self._ready(self.step, value, math.sqrt(square), True)
 
-    def state(self) -> dict[str, Any]:
+    def saved(self) -> dict[str, Any]:
         """All that the steps to come depend on, but for g; arrays are not copies."""
         names = (*_ARRAYS, *_NUMBERS, "values", "norms")
         return {name: getattr(self, name) for name in names} | {
             "waiting": self.direction is not None
         }
 
-    def restore(self, state: Mapping[str, Any], g: np.ndarray) -> None:
-        """Go on from a `state` at the gradient g."""
+    def restore(self, state: Mapping[str, Any], g: Any) -> None:
+        """Go on from what was `saved` at the gradient g."""
         for name in _ARRAYS:
-            array, value = getattr(self, name), state[name]
-            if value.shape != array.shape or value.dtype != array.dtype:
-                raise ValueError(f"{name} has shape {value.shape}, expected {array.shape}")
-            array[:] = value
-        for name in _NUMBERS:
-            setattr(self, name, type(getattr(self, name))(state[name]))
+            fill(getattr(self, name), name, state)
+        set_numbers(self, _NUMBERS, state)
         self.values = [float(value) for value in state["values"]]
         self.norms = [float(norm) for norm in state["norms"]]
         if not len(self.values) == len(self.norms) <= len(self.path):
@@ -237,7 +201,7 @@ class SteihaugCG:
         self.direction = self._shown if state["waiting"] else None
         self.g = g
 
-    def _keep(self, z: np.ndarray) -> None:
+    def _keep(self, z: Any) -> None:
         if len(self.values) == len(self.path):
             for i in range(1, (len(self.path) + 1) // 2):  # an odd number: the last one stays
                 self.path[i] = self.path[2 * i]
@@ -252,7 +216,7 @@ class SteihaugCG:
         self.last_slope = -t * self.rr
         bend = curvature / self.ratio if self.ratio > 0.0 else 0.0  # both vanish together
         self.q += t * (-self.rr + 0.5 * t * bend)
-        self.zz = _point(self.z, t, self.d, self.z)
+        self.zz = add_multiple(self.z, t, self.d, self.z)
         self._keep(self.z)
         self.ended_on_boundary = True
         self._ready(self.z, self.q, math.sqrt(self.zz), True)
@@ -261,12 +225,12 @@ class SteihaugCG:
         self.ended_on_boundary = False
         self._ready(self.z, self.q, math.sqrt(self.zz), False)
 
-    def _ready(self, z: np.ndarray, value: float, norm: float, on_boundary: bool) -> None:
+    def _ready(self, z: Any, value: float, norm: float, on_boundary: bool) -> None:
         if z is not self.step:
-            self.step[:] = z
+            self.step[...] = z
         self.direction = None
-        np.multiply(self.step, self.unit, out=self.step)
+        scale(self.unit, self.step, self.step)
         self.length = norm * self.unit
         self.predicted = (-value * self.g_norm) * self.unit
-        self.slope = _dot(self.g, self.step)
+        self.slope = dot(self.g, self.step)
         self.on_boundary = on_boundary

@@ -1,0 +1,89 @@
+"""A quasi-Newton matrix in the variables themselves, for few of them (n <= 2 memory).
+
+Each pair updates B - gamma I, in O(n^2), in the first n rows of `gram`. That takes less room than
+the pairs, so where nobody asked for a number of pairs it forgets none. In the rows after those
+stands the inverse of B, while it is definite and no pair makes B anew.
+"""
+
+from __future__ import annotations
+
+from ..kernels import inline_kernel
+from .pairs import choose_gamma
+from .updates import update
+
+__all__ = ["renew_dense"]
+
+
+@inline_kernel
+def renew_dense(gamma, rows, ring, gram, lines, state):
+    """Work the pairs into B that it does not hold yet, or all of the ring where gamma changed.
+
+    Parameters
+    ----------
+    gamma : float
+        The last resort where gamma is chosen; gamma itself where `window` is 0.
+    rows, ring
+        As `absorb` leaves them.
+    gram : float64 array, shape (2n, n)
+        B - gamma I and, where `inverted`, the inverse of B; in units of `unit` and 1 / `unit`.
+    lines : float64 array, shape (>= 3, >= n)
+        Workspace.
+    state : STATE array
+        `gamma`, `unit`, `rank`, `used`, `newest`, `inverted` and `applied` are brought up to date.
+    """
+    n = rows.shape[1]
+    m = ring.size
+    record = state[0]
+    count = record.pairs
+    matrix, inverse = gram[:n], gram[n:]
+    s, z, bs = lines[0, :n], lines[1, :n], lines[2, :n]
+    for _attempt in range(2):
+        if record.window > 0:
+            gamma = choose_gamma(ring, state, gamma)
+        first = record.applied if gamma == record.matrix_gamma else -1
+        anew = first < 0
+        if anew:
+            first = 0
+            record.unit = abs(gamma)
+            record.size = 0.0
+            for i in range(n):
+                row = matrix[i]
+                for j in range(n):
+                    row[j] = 0.0
+            record.newest = 0
+            record.used = 0
+            record.inverted = 0
+        unit = record.unit
+        largest = unit
+        for j in range(first, count):
+            largest = max(largest, ring[j].tau)
+        if largest > unit:
+            for i in range(n):
+                for j in range(n):
+                    matrix[i, j] *= unit / largest
+                    if record.inverted != 0:
+                        inverse[i, j] *= largest / unit
+            record.size *= unit / largest
+            record.unit = largest
+        for j in range(first, count):
+            if largest == 0.0:
+                break
+            pair = ring[j]
+            s_row, z_row = rows[pair.slot], rows[m + pair.slot]
+            for i in range(n):
+                s[i] = s_row[i]
+                z[i] = z_row[i]
+            used = update(
+                gamma / largest, pair.tau / largest, pair.cosine, s, z, bs, matrix, inverse, state
+            )
+            record.newest = 1 if used else 0
+            record.used += 1 if used else 0
+        record.applied = count
+        record.matrix_gamma = gamma
+        if anew or first == count or record.newest != 0 or record.whole == 0:
+            break
+        # A matrix that does not take the newest pair is no model of what is here: it forgets all
+        # but the pairs of the ring.
+        record.applied = -1
+    record.gamma = gamma
+    record.rank = n

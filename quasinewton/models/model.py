@@ -1,0 +1,233 @@
+"""A quasi-Newton model whole: what a method's kernels call, and the same as an object of Python."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..kernels import inline_kernel
+from ..records import RING, new_state
+from ..vectors import BLOCK, add_combination, multiply_rows, zeros
+from .compact import renew_compact
+from .dense import renew_dense
+from .eigen import diagonalise, from_eigenbasis, tridiagonalise
+from .pairs import absorb, choose_gamma, gram_rows
+from .updates import KINDS
+
+__all__ = ["CompactModel", "decompose", "planes", "workspace"]
+
+#: Eigenvalues of C below this fraction of the largest are roundoff.
+_NULL = 1e-13
+#: Planes of the workspace, each of min(n, 2m) + 1 rows.
+_PLANES = 12
+
+
+def workspace(n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """The arrays `work`, whose rows `planes` names, and `lines`, eight long vectors."""
+    most = min(n, 2 * m)
+    width = max(2 * m, most + 5)
+    return np.zeros((_PLANES * (most + 1), width)), np.zeros((8, max(width, min(n, BLOCK)) + 8))
+
+
+@inline_kernel
+def planes(work):
+    """basis, coordinates, matrix, factor, cosines, sines: matrices to work in."""
+    k = work.shape[0] // _PLANES
+    return (
+        work[:k], work[k : 2 * k], work[2 * k : 3 * k], work[3 * k : 4 * k], work[4 * k : 8 * k],
+        work[8 * k :],
+    )  # fmt: skip
+
+
+@inline_kernel
+def decompose(gram, work, lines, state):
+    """Eigenvalues of B off gamma.
+
+    Returns how many there are: lines[0] has them, lines[1] their places among the coordinates that
+    `to_eigenbasis` gives, and lines[2] what that takes as `p`.
+    """
+    record = state[0]
+    rank, gamma, unit = record.rank, record.gamma, record.unit
+    if rank == 0:
+        return 0
+    _, _, matrix, _, cosines, sines = planes(work)
+    if record.dense != 0:
+        for i in range(rank):
+            for j in range(rank):
+                matrix[i, j] = gram[i, j]
+    lam, beside = lines[0, :rank], lines[1, :rank]
+    tridiagonalise(matrix, lam, beside, lines[2, :rank], lines[3, :rank])
+    sweeps = diagonalise(lam, beside, cosines, sines)
+    record.sweeps = sweeps if sweeps >= 0 else cosines.shape[0]
+    top = 0.0
+    for i in range(rank):
+        top = max(top, abs(lam[i]))
+    kept = 0
+    for i in range(rank):
+        if abs(lam[i]) > _NULL * top:
+            lam[kept] = gamma + lam[i] * unit
+            lines[1, kept] = i
+            kept += 1
+    return kept
+
+
+class CompactModel:
+    """A quasi-Newton matrix B of n variables from the last m pairs.
+
+    Parameters
+    ----------
+    n, memory : int
+        Number of variables; number of pairs kept.
+    kind : {'lsr1', 'lbfgs', 'hybrid'}
+        The update, see `quasinewton.models.updates`.
+    dtype : float32 or float64
+        Of the n-vectors; everything of size m is float64.
+    gamma : float, default 1
+        B = gamma I where no pair says otherwise.
+    window : int, default 0
+        `choose_gamma` takes gamma from so many pairs.
+    like : array, optional
+        An array whose kind and device the n-vectors are to have; default NumPy's.
+
+    Attributes
+    ----------
+    rows : array, shape (2m, n)
+        The pairs, scaled; see `quasinewton.models.pairs`.
+    """
+
+    def __init__(
+        self, n: int, memory: int, kind: str = "lsr1", dtype: Any = np.float64,
+        gamma: float = 1.0, window: int = 0, like: Any = None,
+    ) -> None:  # fmt: skip
+        m = memory
+        self.n, self.memory, self.kind = n, m, kind
+        tensors = like is not None and not isinstance(like, np.ndarray)
+        dense = n <= 2 * m and not tensors
+        self.rows = zeros((2 * m, n), np.empty(0, dtype) if like is None else like)
+        self.gram = np.zeros((2 * n, n) if dense else (gram_rows(m), 2 * m))
+        self.ring = np.zeros(m, RING)
+        self.work, self.lines = workspace(n, m)
+        self.dense = dense
+        self.state = new_state(n=n, update=KINDS[kind], window=window, dense=dense, gamma=gamma)
+        self._lam = np.zeros(0)
+        self._vectors = np.zeros((0, n if dense else 2 * m))
+        self._stale = False
+
+    @property
+    def count(self) -> int:
+        """Number of stored pairs."""
+        return int(self.state["pairs"][0])
+
+    def outdate(self) -> None:
+        """Have the next look at the spectrum choose gamma and `refresh`: the pairs have changed."""
+        self._stale = True
+
+    def _fresh(self) -> None:
+        if self._stale:
+            self.refresh(self.choose_gamma())
+
+    @property
+    def gamma(self) -> float:
+        """B outside of the span of the pairs."""
+        self._fresh()
+        return float(self.state["gamma"][0])
+
+    @property
+    def lam(self) -> np.ndarray:
+        """The eigenvalues of B off gamma, after `refresh`, shape (rank,)."""
+        self._fresh()
+        return self._lam
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """Their eigenvectors: coefficients on `rows`, or the vectors themselves where `dense`."""
+        self._fresh()
+        return self._vectors
+
+    @property
+    def rank(self) -> int:
+        """Number of eigenvalues off gamma."""
+        return self.lam.size
+
+    def push(self, x: Any, x_trial: Any, g: Any, g_trial: Any) -> bool:
+        """Store the pair (x_trial - x, g_trial - g); False where it is zero or not finite."""
+        return bool(
+            absorb(
+                x, x_trial, g, g_trial, g_trial, (math.nan, 0.0), self.rows, self.ring, self.gram,
+                self.state,
+            )
+        )  # fmt: skip
+
+    def take(self, other: CompactModel) -> None:
+        """Take over the newest pairs of another model of as many variables."""
+        m = self.memory
+        count = min(other.count, m)
+        for j, pair in enumerate(other.ring[other.count - count : other.count]):
+            self.rows[j] = other.rows[pair.slot]
+            self.rows[m + j] = other.rows[other.memory + pair.slot]
+            self.ring[j] = pair
+            self.ring[j].slot = j
+        record = self.state[0]
+        record.pairs, record.applied = count, -1
+        if not self.dense:
+            for j in range(2 * m):
+                multiply_rows(self.rows, self.rows[j], self.gram[j])
+
+    def choose_gamma(self) -> float:
+        """gamma from the last `window` pairs; the one of now where they tell nothing."""
+        return float(choose_gamma(self.ring, self.state, float(self.state["gamma"][0])))
+
+    def renew(self, gamma: float) -> None:
+        """Bring B up to date; gamma is the last resort, or gamma itself where `window` is 0."""
+        if self.dense:
+            renew_dense(gamma, self.rows, self.ring, self.gram, self.lines, self.state)
+        else:
+            basis, coordinates, matrix, _, _, _ = planes(self.work)
+            renew_compact(
+                gamma, self.ring, self.gram, coordinates, basis, matrix, self.lines, self.state
+            )
+
+    def refresh(self, gamma: float | None = None) -> int:
+        """Recompute B and its spectrum, with a new gamma if given; the number of pairs used."""
+        self._stale = False
+        record = self.state[0]
+        window, record.window = record.window, 0
+        self.renew(float(record.gamma if gamma is None else gamma))
+        record.window = window
+        kept = decompose(self.gram, self.work, self.lines, self.state)
+        self._lam = self.lines[0, :kept].copy()
+        basis, _, matrix, _, cosines, sines = planes(self.work)
+        vectors = np.zeros((kept, record.rank))
+        for vector, place in zip(vectors, self.lines[1, :kept], strict=True):
+            vector[int(place)] = 1.0
+            from_eigenbasis(matrix, self.lines[2], cosines, sines, record.sweeps, vector)
+        if not self.dense:
+            vectors = vectors @ basis[: record.rank, : 2 * self.memory]
+        self._vectors = vectors
+        return int(record.used)
+
+    def coordinates(self, v: np.ndarray) -> np.ndarray:
+        """U^T v for the eigenvectors U off gamma, shape (rank,)."""
+        if self.dense:
+            products = np.asarray(v, np.float64)
+        else:
+            products = np.empty(2 * self.memory)
+            multiply_rows(self.rows, v, products)
+        return self.vectors @ products
+
+    def combine(self, alpha: float, v: np.ndarray, c: np.ndarray) -> np.ndarray:
+        """alpha v + U c."""
+        w = c @ self.vectors
+        if self.dense:
+            return alpha * v + w
+        out = 0.0 * self.rows[0]
+        add_combination(alpha, v, self.rows, w, out, out, np.empty(BLOCK))
+        return out
+
+    def matvec(self, v: np.ndarray) -> np.ndarray:
+        """B v in O(nm)."""
+        return self.combine(self.gamma, v, (self.lam - self.gamma) * self.coordinates(v))
+
+

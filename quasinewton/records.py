@@ -1,0 +1,88 @@
+"""The records that kernels share: what a quasi-Newton method is, beside its arrays, by name.
+
+A record is an element of a structured array: ``s = state[0]``, then ``s.f``, in machine code and
+in Python. The array is handed over, of which the first element is the record in use.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["RING", "RULE", "STATE", "new_state"]
+
+_FIELDS = {
+    # the model
+    "n": "i8",  # variables
+    "update": "i8",  # which update, a number of `updates.KINDS`
+    "window": "i8",  # gamma is chosen from so many pairs; 0 for the one that is given
+    "dense": "i8",  # whether B is a matrix in the variables themselves
+    "whole": "i8",  # ... that keeps what the ring has lost
+    "pairs": "i8",  # pairs in the ring
+    "newest": "i8",  # whether the newest pair is used
+    "used": "i8",  # how many pairs passed the skip rule
+    "applied": "i8",  # pairs of the ring that a dense matrix holds; -1: to be made anew
+    "inverted": "i8",  # whether the inverse of B is kept beside it
+    "rank": "i8",  # orthonormal directions outside of which B is gamma I
+    "sweeps": "i8",  # of the QL algorithm in the last eigendecomposition
+    "gamma": "f8",
+    "unit": "f8",  # the curvature in whose units the matrix of B - gamma I is
+    "matrix_gamma": "f8",  # the gamma that a dense matrix was made with
+    "size": "f8",  # bound on the norm of all that was ever added to the matrix
+    # the iteration
+    "f": "f8",  # f at x
+    "f_best": "f8",  # least f of an accepted point that x has left for a better gradient
+    "f_scale": "f8",  # |f| at the start
+    "g_max": "f8",  # largest |g_i| at x
+    "g_norm": "f8",  # |g| at x
+    "step_norm": "f8",  # |s| of the step to the trial
+    "slope": "f8",  # g.s
+    "predicted": "f8",  # decrease that the model predicts
+    "multiplier": "f8",  # the cubic weight that s solves its subproblem for; mu, for a radius
+    "rho": "f8",  # actual / predicted reduction of the last trial
+    "length": "f8",  # bound on |s|
+    "length_max": "f8",  # bound on `length`
+    "weight": "f8",  # least cubic weight
+    "accepted": "i8",  # whether the last trial was
+    "rejections": "i8",  # in a row
+    "moved": "i8",  # whether the trial differs from x
+    "convex": "i8",  # whether no negative eigenvalue was seen in B
+    # a run in machine code
+    "nit": "i8",
+    "nfev": "i8",
+    "njev": "i8",
+    "status": "i8",
+}
+
+#: Scalars and integers of a quasi-Newton method.
+STATE = np.dtype((np.record, list(_FIELDS.items())), align=True)
+
+#: What is constant over a run: of the globalization, see `globalization.RuleParameters`; and the
+#: number of the subproblem, and whether the weight follows the published rule, which bounds no step
+#: and whose ratio counts the cubic term.
+RULE = np.dtype(
+    (
+        np.record,
+        [
+            *((name, "f8") for name in (
+                "accept", "poor", "good", "grow", "grow_convex", "shrink_min", "shrink_max",
+                "relax", "keep", "patience", "secant",
+            )),
+            ("subproblem", "i8"), ("published", "i8"),
+        ],
+    ),
+    align=True,
+)  # fmt: skip
+
+#: A stored pair: |y|/|s|, the cosine of s and y, and the row of its direction.
+RING = np.dtype((np.record, [("tau", "f8"), ("cosine", "f8"), ("slot", "i8")]), align=True)
+
+
+_ZERO = dict.fromkeys(_FIELDS, 0)
+
+
+def new_state(**values: Any) -> np.ndarray:
+    """A STATE array of one record, zero but for the fields given."""
+    # of one tuple: to set a field of a record by its name takes a microsecond
+    return np.array([tuple((_ZERO | values).values())], STATE)

@@ -1,0 +1,99 @@
+"""The passes over n-vectors: one face, two implementations.
+
+Everything of size n that a quasi-Newton iteration touches goes through these functions; the small
+algebra sees only what they return. NumPy arrays go to `machine`, whose loops numba compiles; what
+else the array API standard describes (tensors of PyTorch, arrays of CuPy) goes to `standard` and
+stays where it lives. The type of the vectors decides, and tests/test_vectors.py holds the second
+to the first. In a kernel a name stands for the function of `machine`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..kernels import VectorFunction
+from . import machine
+
+__all__ = [
+    "BLOCK", "add_combination", "add_multiple", "conjugate", "copy", "difference_products",
+    "difference_sizes", "divide", "dot", "largest_number", "max_abs", "move", "multiply_rows",
+    "multiply_rows_by_three", "norm2", "read_only", "scale", "store_pair", "zeros",
+]  # fmt: skip
+
+BLOCK = machine.BLOCK
+
+
+def zeros(shape: tuple[int, ...], like: Any) -> Any:
+    """An array of zeros of the kind, the dtype and the device of another."""
+    if isinstance(like, np.ndarray):
+        return np.zeros(shape, like.dtype)
+    from . import standard
+
+    return standard.zeros(shape, like)
+
+
+def largest_number(like: Any) -> float:
+    """The largest finite number of an array's dtype."""
+    if isinstance(like, np.ndarray):
+        return float(np.finfo(like.dtype).max)
+    from . import standard
+
+    return standard.largest_number(like)
+
+
+def read_only(v: Any) -> Any:
+    """A view of a vector through which NumPy lets nobody change it."""
+    if isinstance(v, np.ndarray):
+        v = v.view()
+        v.flags.writeable = False
+    return v
+
+
+def _function(name: str, which: int, doc: str) -> Any:
+    def general(*args: Any) -> Any:
+        from . import standard  # a library that not everyone has
+
+        return getattr(standard, name)(*args)
+
+    general.__name__, general.__doc__ = name, doc
+    return VectorFunction(getattr(machine, name), general, which)
+
+
+max_abs = _function("max_abs", 0, "Largest absolute value of v; NaN where one is not finite.")
+norm2 = _function("norm2", 0, "Euclidean norm of v, without overflow or harmful underflow.")
+dot = _function("dot", 0, "a.b")
+copy = _function("copy", 0, "out = v")
+scale = _function("scale", 1, "out = factor v")
+divide = _function("divide", 0, "out = v / divisor")
+add_multiple = _function(
+    "add_multiple", 0, "out = base + factor v, where out may be base; its squared norm."
+)
+move = _function("move", 0, "out = x + s; whether that differs from x.")
+conjugate = _function("conjugate", 0, "d = beta d - r")
+difference_sizes = _function(
+    "difference_sizes", 0,
+    "max|x_trial - x| and max|g_trial - g|; NaN for both where an element is not finite.",
+)  # fmt: skip
+difference_products = _function(
+    "difference_products", 0,
+    "s.s, s.y, y.y of s = s_inverse (x_trial - x) and y = y_inverse (g_trial - g).",
+)  # fmt: skip
+store_pair = _function(
+    "store_pair", 0,
+    """s_row = a b (x_trial - x), z_row = c d (g_trial - g) - along s_row.
+
+    (a, b) are `s_factors`, (c, d) `y_factors`: two each, so that none overflows.""",
+)  # fmt: skip
+multiply_rows = _function("multiply_rows", 0, "out = rows @ v, streaming `rows` once.")
+multiply_rows_by_three = _function(
+    "multiply_rows_by_three", 0,
+    "out[0], out[1], out[2] = rows @ a, rows @ b, rows @ c, streaming `rows` once.",
+)  # fmt: skip
+add_combination = _function(
+    "add_combination", 1,
+    """out = base + (alpha v + rows^T w), streaming `rows` once; whether out differs from base.
+
+    `buffer`, a float64 array of at least min(n, BLOCK) elements, is workspace.""",
+)  # fmt: skip
