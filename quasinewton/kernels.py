@@ -48,7 +48,8 @@ def _compile(func: F, **options: Any) -> F:
     # time on small problems. What is not said of a kernel it takes over from its caller, where that
     # is compiled first.
     own = {"fastmath": False, "forceinline": False}
-    options = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True, **own, **options}
+    common = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
+    options = {**common, **own, **options}
     try:
         dispatcher = numba.njit(cache=True, **options)(func)
     except RuntimeError:  # no folder to write a cache to: compile in memory
@@ -94,11 +95,11 @@ def vector_kernel(func: F) -> F:
     Only the order of additions is free; NaN and infinity keep their meaning, but a test like
     ``x - x != 0`` may be folded away: compare with `HUGE` instead.
 
-    For plain loops over whole vectors, or blocks of `vectors.machine.BLOCK`, only. Every caller's machine
-    code holds a copy of its own, and which copy a call is linked to depends on what was compiled
-    in this process and what was loaded from the cache; short loops over short slices are optimised
-    with their surroundings, so that their copies round differently, and a resumed run from the run
-    it resumes.
+    For plain loops over whole vectors, or blocks of `vectors.machine.BLOCK`, only. Every caller's
+    machine code holds a copy of its own, and which copy a call is linked to depends on what was
+    compiled in this process and what was loaded from the cache; short loops over short slices are
+    optimised with their surroundings, so that their copies round differently, and a resumed run
+    from the run it resumes.
     """
     return _compile(func, fastmath={"reassoc", "contract", "nsz"})
 

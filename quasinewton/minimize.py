@@ -102,8 +102,8 @@ def minimize(
         execution_time, method``, for quasi-Newton methods ``hess`` (the model at the end, a
         LinearOperator), ``curvature`` (is this a minimum? a
         `quasinewton.solver.curvature.Curvature`), and ``history``, ``allvecs`` where asked for.
-        `status` is a `quasinewton.Status`; only a small gradient counts as success, and `x` is the best
-        point seen in any case.
+        `status` is a `quasinewton.Status`; only a small gradient counts as success, and `x` is the
+        best point seen in any case.
 
     Raises
     ------

@@ -227,7 +227,7 @@ def rewrite(path, monkeypatch, changes):
         ({"format": "other"}, "not written by quasinewton"),
         ({"version": 99}, "version 99"),
         ({"method": "simplex"}, "simplex"),
-        ({"method": "arc_lsr1"}, "tau"),
+        ({"method": "arc_lsr1"}, "points"),
         ({"x0": np.zeros(3)}, "x0"),
         ({"method.g": np.zeros(3)}, "g has shape"),
         ({"method.cg.path": np.zeros((10**3, 2))}, "path"),
@@ -248,8 +248,8 @@ def test_a_foreign_or_future_file_is_refused(saved, changes, word, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"method.quasi.tau": np.zeros(3)}, "memory"),
-        ({"method.quasi.x": None}, "x"),
+        ({"method.quasi.ring": np.zeros(3)}, "memory"),
+        ({"method.quasi.points": None}, "points"),
         ({"method.newton.cg.path": np.zeros((10**3, 3))}, "path"),
         ({"method.newton.radius": None}, "radius"),
         ({"method.by_newton": None}, "by_newton"),
@@ -277,8 +277,9 @@ def test_slots_of_pairs_are_checked(tmp_path, monkeypatch):
     for _ in range(7):
         step(solver)
     solver.save(path)
-    order = checkpoint.read(path)["method.order"]
-    rewrite(path, monkeypatch, {"method.order": order + 10**6})
+    ring = checkpoint.read(path)["method.ring"]
+    ring["slot"] += 10**6
+    rewrite(path, monkeypatch, {"method.ring": ring})
     with pytest.raises(CheckpointError, match="numbered"):
         Solver.load(path)
 
@@ -387,7 +388,7 @@ def test_compiled_now_or_loaded_machine_code_gives_the_same_bits(tmp_path):
         (tmp_path / folder).mkdir()
         place = [tmp_path / folder / name for name in ("run.npz", "out.npz")]
         subprocess.run([sys.executable, worker, "arc_hybrid", *place], check=True, env=env)
-        assert any(cache.rglob("*step_by_spectrum*.nbc"))
+        assert any(cache.rglob("*find_trial*.nbc"))
     compare(tmp_path)
 
 

@@ -205,7 +205,7 @@ def test_the_model_of_an_earlier_result_starts_a_new_one(method, n):
         new, old = solver._method.model, first.hess.model
         assert new.count == min(old.count, memory)
         for j in range(1, new.count + 1):
-            a, b = new.order[new.count - j], old.order[old.count - j]
+            a, b = new.ring["slot"][new.count - j], old.ring["slot"][old.count - j]
             assert np.array_equal(new.rows[a], old.rows[b])
             assert np.array_equal(new.rows[memory + a], old.rows[8 + b])
         if memory == 8:

@@ -5,17 +5,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quasinewton.models.eigen import diagonalise, tridiagonalise
+from quasinewton.models.eigen import (
+    diagonalise,
+    from_eigenbasis,
+    to_eigenbasis,
+    tridiagonalise,
+)
 
 pytestmark = pytest.mark.kernels
 
 
 def decompose(a):
+    """Eigenvalues, and by rows the eigenvectors; products with them and back agree."""
     k = len(a)
-    d, v = np.empty(k), np.empty((k, k))
-    e = np.empty(k)
-    tridiagonalise(a.copy(), d, e, v, np.empty(k), np.empty(k))
-    assert diagonalise(d, e, v)
+    d, e, p, q = np.empty((4, k))
+    reflections = a.copy()
+    tridiagonalise(reflections, d, e, p, q)
+    cosines, sines = np.empty((2, 4 * (k + 1), k + 2))
+    sweeps = diagonalise(d, e, cosines, sines)
+    assert sweeps >= 0
+    v = np.eye(k)
+    for row in v:
+        from_eigenbasis(reflections, p, cosines, sines, sweeps, row)
+    w = np.cos(np.arange(k))
+    coordinates = w.copy()
+    to_eigenbasis(reflections, p, cosines, sines, sweeps, coordinates)
+    assert np.abs(coordinates - v @ w).max() <= 1e-13 * k
     return d, v
 
 

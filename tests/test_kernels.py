@@ -13,7 +13,7 @@ import pytest
 
 import quasinewton
 from quasinewton.globalization import interpolate, ratio
-from quasinewton.kernels import max_abs, norm2
+from quasinewton.vectors import max_abs, norm2
 
 
 @pytest.mark.kernels
@@ -86,8 +86,8 @@ def test_where_no_cache_can_be_written():
     # numba finds no place for a cache: the decorator must compile in memory
     code = (
         "import numba.core.caching as c; c.CacheImpl._locator_classes = []\n"
-        "import quasinewton.kernels as k, numpy as np\n"
-        "assert k.norm2(np.array([3.0, 4.0])) == 5.0; print('solved')"
+        "import quasinewton.vectors as v, numpy as np\n"
+        "assert v.norm2(np.array([3.0, 4.0])) == 5.0; print('solved')"
     )
     done = run(code)
     assert done.stdout == "solved\n", done.stderr
@@ -96,10 +96,10 @@ def test_where_no_cache_can_be_written():
 def test_editing_a_helper_makes_cached_callers_stale(tmp_path):
     """numba looks only at the file of the outermost kernel; the package at all of them."""
     package = tmp_path / "quasinewton"
-    (package / "kernels").mkdir(parents=True)
+    package.mkdir()
     source = __import__("quasinewton.kernels").kernels.__file__
     (package / "__init__.py").write_text("")
-    (package / "kernels" / "__init__.py").write_text(Path(source).read_text())
+    (package / "kernels.py").write_text(Path(source).read_text())
     (package / "helper.py").write_text(
         "from .kernels import kernel\n@kernel\ndef helper(x):\n    return x + 1\n"
     )

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import dense_sr1
 
-from quasinewton.models.compact import INVERSE, SIZE, UNIT, USED, WHOLE, CompactModel, confine
+from quasinewton.models.compact import confine
+from quasinewton.models.model import CompactModel
 from quasinewton.models.operator import ModelOperator
 
 pytestmark = pytest.mark.kernels
@@ -88,7 +89,7 @@ def test_a_matrix_that_forgets_nothing_equals_dense_sr1_of_all_pairs(history):
     memory = max(memory, (n + 1) // 2)
     scale_y = 10.0**exponent
     model = CompactModel(n, memory)
-    model.ints[WHOLE] = 1
+    model.record.whole = 1
     zero = np.zeros(n)
     pairs = pairs * (memory // len(pairs) + 2)  # more than the ring holds
     rng = np.random.default_rng(len(pairs))
@@ -98,7 +99,7 @@ def test_a_matrix_that_forgets_nothing_equals_dense_sr1_of_all_pairs(history):
         model.push(zero, s, zero, y * scale_y)
         model.refresh(gamma * scale_y)
         kept.append((s, y))
-        if model.ints[USED] < len(kept):  # it may have forgotten what the ring has lost
+        if model.record.used < len(kept):  # it may have forgotten what the ring has lost
             return
     compare(model, kept, gamma, scale_y)
 
@@ -112,23 +113,23 @@ def test_inverse_follows_the_matrix_while_it_is_definite(kind, n, curvature, exp
     rng = np.random.default_rng(seed)
     scale = 10.0**exponent
     model = CompactModel(n, 13, kind)
-    model.ints[WHOLE] = 1
+    model.record.whole = 1
     model.refresh(scale)
     model.gram[n:] = np.eye(n)
-    model.ints[INVERSE] = 1
+    model.record.inverted = 1
     zero = np.zeros(n)
     top, low = 1.0, 1.0  # of all that B was, and was made of
     for _ in range(20):
         s = rng.standard_normal(n)
         model.push(zero, s, zero, scale * (curvature * s + 0.5 * rng.standard_normal(n)))
         model.refresh(scale)
-        if not model.ints[INVERSE]:  # indefinite or nearly, or made anew
+        if not model.record.inverted:  # indefinite or nearly, or made anew
             return
         b = dense(model) / scale
         lam = np.linalg.eigvalsh(b)
         assert lam[0] > -1e-12 * lam[-1]
-        unit = model.h[UNIT] / scale
-        top, low = max(top, lam[-1], model.h[SIZE] * unit), min(low, lam[0])
+        unit = model.record.unit / scale
+        top, low = max(top, lam[-1], model.record.size * unit), min(low, lam[0])
         inverse = model.gram[n:] / unit
         assert np.abs(inverse @ b - np.eye(n)).max() <= 1e-13 * (top / low) ** 2
         assert np.array_equal(inverse, inverse.T)
@@ -162,13 +163,13 @@ def test_last_secant_equation_holds(history):
     scale_y = 10.0**exponent
     model = build(n, memory, gamma, pairs, scale_y=scale_y)
     s, y = pairs[-1]
-    if model.ints[1] == 0:  # skipped: then dense SR1 has no sound update either
+    if model.record.newest == 0:  # skipped: then dense SR1 has no sound update either
         _, used = dense_sr1(pairs[-memory:], gamma, 1e-7)
         assert not used[-1]
         return
     error = np.linalg.norm(model.matvec(s) / scale_y - y)
     # Roundoff is relative to the largest curvature on the way, which may have cancelled.
-    size = max(abs(gamma), np.abs(model.lam[: model.rank] / scale_y).max(initial=0.0))
+    size = max(abs(gamma), np.abs(model.lam / scale_y).max(initial=0.0))
     for count in range(1, len(pairs[-memory:])):
         b, _ = dense_sr1(pairs[-memory:][:count], gamma)
         size = max(size, np.abs(b).max())
@@ -195,10 +196,10 @@ def test_spectrum_reproduces_b(history):
 def test_confined_eigenvalues_are_of_curvatures_that_the_pairs_show(history):
     n, memory, gamma, _, pairs = history
     model = build(n, memory, gamma, pairs)
-    lam = model.lam[: model.rank]
-    shown = max((model.tau[slot] for slot in model.order[: model.count]), default=0.0)
+    lam = model.lam
+    shown = model.ring["tau"][: model.count].max(initial=0.0)
     confined = lam.copy()
-    confine(model.tau, model.order, model.count, confined)
+    confine(model.ring, model.count, confined)
     within = (lam <= shown) & (lam >= -0.1 * shown)
     assert np.array_equal(confined[within], lam[within])
     assert np.all((confined <= shown) & (confined >= -0.1 * shown))

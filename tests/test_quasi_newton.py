@@ -16,7 +16,7 @@ from oracles import (
 
 from quasinewton import Solver, minimize
 from quasinewton.methods import Recipe
-from quasinewton.methods.quasi_newton import LENGTH, SIGMA_USED, QuasiNewton
+from quasinewton.methods.quasi_newton import QuasiNewton
 from quasinewton.models.compact import confine
 from quasinewton.options import Options
 
@@ -80,23 +80,23 @@ def test_step_solves_the_dense_subproblem(subproblem, run):
     n, scale = run[0], run[4]
     model, g = method.current_model(), method.g / scale
     if model.kind == "lsr1" and not model.dense:
-        confine(model.tau, model.order, model.count, model.lam[: model.rank])
+        confine(model.ring, model.count, model.lam)
     b = np.array([model.matvec(e) for e in np.eye(n)]) / scale
     b = (b + b.T) / 2
     s = method.trial - method.x
-    weight = method.q[SIGMA_USED] / scale
+    weight = method.weight / scale
     value = g @ s + 0.5 * s @ b @ s
     terms = np.abs(g * s).sum() + np.abs(s) @ np.abs(b) @ np.abs(s)
     noise = 1e-15 * np.abs(method.x).max() * (np.abs(g).sum() + np.abs(b).sum() * np.abs(s).max())
     noise += 4.0 * np.nextafter(0.0, 1.0) / min(1.0, scale)  # the spacing of numbers near 0
     assert method.predicted / scale == pytest.approx(-value, rel=1e-6, abs=1e-7 * terms + noise)
     assert method.step_norm == pytest.approx(np.linalg.norm(s), rel=1e-6, abs=1e-13)
-    assert method.step_norm <= method.q[LENGTH] * (1 + 1e-8)
+    assert method.step_norm <= method.radius * (1 + 1e-8)
     lam, u = np.linalg.eigh(b)
     if subproblem == "trust_region":
-        best = dense_trust_region(lam, u.T @ g, method.q[LENGTH])
+        best = dense_trust_region(lam, u.T @ g, method.radius)
         if model.dense and n > 8 and lam[0] > 1e-9 * lam[-1]:
-            best = plane_trust_region(b, g, method.q[LENGTH])
+            best = plane_trust_region(b, g, method.radius)
         assert value <= best + 1e-6 * terms + noise
     elif subproblem == "euclidean" and weight > 0.0:
         value += weight * np.linalg.norm(s) ** 3 / 3

@@ -11,7 +11,7 @@ from quasinewton.subproblems.steihaug import SteihaugCG
 
 
 def solve(h, g, radius, tolerance=1e-12, most=10**6, points=9):
-    cg = SteihaugCG(g.size, g.dtype, points)
+    cg = SteihaugCG(g, points)
     cg.prepare(g, float(np.linalg.norm(g)), radius, tolerance, most)
     while cg.direction is not None:
         cg.receive(h @ cg.direction)
@@ -84,7 +84,7 @@ def test_negative_curvature_reaches_the_boundary():
 
 
 def test_a_first_product_that_is_not_finite_gives_steepest_descent():
-    cg = SteihaugCG(2, np.dtype(float))
+    cg = SteihaugCG(np.zeros(2))
     cg.prepare(np.array([1.0, 2.0]), np.sqrt(5.0), 1.0, 0.0, 10)
     cg.receive(np.array([np.nan, 0.0]))
     assert cg.direction is None
@@ -103,7 +103,7 @@ def test_extreme_scales(scale_g, scale_h):
 
 
 def test_the_direction_cannot_be_changed_by_the_caller():
-    cg = SteihaugCG(2, np.dtype(float))
+    cg = SteihaugCG(np.zeros(2))
     cg.prepare(np.array([1.0, 2.0]), np.sqrt(5.0), 1.0, 0.0, 10)
     with pytest.raises(ValueError, match="read-only"):
         cg.direction[0] = 0.0

@@ -239,7 +239,7 @@ def test_singular_systems():
 
 
 def test_zero_is_singular():
-    from quasinewton.models.compact import CompactModel
+    from quasinewton.models.model import CompactModel
 
     operator = ModelOperator(CompactModel(5, 2, gamma=0.0))
     with pytest.raises(np.linalg.LinAlgError):

@@ -15,8 +15,9 @@ from oracles import (
     scalar_cubic,
 )
 
+from quasinewton.models.symmetric import invert
 from quasinewton.subproblems.cubic import cubic_euclidean, cubic_shape
-from quasinewton.subproblems.definite import EXACT, NOTHING, PLANE, definite_step, invert
+from quasinewton.subproblems.definite import EXACT, NOTHING, PLANE, definite_step
 
 pytestmark = pytest.mark.kernels
 
@@ -138,11 +139,11 @@ def test_step_without_the_spectrum_is_the_one_by_it(
     has_inverse = inverted != "no" and invert(matrix, shift, inverse)
     if inverted == "wrong":
         inverse *= 1.001
-    s = np.empty(n)
+    lines = np.empty((3, n))
     length, slope, bend, mu, exact = definite_step(
-        matrix, shift, g, radius, beyond, has_inverse, inverse, np.empty((n, n + 4)),
-        np.empty(n), s, np.empty(n),
-    )  # fmt: skip
+        matrix, shift, g, radius, beyond, inverse, has_inverse, np.empty((n, n + 4)), lines
+    )
+    s = lines[0]
     assert not (exact and inverted != "yes")
     if has_inverse and inverted == "yes" and lam.min() > 1e-6:
         assert exact

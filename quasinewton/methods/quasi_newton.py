@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GIVEN", "OFFERED", "WITHOUT", "QuasiNewton", "begin", "default_memory", "find_trial",
-    "find_trial_compact", "find_trial_dense", "forgets_nothing", "named", "receive", "wants_gradient",
+    "find_trial_compact", "find_trial_dense", "forgets_nothing", "named", "receive",
+    "wants_gradient",
 ]  # fmt: skip
 
 #: What `receive` has of the gradient at the trial: nothing; a gradient to be used if it is wanted;
@@ -172,7 +173,7 @@ def begin(points, state):
 
 @kernel
 def report(state):
-    """What Python wants to know of an iteration, see `QuasiNewton._read`; one call for all of it."""
+    """What Python wants to know of an iteration, all in one call: see `QuasiNewton._read`."""
     r = state[0]
     return (
         r.f, r.g_max, float(r.accepted), r.rho, r.step_norm, r.predicted, r.multiplier, r.length,
@@ -434,8 +435,11 @@ class QuasiNewton:
         method = cls(saved["points"][0], 0.0, np.zeros(n), recipe, options)
         for name, array in method.saved().items():
             fill(array, name, saved)
-        method.read()
         model = method.model
+        fresh = start_state(model, recipe, options)
+        for name in ("n", "update", "window", "dense", "whole"):  # nothing that a file may change
+            method.state[name] = fresh[name]
+        method.read()
         slots = model.ring["slot"]
         if not 0 <= model.count <= m or not np.all((slots >= 0) & (slots < m)):
             raise ValueError("the pairs are numbered wrong")

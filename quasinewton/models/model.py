@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import inline_kernel
+from ..kernels import inline_kernel, plain
 from ..records import RING, new_state
 from ..vectors import BLOCK, add_combination, multiply_rows, zeros
 from .compact import renew_compact
@@ -116,6 +116,11 @@ class CompactModel:
         self._stale = False
 
     @property
+    def record(self) -> Any:
+        """The numbers of the model by name: an element of a STATE array."""
+        return self.state[0]
+
+    @property
     def count(self) -> int:
         """Number of stored pairs."""
         return int(self.state["pairs"][0])
@@ -169,7 +174,7 @@ class CompactModel:
             self.rows[m + j] = other.rows[other.memory + pair.slot]
             self.ring[j] = pair
             self.ring[j].slot = j
-        record = self.state[0]
+        record = self.record
         record.pairs, record.applied = count, -1
         if not self.dense:
             for j in range(2 * m):
@@ -184,7 +189,7 @@ class CompactModel:
         if self.dense:
             renew_dense(gamma, self.rows, self.ring, self.gram, self.lines, self.state)
         else:
-            basis, coordinates, matrix, _, _, _ = planes(self.work)
+            basis, coordinates, matrix, _, _, _ = plain(planes)(self.work)
             renew_compact(
                 gamma, self.ring, self.gram, coordinates, basis, matrix, self.lines, self.state
             )
@@ -192,13 +197,13 @@ class CompactModel:
     def refresh(self, gamma: float | None = None) -> int:
         """Recompute B and its spectrum, with a new gamma if given; the number of pairs used."""
         self._stale = False
-        record = self.state[0]
+        record = self.record
         window, record.window = record.window, 0
         self.renew(float(record.gamma if gamma is None else gamma))
         record.window = window
         kept = decompose(self.gram, self.work, self.lines, self.state)
         self._lam = self.lines[0, :kept].copy()
-        basis, _, matrix, _, cosines, sines = planes(self.work)
+        basis, _, matrix, _, cosines, sines = plain(planes)(self.work)
         vectors = np.zeros((kept, record.rank))
         for vector, place in zip(vectors, self.lines[1, :kept], strict=True):
             vector[int(place)] = 1.0

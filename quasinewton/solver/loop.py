@@ -240,7 +240,8 @@ class Solver:
     def _iterate_compiled(self, evaluation: Evaluation, most: int) -> None:
         """At most `most` iterations in machine code; one where each is recorded, timed or saved."""
         if (
-            self._recorded or self._table.verbose or self._timed or self.options.checkpoint is not None
+            self._recorded or self._table.verbose or self._timed
+            or self.options.checkpoint is not None
         ):  # fmt: skip
             most = 1
         from .compiled import iterate
@@ -253,7 +254,7 @@ class Solver:
             status = iterate(method, evaluation, self._limits, most)
         finally:  # the objective may raise
             counts.nfev, counts.njev, self.nit = map(int, (record.nfev, record.njev, record.nit))
-        method.read()
+            method.read()
         if most == 1:
             self._accepted += method.accepted
             self._note(step, weight)

@@ -9,7 +9,7 @@ convex along a step, and sees negative curvature where it is not.
 
 from __future__ import annotations
 
-from ...kernels import inline_kernel, kernel
+from ...kernels import inline_kernel
 from .bfgs import bfgs
 from .sr1 import sr1
 

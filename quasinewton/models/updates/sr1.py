@@ -1,8 +1,9 @@
-r"""SR1: :math:`B \leftarrow B + r r^T/(r^T s)`, :math:`r = y - Bs` (Nocedal & Wright 2006, eq. 6.24).
+r"""SR1: :math:`B \leftarrow B + r r^T/(r^T s)`, :math:`r = y - Bs`.
 
-Not where the denominator is roundoff (eq. 6.26). With r scaled so that it enters as
-:math:`\pm r r^T` the inverse H of B changes by :math:`\mp H r (H r)^T/(1 \pm r^T H r)`, and stays
-positive definite with that denominator (Sherman & Morrison).
+Nocedal & Wright (2006), eq. 6.24. Not where the denominator is roundoff (eq. 6.26). With r scaled
+so that it enters as :math:`\pm r r^T` the inverse H of B changes by
+:math:`\mp H r (H r)^T/(1 \pm r^T H r)`, and stays positive definite with that
+denominator (Sherman & Morrison).
 """
 
 from __future__ import annotations
