@@ -456,10 +456,11 @@ class QuasiNewton:
     @property
     def best(self) -> tuple[Any, float, Any]:
         """The accepted point of least f, with its f and gradient."""
-        f_best = self.f_best
-        if f_best < self.f:
+        # of the record, which a kernel changes together with x: an interrupt may come before `_read`
+        f, f_best = float(self.state["f"][0]), self.f_best
+        if f_best < f:
             return self.x_best, f_best, self.g_best
-        return self.x, self.f, self.g
+        return self.x, f, self.g
 
 
 def default_memory(n: int) -> int:
