@@ -79,7 +79,7 @@ def variant(
         default, **{**parts, "rule": {**default.rule, **rule}, "dense_rule": dense_rule}
     )
     constants = [
-        RuleParameters(**changes).array().tolist()
+        RuleParameters(**changes).record().tolist()
         for changes in (recipe.rule, {**recipe.rule, **recipe.dense_rule})
     ]
     solve = harness.ours(method, **options)

@@ -23,7 +23,7 @@ from numba.extending import typeof_impl
 
 __all__ = [
     "EPS", "HUGE", "TINY", "VectorFunction", "inline_kernel", "is_compiled", "kernel", "plain",
-    "vector_function", "vector_kernel",
+    "vector_function", "vector_kernel", "view_kernel",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -114,17 +114,17 @@ class VectorFunction:
     compiled : kernel
     general : callable
         Takes its place for arrays that are not NumPy's.
-    which : int
-        The argument that decides.
+    which : int or None
+        The argument that decides; None: from Python it is always the general one.
     """
 
-    def __init__(self, compiled: Any, general: Callable[..., Any], which: int) -> None:
+    def __init__(self, compiled: Any, general: Callable[..., Any], which: int | None) -> None:
         self.compiled, self.general, self.which = compiled, general, which
         self.__name__, self.__doc__ = general.__name__, general.__doc__
 
     def __call__(self, *args: Any) -> Any:
         """Call the one or the other."""
-        if isinstance(args[self.which], np.ndarray):
+        if self.which is not None and isinstance(args[self.which], np.ndarray):
             return self.compiled(*args)
         return self.general(*args)
 
@@ -133,6 +133,11 @@ class VectorFunction:
 def _typeof(function: VectorFunction, _: Any) -> Any:
     compiled = function.compiled
     return numba.types.Dispatcher(compiled) if hasattr(compiled, "py_func") else None
+
+
+def view_kernel(func: F) -> F:
+    """Compile a function that returns parts of its arrays, which Python takes by itself."""
+    return VectorFunction(_compile(func), func, None)  # type: ignore[return-value]
 
 
 def vector_function(which: int, inline: bool = False) -> Callable[[F], F]:

@@ -22,7 +22,7 @@ ROOMS = (
 #: Above all: the public names, most of which it imports when they are first used.
 TOP = "quasinewton"
 
-KERNELS = ("kernel", "inline_kernel", "vector_kernel", "vector_function")
+KERNELS = ("kernel", "inline_kernel", "vector_kernel", "view_kernel", "vector_function")
 MOST_PARAMETERS = 10
 
 
@@ -97,6 +97,12 @@ GRAPH = graph_of(TREES)
 
 def test_every_file_is_in_a_room():
     assert {room(module) for module in TREES} == set(ROOMS)
+
+
+def test_the_page_has_the_rooms_in_this_order():
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text()
+    tree = page.partition("quasinewton/\n")[2].partition("tests/")[0]
+    assert tuple(re.findall(r"^  (\w+)", tree, re.MULTILINE)) == ROOMS
 
 
 def test_imports_run_one_way():

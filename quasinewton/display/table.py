@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from scipy.optimize import OptimizeResult
 
-from ..methods import QUASI_NEWTON
-
 if TYPE_CHECKING:
     from ..options import Options
 
@@ -45,14 +43,9 @@ class ProgressTable:
         self.verbose = self.level >= 2
         self._rows = 0
 
-    def announce(self, method: str) -> None:
-        """Say so where the first run of all is about to wait for the compiler."""
-        if self.level < 1 or method not in QUASI_NEWTON:
-            return
-        from ..kernels import is_compiled
-        from ..methods.quasi_newton import find_trial
-
-        if not is_compiled(find_trial):
+    def announce(self, compiled: bool) -> None:
+        """Say so where a run is about to wait for the compiler."""
+        if self.level >= 1 and not compiled:
             _say("Compiling, for some seconds; the machine code is kept for later runs.")
 
     def row(self, solver: Any, step: float, rho: float, weight: float) -> None:

@@ -203,7 +203,7 @@ def from_torch(fun: Callable[[Any], Any], params: Any) -> Functions:
 
     def joint(x: np.ndarray) -> tuple[float, np.ndarray]:
         _, value, g = differentiate(x, twice=False)
-        return float(value), flat(g)
+        return float(value.detach()), flat(g)
 
     def hessp(x: np.ndarray, p: np.ndarray) -> np.ndarray:
         variables, _, g = differentiate(x, twice=True)

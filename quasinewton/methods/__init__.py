@@ -1,69 +1,19 @@
-"""The methods by name: each a model, a subproblem and a rule, said in one line."""
+"""The methods: what `ask` and `tell` move on. They are listed in `recipes`."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from .recipes import METHODS, QUASI_NEWTON, Recipe
 
 if TYPE_CHECKING:
     from ..options import Options
 
-__all__ = ["METHODS", "QUASI_NEWTON", "Recipe", "build", "restore"]
+__all__ = ["METHODS", "QUASI_NEWTON", "Recipe", "build", "is_ready", "restore"]
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What makes a quasi-Newton method.
-
-    Attributes
-    ----------
-    update : str
-        How one pair changes the model, a key of `quasinewton.models.updates.KINDS`.
-    subproblem : str or None
-        A key of `quasinewton.methods.quasi_newton.SUBPROBLEMS`; None is the cubic one in the
-        norm that the options name.
-    window : int
-        gamma is the largest y.y / s.y of this many pairs.
-    rule : mapping
-        Its own defaults of `quasinewton.globalization.RuleParameters`.
-    dense_rule : mapping
-        More of them, where n <= 2 memory.
-    """
-
-    update: str
-    subproblem: str | None
-    window: int
-    rule: Mapping[str, float] = field(default_factory=dict)
-    dense_rule: Mapping[str, float] = field(default_factory=dict)
-
-
-# Chosen on the problems of benchmarks/. A model that is positive definite by construction
-# may be trusted with long steps; an SR1 model that happens to be, may not. Pairs of rejected
-# trials make models worse, but for SR1 ones of few pairs beside n; so do values of f in theirs.
-_SR1: dict[str, Any] = {"window": 7, "dense_rule": {"secant": 1.0, "keep": math.inf}}
-_SAFE: dict[str, Any] = {
-    "window": 1,
-    "rule": {"grow_convex": 10.0, "secant": 1.0, "keep": math.inf},
-}
-
-QUASI_NEWTON: dict[str, Recipe] = {
-    "arc_lsr1": Recipe("lsr1", None, **_SR1),
-    "trust_lsr1": Recipe("lsr1", "trust_region", **_SR1),
-    "arc_lbfgs": Recipe("lbfgs", None, **_SAFE),
-    "trust_lbfgs": Recipe("lbfgs", "trust_region", **_SAFE),
-    "arc_hybrid": Recipe("hybrid", None, **_SAFE),
-    "trust_hybrid": Recipe("hybrid", "trust_region", **_SAFE),
-}
-
-#: Every method, in the order in which help texts list them.
-METHODS: tuple[str, ...] = (*QUASI_NEWTON, "trust_cg")
-
-
-def build(method: str) -> Callable[[np.ndarray, float, np.ndarray, Options], Any]:
+def build(method: str) -> Callable[[Any, float, Any, Options], Any]:
     """The function that starts a method from (x0, f, g, options)."""
     # Imported here: numba comes in when a run starts, not with the package.
     if method == "trust_cg":
@@ -84,8 +34,18 @@ def _trust_cg(options: Options) -> Any:
     return TrustCG
 
 
+def is_ready(method: str, x0: Any, options: Options) -> bool:
+    """Whether the machine code of a method is in memory or on disk."""
+    from ..kernels import is_compiled
+    from .quasi_newton import find_trial_compact, find_trial_dense, is_dense
+
+    if method == "trust_cg" and not options.enriched:
+        return True  # its kernels are small
+    return is_compiled(find_trial_dense if is_dense(x0, options) else find_trial_compact)
+
+
 def restore(method: str, state: dict[str, Any], options: Options) -> Any:
-    """The method whose `state()` this is.
+    """The method that was `saved`.
 
     Raises
     ------

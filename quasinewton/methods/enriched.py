@@ -14,8 +14,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from ..saving import part, set_numbers
-from . import QUASI_NEWTON
 from .quasi_newton import QuasiNewton
+from .recipes import QUASI_NEWTON
 from .trust_cg import TrustCG
 
 if TYPE_CHECKING:

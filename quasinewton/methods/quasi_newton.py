@@ -22,7 +22,7 @@ from ..globalization import (
     ranganath_weight,
     ratio,
 )
-from ..kernels import inline_kernel, kernel, plain, vector_function
+from ..kernels import inline_kernel, kernel, vector_function, view_kernel
 from ..models.compact import expand, project, renew_compact
 from ..models.dense import renew_dense
 from ..models.model import CompactModel, planes
@@ -33,15 +33,23 @@ from ..saving import check_shape, fill
 from ..subproblems.definite import step_without_spectrum
 from ..subproblems.spectral import step_by_spectrum
 from ..subproblems.table import SUBPROBLEMS
-from ..vectors import add_combination, copy, max_abs, multiply_rows, norm2, zeros
+from ..vectors import (
+    add_combination,
+    copy,
+    is_tensor,
+    max_abs,
+    multiply_rows,
+    norm2,
+    zeros,
+)
 
 if TYPE_CHECKING:
     from ..options import Options
-    from . import Recipe
+    from .recipes import Recipe
 
 __all__ = [
     "GIVEN", "OFFERED", "WITHOUT", "QuasiNewton", "begin", "default_memory", "find_trial",
-    "find_trial_compact", "find_trial_dense", "forgets_nothing", "named", "receive",
+    "find_trial_compact", "find_trial_dense", "forgets_nothing", "is_dense", "named", "receive",
     "wants_gradient",
 ]  # fmt: skip
 
@@ -50,7 +58,7 @@ __all__ = [
 WITHOUT, OFFERED, GIVEN = range(3)
 
 
-@inline_kernel
+@view_kernel
 def named(points):
     """x, g, trial, x_best, g_best: the first rows of `points`."""
     return points[0], points[1], points[2], points[3], points[4]
@@ -365,7 +373,7 @@ class QuasiNewton:
 
     def _name(self, points: Any) -> None:
         self.points = points
-        self.x, self.g, self.trial, self.x_best, self.g_best = plain(named)(points)
+        self.x, self.g, self.trial, self.x_best, self.g_best = named(points)
 
     def _inner_products(self) -> None:
         model = self.model
@@ -456,11 +464,17 @@ class QuasiNewton:
     @property
     def best(self) -> tuple[Any, float, Any]:
         """The accepted point of least f, with its f and gradient."""
-        # of the record, which a kernel changes together with x: an interrupt may come before `_read`
+        # of the record, which changes together with x: an interrupt may come before `_read`
         f, f_best = float(self.state["f"][0]), self.f_best
         if f_best < f:
             return self.x_best, f_best, self.g_best
         return self.x, f, self.g
+
+
+def is_dense(x0: Any, options: Options) -> bool:
+    """Whether the model is a matrix in the variables themselves."""
+    n = x0.shape[0]
+    return n <= 2 * (options.memory or default_memory(n)) and not is_tensor(x0)
 
 
 def default_memory(n: int) -> int:

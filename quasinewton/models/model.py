@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import inline_kernel, plain
+from ..kernels import inline_kernel, view_kernel
 from ..records import RING, new_state
 from ..vectors import BLOCK, add_combination, multiply_rows, zeros
 from .compact import renew_compact
@@ -31,7 +31,7 @@ def workspace(n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros((_PLANES * (most + 1), width)), np.zeros((8, max(width, min(n, BLOCK)) + 8))
 
 
-@inline_kernel
+@view_kernel
 def planes(work):
     """basis, coordinates, matrix, factor, cosines, sines: matrices to work in."""
     k = work.shape[0] // _PLANES
@@ -189,7 +189,7 @@ class CompactModel:
         if self.dense:
             renew_dense(gamma, self.rows, self.ring, self.gram, self.lines, self.state)
         else:
-            basis, coordinates, matrix, _, _, _ = plain(planes)(self.work)
+            basis, coordinates, matrix, _, _, _ = planes(self.work)
             renew_compact(
                 gamma, self.ring, self.gram, coordinates, basis, matrix, self.lines, self.state
             )
@@ -203,7 +203,7 @@ class CompactModel:
         record.window = window
         kept = decompose(self.gram, self.work, self.lines, self.state)
         self._lam = self.lines[0, :kept].copy()
-        basis, _, matrix, _, cosines, sines = plain(planes)(self.work)
+        basis, _, matrix, _, cosines, sines = planes(self.work)
         vectors = np.zeros((kept, record.rank))
         for vector, place in zip(vectors, self.lines[1, :kept], strict=True):
             vector[int(place)] = 1.0
@@ -213,7 +213,7 @@ class CompactModel:
         self._vectors = vectors
         return int(record.used)
 
-    def coordinates(self, v: np.ndarray) -> np.ndarray:
+    def coordinates(self, v: Any) -> Any:
         """U^T v for the eigenvectors U off gamma, shape (rank,)."""
         if self.dense:
             products = np.asarray(v, np.float64)
@@ -222,7 +222,7 @@ class CompactModel:
             multiply_rows(self.rows, v, products)
         return self.vectors @ products
 
-    def combine(self, alpha: float, v: np.ndarray, c: np.ndarray) -> np.ndarray:
+    def combine(self, alpha: float, v: Any, c: np.ndarray) -> Any:
         """alpha v + U c."""
         w = c @ self.vectors
         if self.dense:
@@ -231,7 +231,7 @@ class CompactModel:
         add_combination(alpha, v, self.rows, w, out, out, np.empty(BLOCK))
         return out
 
-    def matvec(self, v: np.ndarray) -> np.ndarray:
+    def matvec(self, v: Any) -> Any:
         """B v in O(nm)."""
         return self.combine(self.gamma, v, (self.lam - self.gamma) * self.coordinates(v))
 

@@ -211,7 +211,7 @@ def check_gradient(
     Examples
     --------
     >>> from scipy.optimize import rosen, rosen_der
-    >>> from quasinewton.derivatives import check_gradient
+    >>> from quasinewton.objective import check_gradient
     >>> check_gradient(rosen, rosen_der, [-1.2, 1.0]).ok
     True
     >>> check_gradient(rosen, lambda x: 2 * rosen_der(x), [-1.2, 1.0]).ok
@@ -299,7 +299,7 @@ def check_hessp(
     Examples
     --------
     >>> from scipy.optimize import rosen_der, rosen_hess_prod
-    >>> from quasinewton.derivatives import check_hessp
+    >>> from quasinewton.objective import check_hessp
     >>> check_hessp(rosen_der, rosen_hess_prod, [-1.2, 1.0]).ok
     True
     """

@@ -32,11 +32,11 @@ from ..methods.quasi_newton import (
 )
 from ..records import STATE
 from ..status import Status
-from ..vectors import copy, max_abs
+from ..vectors import copy, largest_number, max_abs
 from .stopping import Limits, start, stop
 
 if TYPE_CHECKING:
-    from ..methods import Recipe
+    from ..methods.recipes import Recipe
     from ..options import Options
 
 __all__ = ["Evaluation", "iterate", "solve_many"]
@@ -222,7 +222,7 @@ def solve_many(
     points[8::2] = np.nan
     state["f"][2:] = np.nan
     rows, ring, gram, work, lines, _, rule = method.arrays
-    limits = Limits.of(options, n, starts.dtype).record(evaluation.joint, 1.0)
+    limits = Limits.of(options, n, largest_number(starts)).record(evaluation.joint, 1.0)
     error = None
     try:
         _call(

@@ -17,12 +17,12 @@ from scipy.optimize import OptimizeResult
 from ..display.table import ProgressTable
 from ..globalization import NOISE, RuleParameters
 from ..kernels import plain
-from ..methods import METHODS, QUASI_NEWTON, build, restore
+from ..methods import METHODS, QUASI_NEWTON, build, is_ready, restore
 from ..objective import Counts, Objective, OutOfBudget, as_value
 from ..options import Options
 from ..saving import part
 from ..status import MESSAGES, Status
-from ..vectors import max_abs
+from ..vectors import clone, is_tensor, largest_number, max_abs
 from . import checkpoint
 from .curvature import Curvature, Examination, ModelCurvature
 from .stopping import Limits, start, stop
@@ -81,15 +81,17 @@ class Solver:
         self.options = options if isinstance(options, Options) else Options.parse(options)
         self.x0 = as_start(x0)
         RuleParameters(**self.options.rule_parameters)  # a wrong name is an error before any work
+        if is_tensor(self.x0):
+            _check_tensor_options(self.options)
         if self.options.model is not None:
             _check_model(self.options.model, method, self.x0)
         if self.options.history == "spectrum" and method not in QUASI_NEWTON:
             raise ValueError(
                 f"option `history` = 'spectrum' is for quasi-Newton methods, not for {method}"
             )
-        self.n = self.x0.size
+        self.n = self.x0.shape[0]
         self.counts = Counts()
-        self.status = Status.RUNNING if np.isfinite(self.x0).all() else Status.NONFINITE_START
+        self.status = Status.RUNNING if _is_finite(self.x0) else Status.NONFINITE_START
         self.nit = 0
         self._method: Any = None
         self._examination: Examination | None = None
@@ -98,14 +100,14 @@ class Solver:
         self._f0 = math.nan
         self._g0: np.ndarray | None = None
         self._started_at = time.perf_counter()
-        self._limits = Limits.of(self.options, self.n, self.x0.dtype)
+        self._limits = Limits.of(self.options, self.n, largest_number(self.x0))
         self._optimality0 = math.nan
         self._table = ProgressTable(self.options)
         self._history: dict[str, list[Any]] | None = None
         if self.options.history:
             names = HISTORY + (SPECTRUM if self.options.history == "spectrum" else ())
             self._history = {name: [] for name in names}
-        self._allvecs = [self.x0.copy()] if self.options.return_all else None
+        self._allvecs = [clone(self.x0)] if self.options.return_all else None
         self._recorded = self._history is not None or self._allvecs is not None
         self._timed = self.options.maxtime < math.inf
 
@@ -127,14 +129,14 @@ class Solver:
         """
         assert self.g is not None
         return OptimizeResult(
-            x=self.x.copy(),
+            x=clone(self.x),
             fun=self.f,
-            jac=self.g.copy(),
+            jac=clone(self.g),
             nit=self.nit,
             nfev=self.counts.nfev,
             njev=self.counts.njev,
             nhev=self.counts.nhev,
-            optimality=float(np.max(np.abs(self.g))),
+            optimality=float(abs(self.g).max()),
             status=self.status,
             budget=self._budget(),
         )
@@ -153,14 +155,14 @@ class Solver:
         return min(1.0, float(max(shares, default=1.0)))
 
     @property
-    def direction(self) -> np.ndarray | None:
+    def direction(self) -> Any:
         """Where not None, the solver waits for `tell_product`, not for `tell`."""
         if self._examination is not None:
             return self._examination.direction
         return None if self._method is None else self._method.direction
 
     @property
-    def x(self) -> np.ndarray:
+    def x(self) -> Any:
         """The current point (not a copy)."""
         return self.x0 if self._method is None else self._method.x
 
@@ -170,18 +172,17 @@ class Solver:
         return self._f0 if self._method is None else self._method.f
 
     @property
-    def g(self) -> np.ndarray | None:
+    def g(self) -> Any:
         """The gradient at `x` (not a copy)."""
         return self._g0 if self._method is None else self._method.g
 
-    def ask(self) -> np.ndarray:
+    def ask(self) -> Any:
         """The point to evaluate next; a copy that the caller may keep or change."""
         if self._method is None:
-            return self.x0.copy()
+            return clone(self.x0)
         if self._examination is not None:
             return self._examination.trial
-        trial: np.ndarray = self._method.trial
-        return trial.copy()
+        return clone(self._method.trial)
 
     def tell(self, f: float, g: np.ndarray | Callable[[], np.ndarray] | None) -> None:
         """Take the objective and the gradient at the point of `ask`.
@@ -304,7 +305,7 @@ class Solver:
         if self._method is None:
             raise ValueError("`renew` needs a solver that was told f and g at x0")
         f, g = as_value(f), self._vector("gradient", g)
-        if not (math.isfinite(f) and np.isfinite(g).all()):
+        if not (math.isfinite(f) and _is_finite(g)):
             raise ValueError(f"f and g must be finite, got f = {f!r}")
         self.counts.nfev += 1
         self.counts.njev += 1
@@ -404,6 +405,8 @@ class Solver:
         `load` gives a solver that goes on bit for bit as this one would. May be called at any
         time between the calls of other methods.
         """
+        if is_tensor(self.x0):
+            raise TypeError("a run on tensors cannot be saved")
         checkpoint.write(path, self._state())
 
     @classmethod
@@ -512,9 +515,9 @@ class Solver:
         if method is not None and status is not Status.CONVERGED:
             x, f, g = method.best
         result = OptimizeResult(
-            x=x.copy(),
+            x=clone(x),
             fun=f,
-            jac=np.full_like(self.x0, np.nan) if g is None else g.copy(),
+            jac=clone(0.0 * self.x0 + math.nan if g is None else g),
             success=status is Status.CONVERGED,
             status=int(status),
             message=MESSAGES[status],
@@ -522,22 +525,21 @@ class Solver:
             nfev=self.counts.nfev,
             njev=self.counts.njev,
             nhev=self.counts.nhev,
-            optimality=math.nan if g is None else float(np.max(np.abs(g))),
+            optimality=math.nan if g is None else float(abs(g).max()),
             execution_time=elapsed,
             method=self.method,
         )
+        result.curvature = self._curvature or Curvature()
         if hasattr(method, "current_model"):
             from ..models.operator import ModelOperator
 
             model = method.current_model()
-            # A run that goes on goes on changing its model.
-            result.hess = ModelOperator(copy.deepcopy(model) if self.running else model)
-        if self._curvature is not None:
-            result.curvature = self._curvature
-        elif "hess" in result:
-            result.curvature = ModelCurvature(result.hess.model, result.success)
-        else:
-            result.curvature = Curvature()
+            if self.running:  # it goes on changing its model
+                model = copy.deepcopy(model)
+            if self._curvature is None:
+                result.curvature = ModelCurvature(model, result.success)
+            if not is_tensor(self.x0):
+                result.hess = ModelOperator(model)
         if self._history is not None:
             result.history = {key: np.array(v) for key, v in self._history.items()}
         if self._allvecs is not None:
@@ -550,8 +552,10 @@ class Solver:
         self._table.close(result)
         return result
 
-    def _vector(self, name: str, v: Any) -> np.ndarray:
+    def _vector(self, name: str, v: Any) -> Any:
         """What the user returned as an array of the dtype of x0, contiguous."""
+        if is_tensor(self.x0):
+            return _tensor(name, v, self.x0)
         v = np.asarray(v)
         if v.shape != self.x0.shape:
             raise ValueError(f"the {name} must have shape {self.x0.shape}, got {v.shape}")
@@ -573,11 +577,11 @@ class Solver:
             g = self._vector("gradient", g()) if finite else None
         elif g is not None:
             g = self._vector("gradient", g)
-        self._g0 = None if g is None else g.copy()
-        if g is None or not finite or not np.isfinite(g).all():
+        self._g0 = None if g is None else clone(g)
+        if g is None or not finite or not _is_finite(g):
             self.status = Status.NONFINITE_START
             return
-        self._table.announce(self.method)
+        self._table.announce(is_ready(self.method, self.x0, self.options))
         self._method = build(self.method)(self.x0, self._f0, g, self.options)
         self._g0 = None  # the method holds the gradient from now on
         self._optimality0 = self._method.optimality
@@ -625,7 +629,7 @@ class Solver:
                 return
             if method.stalled:
                 break
-            if math.isfinite(max_abs(method.trial)):
+            if _is_finite(method.trial):
                 return
             method.receive(math.inf, None)
         self.status = Status.PRECISION
@@ -638,7 +642,7 @@ class Solver:
         step = examination.length
         lower = False
         if g is not None and math.isfinite(f) and self._is_lower(f):
-            lower = bool(np.isfinite(g).all())
+            lower = _is_finite(g)
         self.nit += 1
         if lower:
             assert g is not None
@@ -651,7 +655,7 @@ class Solver:
         if self._history is not None:
             self._record(step, math.nan, math.nan, lower)
         if self._allvecs is not None and lower:
-            self._allvecs.append(self.x.copy())
+            self._allvecs.append(clone(self.x))
         if lower or f == -math.inf:
             self._examination = None
             self._check_limits(f)
@@ -691,7 +695,7 @@ class Solver:
         if self._history is not None:
             self._record(step, method.rho, weight, method.accepted)
         if self._allvecs is not None and method.accepted:
-            self._allvecs.append(method.x.copy())
+            self._allvecs.append(clone(method.x))
 
     def _record(self, step: float, rho: float, weight: float, accepted: bool) -> None:
         assert self._history is not None
@@ -739,14 +743,43 @@ def _check_model(model: Any, method: str, x0: np.ndarray) -> None:
         raise ValueError(f"option `model` is {model.model.rows.dtype}, `x0` is {x0.dtype}")
 
 
-def as_start(x0: Any) -> np.ndarray:
-    """`x0` as a fresh float32 or float64 vector.
+def _check_tensor_options(options: Options) -> None:
+    for name in ("check_curvature", "check_derivatives", "checkpoint", "model", "resume"):
+        if getattr(options, name):
+            raise ValueError(f"option `{name}` is not for runs on tensors")
+
+
+def _is_finite(v: Any) -> bool:
+    return math.isfinite(max_abs(v))
+
+
+def _tensor(name: str, v: Any, like: Any) -> Any:
+    """What the user returned for a tensor: one of the same kind, shape, dtype and device."""
+    if not is_tensor(v):
+        raise TypeError(f"the {name} must be a tensor as `x0` is, got {type(v).__name__}")
+    if v.shape != like.shape:
+        raise ValueError(f"the {name} must have shape {like.shape}, got {v.shape}")
+    if v.dtype != like.dtype or v.device != like.device:
+        raise TypeError(
+            f"the {name} must be {like.dtype} on {like.device}, got {v.dtype} on {v.device}"
+        )
+    return v.detach() if hasattr(v, "detach") else v
+
+
+def as_start(x0: Any) -> Any:
+    """`x0` as a fresh float32 or float64 vector: of NumPy, or the tensor that it is.
 
     Raises
     ------
     TypeError, ValueError
         For values that are not real numbers, more than one dimension, or no elements.
     """
+    if is_tensor(x0):
+        if len(x0.shape) != 1 or x0.shape[0] == 0:
+            raise ValueError(f"`x0` as a tensor must have shape (n,), n >= 1, got {x0.shape}")
+        if str(x0.dtype).rpartition(".")[2] not in ("float32", "float64"):
+            raise TypeError(f"`x0` as a tensor must be float32 or float64, got {x0.dtype}")
+        return clone(x0)
     try:
         x = np.atleast_1d(np.asarray(x0))
     except ValueError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple, dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 
@@ -48,14 +47,14 @@ class Limits:
     most: float = math.inf
 
     @classmethod
-    def of(cls, options: Options, n: int, dtype: Any) -> Limits:
-        """The limits of a run of n variables."""
+    def of(cls, options: Options, n: int, largest: float) -> Limits:
+        """The limits of a run of n variables, `largest` the largest number of their dtype."""
         return cls(
             gtol=options.gtol, grtol=options.grtol, xtol=options.xtol, ftol=options.ftol,
             f_target=options.f_target,
             maxiter=max(1000, 200 * n) if options.maxiter is None else options.maxiter,
             maxfev=math.inf if options.maxfev is None else options.maxfev,
-            harmless=1e-20 * float(np.finfo(dtype).max),
+            harmless=1e-20 * largest,
         )  # fmt: skip
 
     def record(self, joint: bool, most: float = math.inf) -> np.ndarray:

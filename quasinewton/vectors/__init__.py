@@ -17,12 +17,27 @@ from ..kernels import VectorFunction
 from . import machine
 
 __all__ = [
-    "BLOCK", "add_combination", "add_multiple", "conjugate", "copy", "difference_products",
-    "difference_sizes", "divide", "dot", "largest_number", "max_abs", "move", "multiply_rows",
-    "multiply_rows_by_three", "norm2", "read_only", "scale", "store_pair", "zeros",
+    "BLOCK", "add_combination", "add_multiple", "clone", "conjugate", "copy",
+    "difference_products", "difference_sizes", "divide", "dot", "is_tensor", "largest_number",
+    "max_abs", "move", "multiply_rows", "multiply_rows_by_three", "norm2", "read_only", "scale",
+    "store_pair", "zeros",
 ]  # fmt: skip
 
 BLOCK = machine.BLOCK
+
+
+def is_tensor(v: Any) -> bool:
+    """Whether a vector is to stay of the library that it is of: PyTorch's or CuPy's."""
+    return type(v).__module__.partition(".")[0] in ("torch", "cupy")
+
+
+def clone(v: Any) -> Any:
+    """A copy, apart from what the library may know of where v came from."""
+    if isinstance(v, np.ndarray):
+        return v.copy()
+    from . import standard
+
+    return standard.clone(v)
 
 
 def zeros(shape: tuple[int, ...], like: Any) -> Any:

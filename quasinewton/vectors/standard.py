@@ -41,6 +41,11 @@ def zeros(shape: tuple[int, ...], like: Any) -> Any:
     return array_namespace(like).zeros(shape, dtype=like.dtype, device=device(like))
 
 
+def clone(v: Any) -> Any:
+    v = v.detach() if hasattr(v, "detach") else v
+    return array_namespace(v).asarray(v, copy=True)
+
+
 def largest_number(like: Any) -> float:
     return float(array_namespace(like).finfo(like.dtype).max)
 

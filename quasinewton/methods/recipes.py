@@ -1,0 +1,58 @@
+"""The methods by name: each a model, a subproblem and a rule, said in one line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["METHODS", "QUASI_NEWTON", "Recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes a quasi-Newton method.
+
+    Attributes
+    ----------
+    update : str
+        How one pair changes the model, a key of `quasinewton.models.updates.KINDS`.
+    subproblem : str or None
+        A key of `quasinewton.subproblems.table.SUBPROBLEMS`; None is the cubic one in the
+        norm that the options name.
+    window : int
+        gamma is the largest y.y / s.y of this many pairs.
+    rule : mapping
+        Its own defaults of `quasinewton.globalization.RuleParameters`.
+    dense_rule : mapping
+        More of them, where n <= 2 memory.
+    """
+
+    update: str
+    subproblem: str | None
+    window: int
+    rule: Mapping[str, float] = field(default_factory=dict)
+    dense_rule: Mapping[str, float] = field(default_factory=dict)
+
+
+# Chosen on the problems of benchmarks/. A model that is positive definite by construction
+# may be trusted with long steps; an SR1 model that happens to be, may not. Pairs of rejected
+# trials make models worse, but for SR1 ones of few pairs beside n; so do values of f in theirs.
+_SR1: dict[str, Any] = {"window": 7, "dense_rule": {"secant": 1.0, "keep": math.inf}}
+_SAFE: dict[str, Any] = {
+    "window": 1,
+    "rule": {"grow_convex": 10.0, "secant": 1.0, "keep": math.inf},
+}
+
+QUASI_NEWTON: dict[str, Recipe] = {
+    "arc_lsr1": Recipe("lsr1", None, **_SR1),
+    "trust_lsr1": Recipe("lsr1", "trust_region", **_SR1),
+    "arc_lbfgs": Recipe("lbfgs", None, **_SAFE),
+    "trust_lbfgs": Recipe("lbfgs", "trust_region", **_SAFE),
+    "arc_hybrid": Recipe("hybrid", None, **_SAFE),
+    "trust_hybrid": Recipe("hybrid", "trust_region", **_SAFE),
+}
+
+#: Every method, in the order in which help texts list them.
+METHODS: tuple[str, ...] = (*QUASI_NEWTON, "trust_cg")
