@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
@@ -39,11 +40,11 @@ def shifted_solve(model: CompactModel, b: np.ndarray, shift: float = 0.0) -> np.
         )
     weights = 1.0 / lam - 1.0 / rest
 
-    def approximate(v: np.ndarray) -> np.ndarray:
+    def approximate(v: np.ndarray) -> Any:
         return model.combine(1.0 / rest, v, weights * model.coordinates(v))
 
     # Where pairs are nearly dependent, U is orthonormal to few digits: refine.
-    x = approximate(b)
+    x: np.ndarray = approximate(b)
     residual = b - model.matvec(x) - shift * x
     for _ in range(_REFINEMENTS):
         better = x + approximate(residual)
@@ -79,7 +80,8 @@ class ModelOperator(LinearOperator):  # type: ignore[misc]
         super().__init__(model.rows.dtype, (model.n, model.n))
 
     def _matvec(self, v: np.ndarray) -> np.ndarray:
-        return self.model.matvec(np.asarray(v, self.dtype).reshape(-1))
+        product: np.ndarray = self.model.matvec(np.asarray(v, self.dtype).reshape(-1))
+        return product
 
     def _adjoint(self) -> ModelOperator:
         return self
