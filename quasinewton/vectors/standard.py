@@ -2,7 +2,8 @@
 
 The package array-api-compat (the extra ``tensors``) irons out where libraries differ. Numbers come
 back as floats of Python, small results in arrays of NumPy; nothing of size n leaves its device.
-Sums are taken in float64 where the device has it.
+All is computed in float64, which the device must have: in sums digits would be lost, and a factor
+may be out of range of float32 where the result is not.
 """
 
 from __future__ import annotations
@@ -22,19 +23,40 @@ BLOCK = 65536
 
 def _wide(v: Any) -> Any:
     xp = array_namespace(v)
-    return v if v.dtype == xp.float64 else xp.astype(v, xp.float64)
+    return xp.astype(v, xp.float64, copy=False)
+
+
+def _put(value: Any, out: Any) -> None:
+    out[...] = array_namespace(value).astype(value, out.dtype, copy=False)
 
 
 def _on_host(v: Any) -> np.ndarray:
     return np.asarray(to_device(v, "cpu"))
 
 
+def _numbers(*values: Any) -> list[float]:
+    """Scalars of the device as floats, for which it is waited once."""
+    numbers: list[float] = _on_host(array_namespace(values[0]).stack(values)).tolist()
+    return numbers
+
+
 def _blocks(v: Any) -> Iterator[slice]:
     """Slices of an n-vector: one where it is float64 already."""
     n = v.shape[-1]
     length = n if v.dtype == array_namespace(v).float64 else BLOCK
-    for start in range(0, n, max(length, 1)):
+    for start in range(0, n, length):
         yield slice(start, start + length)
+
+
+def _product(a: Any, b: Any) -> Any:
+    """a @ b in float64, on the device."""
+    return sum(_wide(a[..., block]) @ _wide(b[block]) for block in _blocks(a))
+
+
+def _largest(v: Any) -> Any:
+    """Largest absolute value of v, on the device; NaN or infinite where one is not finite."""
+    xp = array_namespace(v)
+    return xp.max(xp.abs(v))
 
 
 def zeros(shape: tuple[int, ...], like: Any) -> Any:
@@ -51,27 +73,20 @@ def largest_number(like: Any) -> float:
 
 
 def max_abs(v: Any) -> float:
-    xp = array_namespace(v)
-    if v.shape[0] == 0:
-        return 0.0
-    largest = float(xp.max(xp.abs(v)))
+    largest = float(_largest(v))
     return largest if math.isfinite(largest) else math.nan
 
 
-def _sum_products(a: Any, b: Any) -> float:
-    xp = array_namespace(a)
-    return sum(float(xp.vecdot(_wide(a[block]), _wide(b[block]))) for block in _blocks(a))
-
-
 def norm2(v: Any) -> float:
+    square = dot(v, v)
+    if 1e-280 < square < 1e280:  # no square that counts has overflowed or vanished
+        return math.sqrt(square)
     largest = max_abs(v)
     if largest == 0.0 or not math.isfinite(largest):
         return largest
-    if 1e-140 < largest < 1e140:
-        return math.sqrt(_sum_products(v, v))
     inverse = 1.0 / max(largest, TINY)
     scaled = _wide(v) * inverse
-    return math.sqrt(_sum_products(scaled, scaled)) / inverse
+    return math.sqrt(dot(scaled, scaled)) / inverse
 
 
 def copy(v: Any, out: Any) -> None:
@@ -79,36 +94,40 @@ def copy(v: Any, out: Any) -> None:
 
 
 def dot(a: Any, b: Any) -> float:
-    return _sum_products(a, b)
+    return float(_product(a, b))
 
 
 def scale(factor: float, v: Any, out: Any) -> None:
-    out[...] = factor * v
+    _put(factor * _wide(v), out)
 
 
 def divide(v: Any, divisor: float, out: Any) -> None:
-    out[...] = v / divisor
+    _put(_wide(v) / divisor, out)
 
 
 def add_multiple(base: Any, factor: float, v: Any, out: Any) -> float:
-    out[...] = base + factor * v
-    return _sum_products(out, out)
+    _put(_wide(base) + factor * _wide(v), out)
+    return dot(out, out)
 
 
 def move(x: Any, s: Any, out: Any) -> bool:
-    out[...] = x + s
-    return bool(array_namespace(x).any(out != x))
+    new = x + s
+    moved = bool(array_namespace(x).any(new != x))
+    out[...] = new
+    return moved
 
 
 def conjugate(d: Any, beta: float, r: Any) -> None:
-    d[...] = beta * d - r
+    _put(beta * _wide(d) - _wide(r), d)
 
 
 def difference_sizes(x: Any, x_trial: Any, g: Any, g_trial: Any) -> tuple[float, float]:
-    s_max, y_max = max_abs(_wide(x_trial) - _wide(x)), max_abs(_wide(g_trial) - _wide(g))
-    if math.isnan(s_max) or math.isnan(y_max):
-        return math.nan, math.nan
-    return s_max, y_max
+    s_max, y_max = _numbers(
+        _largest(_wide(x_trial) - _wide(x)), _largest(_wide(g_trial) - _wide(g))
+    )
+    if math.isfinite(s_max) and math.isfinite(y_max):
+        return s_max, y_max
+    return math.nan, math.nan
 
 
 def difference_products(
@@ -116,32 +135,31 @@ def difference_products(
 ) -> tuple[float, float, float]:
     s = (_wide(x_trial) - _wide(x)) * s_inverse
     y = (_wide(g_trial) - _wide(g)) * y_inverse
-    return _sum_products(s, s), _sum_products(s, y), _sum_products(y, y)
+    ss, sy, yy = _numbers(s @ s, s @ y, y @ y)
+    return ss, sy, yy
 
 
 def store_pair(
     x: Any, x_trial: Any, g: Any, g_trial: Any, s_factors: tuple[float, float],
     y_factors: tuple[float, float], along: float, s_row: Any, z_row: Any,
 ) -> None:  # fmt: skip
-    xp = array_namespace(x)
     s = (_wide(x_trial) - _wide(x)) * s_factors[0] * s_factors[1]
     z = (_wide(g_trial) - _wide(g)) * y_factors[0] * y_factors[1] - along * s
-    s_row[...] = xp.astype(s, s_row.dtype)
-    z_row[...] = xp.astype(z, z_row.dtype)
+    _put(s, s_row)
+    _put(z, z_row)
 
 
 def multiply_rows(rows: Any, v: Any, out: np.ndarray) -> None:
-    out[:] = 0.0
-    for block in _blocks(rows):
-        out += _on_host(_wide(rows[:, block]) @ _wide(v[block]))
+    out[:] = _on_host(_product(rows, v))
 
 
 def multiply_rows_by_three(rows: Any, a: Any, b: Any, c: Any, out: np.ndarray) -> None:
     xp = array_namespace(rows)
-    out[:, :] = 0.0
-    for block in _blocks(rows):
-        three = xp.stack([_wide(a[block]), _wide(b[block]), _wide(c[block])])
-        out += _on_host(three @ _wide(rows[:, block]).T)
+    products = sum(
+        xp.stack([_wide(a[block]), _wide(b[block]), _wide(c[block])]) @ _wide(rows[:, block]).T
+        for block in _blocks(rows)
+    )
+    out[:, :] = _on_host(products)
 
 
 def add_combination(
@@ -149,12 +167,14 @@ def add_combination(
 ) -> bool:
     xp = array_namespace(v)
     weights = xp.asarray(w, dtype=xp.float64, device=device(v))
-    moved = False
+    moved: Any = False
     for block in _blocks(v):
-        step = alpha * _wide(v[block])
+        old = base[block]
+        new = alpha * _wide(v[block])
         if w.size:
-            step = step + weights @ _wide(rows[:, block])
-        new = xp.astype(_wide(base[block]) + step, out.dtype)
-        moved = moved or bool(xp.any(new != base[block]))
+            new += weights @ _wide(rows[:, block])
+        new += _wide(old)
+        new = xp.astype(new, out.dtype, copy=False)
+        moved = xp.any(new != old) | moved
         out[block] = new
-    return moved
+    return bool(moved)
