@@ -12,9 +12,9 @@ import numpy as np
 
 from .kernels import EPS, kernel
 from .records import RULE
+from .subproblems.table import SUBPROBLEMS, Subproblem
 
 __all__ = [
-    "RULES",
     "RuleParameters",
     "first_length",
     "interpolate",
@@ -22,9 +22,6 @@ __all__ = [
     "next_length",
     "ratio",
 ]
-
-#: Weight rules of the cubic methods, by the names that options use.
-RULES = ("length", "ranganath")
 
 #: Relative roundoff to be expected in f.
 NOISE = 10.0 * EPS
@@ -73,18 +70,20 @@ class RuleParameters:
                 raise TypeError(f"unknown rule parameter {name!r}; known: {self.names}")
             setattr(self, name, float(value))
 
-    def record(self, subproblem: int = 0, published: bool = False) -> np.ndarray:
+    def record(
+        self, subproblem: Subproblem = SUBPROBLEMS["shape"], published: bool = False
+    ) -> np.ndarray:
         """A RULE record, shape (1,), as the kernels take it.
 
         Parameters
         ----------
-        subproblem : int
-            A number of `quasinewton.subproblems.table.SUBPROBLEMS`.
+        subproblem : Subproblem
         published : bool
             Whether the weight follows `ranganath_weight`.
         """
         constants = (getattr(self, name) for name in self.names)
-        return np.array([(*constants, subproblem, published)], RULE)
+        facts = subproblem.number, subproblem.radius, subproblem.euclidean
+        return np.array([(*constants, *facts, published)], RULE)
 
 
 @kernel

@@ -128,7 +128,7 @@ def minimize(
         from .solver import as_start
 
         second = hess is not None or hessp is not None
-        method = "trust_cg" if second else default_method(as_start(x0).size)
+        method = "trust_cg" if second else default_method(as_start(x0).shape[0])
     if callable(method):
         name = getattr(method, "__name__", "")
         if globals().get(name) is not method or name not in METHODS:

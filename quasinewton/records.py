@@ -20,6 +20,7 @@ _FIELDS = {
     "dense": "i8",  # whether B is a matrix in the variables themselves
     "whole": "i8",  # ... that keeps what the ring has lost
     "pairs": "i8",  # pairs in the ring
+    "stored": "i8",  # newest pairs that are not in the inner products yet
     "newest": "i8",  # whether the newest pair is used
     "used": "i8",  # how many pairs passed the skip rule
     "applied": "i8",  # pairs of the ring that a dense matrix holds; -1: to be made anew
@@ -58,9 +59,9 @@ _FIELDS = {
 #: Scalars and integers of a quasi-Newton method.
 STATE = np.dtype((np.record, list(_FIELDS.items())), align=True)
 
-#: What is constant over a run: of the globalization, see `globalization.RuleParameters`; and the
-#: number of the subproblem, and whether the weight follows the published rule, which bounds no step
-#: and whose ratio counts the cubic term.
+#: What is constant over a run: of the globalization, see `globalization.RuleParameters`; of the
+#: subproblem, see `subproblems.table.Subproblem`; and whether the weight follows the published
+#: rule, which bounds no step and whose ratio counts the cubic term.
 RULE = np.dtype(
     (
         np.record,
@@ -69,7 +70,7 @@ RULE = np.dtype(
                 "accept", "poor", "good", "grow", "grow_convex", "shrink_min", "shrink_max",
                 "relax", "keep", "patience", "secant",
             )),
-            ("subproblem", "i8"), ("published", "i8"),
+            ("subproblem", "i8"), ("radius", "i8"), ("euclidean", "i8"), ("published", "i8"),
         ],
     ),
     align=True,

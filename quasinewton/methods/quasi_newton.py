@@ -26,13 +26,13 @@ from ..kernels import inline_kernel, kernel, vector_function, view_kernel
 from ..models.compact import expand, project, renew_compact
 from ..models.dense import renew_dense
 from ..models.model import CompactModel, planes
-from ..models.pairs import absorb
+from ..models.pairs import absorb, bring_up_to_date
 from ..models.updates import KINDS
 from ..records import new_state
 from ..saving import check_shape, fill
 from ..subproblems.definite import step_without_spectrum
 from ..subproblems.spectral import step_by_spectrum
-from ..subproblems.table import SUBPROBLEMS
+from ..subproblems.table import SUBPROBLEMS, Subproblem
 from ..vectors import (
     add_combination,
     copy,
@@ -75,7 +75,7 @@ def wants_gradient(f, state, rule):
 
 
 @vector_function(2, inline=True)
-def receive(f_trial, gradient, points, g_trial, rows, ring, gram, state, rule):
+def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
     """Judge the trial, store its pair, move to it if it is better, adapt the bound.
 
     Parameters
@@ -87,7 +87,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, gram, state, rule):
     points : array, shape (>= 5, n)
         See `named`.
     g_trial : array, shape (n,)
-    rows, ring, gram, state
+    rows, ring, state
         See `absorb`.
     rule : RULE array
     """
@@ -118,12 +118,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, gram, state, rule):
         if constants.secant > 0.0:
             theta = 6.0 * (f - f_trial) + 6.0 * record.slope
         noise = 10.0 * NOISE * max(abs(f), abs(f_trial))
-        g_next = g_trial if accepted else g
-        stored = absorb(
-            x, trial, g, g_trial, g_next, (theta, noise), rows, ring, gram, state
-        )
-        if accepted and not stored and record.dense == 0:
-            multiply_rows(rows, g_trial, gram[rows.shape[0]])
+        absorb(x, trial, g, g_trial, (theta, noise), rows, ring, state)
     if accepted:
         if f_trial > f and f < record.f_best:  # within roundoff, for a smaller gradient
             record.f_best = f
@@ -168,7 +163,7 @@ def _move(x, g, alpha, c, trial):
 
 @vector_function(0)
 def begin(points, state):
-    """Set the scalars; f, the length, its bound and the weight are there, see `start_record`."""
+    """Set the scalars; f, the length, its bound and the weight are there, see `start_state`."""
     x, g, _, _, _ = named(points)
     record = state[0]
     record.g_max, record.g_norm = max_abs(g), norm2(g)
@@ -213,8 +208,10 @@ def find_trial_dense(points, rows, ring, gram, work, lines, state, rule):
 
     Parameters
     ----------
-    points, rows, ring, gram, state, rule
+    points, rows, ring, state, rule
         As in `receive`.
+    gram : float64 array
+        See `renew_dense`, and for a limited-memory model `bring_up_to_date`.
     work, lines : float64 arrays
         See `quasinewton.models.model.workspace`.
 
@@ -245,6 +242,8 @@ def find_trial_compact(points, rows, ring, gram, work, lines, state, rule):
     width = 2 * ring.size
     w = lines[3, :width]
     attempts = 2 if record.g_max > 0.0 else 0
+    if record.stored > 0 or record.accepted != 0:
+        bring_up_to_date(g, rows, ring, gram, state)
     for _attempt in range(attempts):
         fallback = record.g_norm / record.length
         renew_compact(fallback, ring, gram, coordinates, basis, matrix, lines, state)
@@ -268,10 +267,14 @@ def find_trial(points, rows, ring, gram, work, lines, state, rule):
         find_trial_compact(points, rows, ring, gram, work, lines, state, rule)
 
 
+def _subproblem(recipe: Recipe, options: Options) -> Subproblem:
+    return SUBPROBLEMS[recipe.subproblem or options.norm]
+
+
 def start_state(model: CompactModel, recipe: Recipe, options: Options) -> np.ndarray:
     """The record that `begin` finds, but for f: a length of 0 stands for the default."""
     weight = 0.0
-    if recipe.subproblem != "trust_region":
+    if not _subproblem(recipe, options).radius:
         weight = 100.0 if options.weight_rule == "ranganath" else 0.0
         if options.initial_weight is not None:
             weight = options.initial_weight
@@ -285,11 +288,10 @@ def start_state(model: CompactModel, recipe: Recipe, options: Options) -> np.nda
 def rule_record(recipe: Recipe, options: Options, dense: bool) -> np.ndarray:
     """The constants of the globalization: the recipe's, changed by the options."""
     own = {**recipe.rule, **(recipe.dense_rule if dense else {})}
-    subproblem = recipe.subproblem or options.norm
-    # a radius has no weight that the published rule could adapt
-    published = options.weight_rule == "ranganath" and subproblem != "trust_region"
+    subproblem = _subproblem(recipe, options)
+    published = options.weight_rule == "ranganath" and not subproblem.radius
     parameters = RuleParameters(**{**own, **options.rule_parameters})
-    return parameters.record(SUBPROBLEMS[subproblem], published)
+    return parameters.record(subproblem, published)
 
 
 class QuasiNewton:
@@ -414,10 +416,10 @@ class QuasiNewton:
         rows, ring, gram, work, lines, state, rule = self.arrays
         points = self.points
         if g is None:
-            receive(f, WITHOUT, points, self.g, rows, ring, gram, state, rule)
+            receive(f, WITHOUT, points, self.g, rows, ring, state, rule)
         else:
             gradient = OFFERED if offered else GIVEN
-            receive(f, gradient, points, g, rows, ring, gram, state, rule)
+            receive(f, gradient, points, g, rows, ring, state, rule)
         self._read(self._find(points, rows, ring, gram, work, lines, state, rule))
 
     def saved(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..vectors import BLOCK, add_combination, multiply_rows, zeros
 from .compact import renew_compact
 from .dense import renew_dense
 from .eigen import diagonalise, from_eigenbasis, tridiagonalise
-from .pairs import absorb, choose_gamma, gram_rows
+from .pairs import absorb, bring_up_to_date, choose_gamma, gram_rows
 from .updates import KINDS
 
 __all__ = ["CompactModel", "decompose", "planes", "workspace"]
@@ -158,12 +158,12 @@ class CompactModel:
 
     def push(self, x: Any, x_trial: Any, g: Any, g_trial: Any) -> bool:
         """Store the pair (x_trial - x, g_trial - g); False where it is zero or not finite."""
-        return bool(
-            absorb(
-                x, x_trial, g, g_trial, g_trial, (math.nan, 0.0), self.rows, self.ring, self.gram,
-                self.state,
-            )
-        )  # fmt: skip
+        stored = absorb(
+            x, x_trial, g, g_trial, (math.nan, 0.0), self.rows, self.ring, self.state
+        )
+        if stored and not self.dense:
+            bring_up_to_date(g_trial, self.rows, self.ring, self.gram, self.state)
+        return bool(stored)
 
     def take(self, other: CompactModel) -> None:
         """Take over the newest pairs of another model of as many variables."""

@@ -20,11 +20,12 @@ from ..kernels import inline_kernel, vector_function
 from ..vectors import (
     difference_products,
     difference_sizes,
+    multiply_rows,
     multiply_rows_by_three,
     store_pair,
 )
 
-__all__ = ["absorb", "choose_gamma", "gram_rows", "is_settled"]
+__all__ = ["absorb", "bring_up_to_date", "choose_gamma", "gram_rows", "is_settled"]
 
 #: Pairs after which a matrix that forgets nothing keeps its gamma.
 _SETTLED = 10
@@ -55,25 +56,13 @@ def _next_slot(ring, state):
     return slot
 
 
-@inline_kernel
-def _enter_products(gram, slot, used, m):
-    """Put the products of all rows with the newest pair and g, from the last rows, in place."""
-    for part in range(2):
-        for j in range(part * m, part * m + used):
-            gram[j, slot] = gram[slot, j] = gram[2 * m + 1, j]
-            gram[j, m + slot] = gram[m + slot, j] = gram[2 * m + 2, j]
-            gram[2 * m, j] = gram[2 * m + 3, j]
-
-
 @vector_function(0, inline=True)
-def absorb(x, x_trial, g, g_trial, g_next, change, rows, ring, gram, state):
+def absorb(x, x_trial, g, g_trial, change, rows, ring, state):
     """Store the pair (x_trial - x, g_trial - g) in place of the oldest.
 
     Parameters
     ----------
     x, x_trial, g, g_trial : arrays, shape (n,)
-    g_next : array, shape (n,)
-        The gradient at the point the solver goes on from.
     change : (float, float)
         theta = 6 (f - f_trial) + 6 g.s and its roundoff. With 3 s.y added it is what the change
         in f tells beyond the change in g; the pair is then (s, y + theta/(s.s) s), with which the
@@ -83,10 +72,8 @@ def absorb(x, x_trial, g, g_trial, g_next, change, rows, ring, gram, state):
         Directions s in rows 0..m-1 and rests z in rows m..2m-1, by slot.
     ring : RING array, shape (m,)
         The pairs from the oldest to the newest.
-    gram : float64 array, shape (gram_rows(m), 2m)
-        Inner products of the rows, and in the next row ``rows @ g_next``. A dense model does not
-        touch it here: its `gram` holds the matrix and its inverse.
     state : STATE array
+        `stored` counts the pair.
 
     Returns
     -------
@@ -125,23 +112,57 @@ def absorb(x, x_trial, g, g_trial, g_next, change, rows, ring, gram, state):
             curvature *= stretch
             y_norm *= stretch
     slot = _next_slot(ring, state)
-    used = state[0].pairs
-    pair = ring[used - 1]
+    record = state[0]
+    record.stored += 1
+    pair = ring[record.pairs - 1]
     pair.tau = curvature
     pair.cosine = c
     y_unit = 1.0 / y_norm if y_norm > 0.0 else 0.0
-    s_row, z_row = rows[slot], rows[m + slot]
     store_pair(
-        x, x_trial, g, g_trial, (s_inverse, 1.0 / s_norm), (y_inverse, y_unit), along, s_row, z_row
-    )
-    if state[0].dense == 0:
-        products = gram[2 * m + 1 :]
-        multiply_rows_by_three(rows[:used], s_row, z_row, g_next, products[:, :used])
-        multiply_rows_by_three(
-            rows[m : m + used], s_row, z_row, g_next, products[:, m : m + used]
-        )
-        _enter_products(gram, slot, used, m)
+        x, x_trial, g, g_trial, (s_inverse, 1.0 / s_norm), (y_inverse, y_unit), along, rows[slot],
+        rows[m + slot],
+    )  # fmt: skip
     return True
+
+
+@inline_kernel
+def _enter(gram, slot, used):
+    """Put what the last rows of `gram` hold in place: the products with a pair and with g."""
+    m = gram.shape[1] // 2
+    for part in range(2):
+        for j in range(part * m, part * m + used):
+            gram[j, slot] = gram[slot, j] = gram[2 * m + 1, j]
+            gram[j, m + slot] = gram[m + slot, j] = gram[2 * m + 2, j]
+            gram[2 * m, j] = gram[2 * m + 3, j]
+
+
+@vector_function(0, inline=True)
+def bring_up_to_date(g, rows, ring, gram, state):
+    """Take the pairs that were stored, and the gradient g, into the inner products.
+
+    Parameters
+    ----------
+    g : array, shape (n,)
+    rows, ring
+        As `absorb` leaves them.
+    gram : float64 array, shape (gram_rows(m), 2m)
+        Inner products of the rows, and in the next row ``rows @ g``.
+    state : STATE array
+        `stored` tells how many of the newest pairs are new; it becomes 0.
+    """
+    record = state[0]
+    m = ring.size
+    used = record.pairs
+    if record.stored == 0:
+        multiply_rows(rows, g, gram[2 * m])
+    products = gram[2 * m + 1 :]
+    for j in range(max(0, used - record.stored), used):
+        slot = ring[j].slot
+        s_row, z_row = rows[slot], rows[m + slot]
+        multiply_rows_by_three(rows[:used], s_row, z_row, g, products[:, :used])
+        multiply_rows_by_three(rows[m : m + used], s_row, z_row, g, products[:, m : m + used])
+        _enter(gram, slot, used)
+    record.stored = 0
 
 
 @inline_kernel

@@ -100,7 +100,7 @@ def _iterate(evaluate, limits, points, rows, ring, gram, work, lines, state, rul
                 evaluate(asked, g_trial, GRADIENT)
                 gradient = GIVEN
         before, step = record.f, record.step_norm
-        receive(f, gradient, points, g_trial, rows, ring, gram, state, rule)
+        receive(f, gradient, points, g_trial, rows, ring, state, rule)
         find_trial(points, rows, ring, gram, work, lines, state, rule)
         record.nit += 1
         status = stop(

@@ -21,7 +21,6 @@ from ..kernels import HUGE, inline_kernel, kernel
 from ..models.pairs import is_settled
 from ..models.symmetric import invert, multiply_symmetric
 from ..models.updates import SR1
-from .table import EUCLIDEAN, SHAPE, TRUST_REGION
 
 __all__ = ["EXACT", "NOTHING", "PLANE", "definite_step", "step_without_spectrum"]
 
@@ -308,7 +307,7 @@ def step_without_spectrum(ring, gram, matrix, factor, lines, state, rule):
     Parameters
     ----------
     ring, gram, lines, state
-        As `renew_dense` or `renew_compact` leaves them, and in lines[6] the coordinates of g/|g|.
+        As `renew_dense` or `renew_compact` leaves them, and in lines[6] the coordinates of ``g/|g|``.
     matrix, factor : float64 arrays, shape (>= rank + 1, >= rank + 5)
         B - gamma I of a limited-memory model, in units of `unit`; workspace.
     rule : RULE array
@@ -319,7 +318,7 @@ def step_without_spectrum(ring, gram, matrix, factor, lines, state, rule):
         The step is -alpha g + U c with c in lines[6]; NaN where the spectrum has to decide.
     """
     record, constants = state[0], rule[0]
-    dense, subproblem = record.dense != 0, constants.subproblem
+    dense = record.dense != 0
     if record.weight != 0.0 or constants.published != 0 or not record.unit > 0.0:
         return math.nan
     if record.update == SR1 and not dense:  # its eigenvalues are to be confined
@@ -339,9 +338,9 @@ def step_without_spectrum(ring, gram, matrix, factor, lines, state, rule):
     gamma = record.gamma / unit
     per_unit = g_norm / unit  # of the step
     beyond = EXACT
-    if subproblem == SHAPE:
+    if constants.euclidean == 0:
         beyond = NOTHING
-    elif subproblem == TRUST_REGION and dense and size > _FEW:
+    elif constants.radius != 0 and dense and size > _FEW:
         beyond = PLANE
     inverse = matrix
     if dense:
@@ -362,7 +361,7 @@ def step_without_spectrum(ring, gram, matrix, factor, lines, state, rule):
     record.slope = slope * per_unit * g_norm
     record.predicted = predicted * per_unit * g_norm
     record.multiplier = mu * unit
-    if subproblem == EUCLIDEAN:
+    if constants.radius == 0:
         record.multiplier = min(record.multiplier / record.step_norm, HUGE)
     record.convex = 1
     alpha = 0.0

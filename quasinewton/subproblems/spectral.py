@@ -17,7 +17,7 @@ from ..models.compact import confine
 from ..models.eigen import from_eigenbasis, to_eigenbasis
 from ..models.model import decompose, planes
 from ..models.updates import SR1
-from .table import SHAPE, TRUST_REGION, solve
+from .table import solve
 
 __all__ = ["step_by_spectrum"]
 
@@ -43,8 +43,8 @@ def _solve_scaled(spectral, reduced, step, unit, top, state, rule):
         cube += abs(step[i]) ** 3
     predicted = -(slope + 0.5 * bend)
     if published:  # its ratio counts the cubic term
-        predicted -= weight / 3.0 * (cube if constants.subproblem == SHAPE else step_norm**3)
-    if constants.subproblem == TRUST_REGION:
+        predicted -= weight / 3.0 * (step_norm**3 if constants.euclidean != 0 else cube)
+    if constants.radius != 0:
         record.multiplier = weight * step_norm * top
     else:
         # It may be out of range where f and x are not; as a least weight less will do.
@@ -64,7 +64,7 @@ def step_by_spectrum(ring, gram, work, lines, state, rule):
     Parameters
     ----------
     ring, gram, work, lines, state
-        As `renew_dense` or `renew_compact` leaves them, and in lines[6] the coordinates of g/|g|.
+        As `renew_dense` or `renew_compact` leaves them, and in lines[6] the coordinates of ``g/|g|``.
     rule : RULE array
 
     Returns

@@ -30,7 +30,7 @@ def update(gamma, t, c, s, z, bs, matrix, inverse, state):
     gamma, t, c : float
         In units of one curvature, see `pairs`.
     s, z : float64 arrays, shape (k,)
-        s of length 1. z = y/|y| - (multiple of s) is kept apart from that multiple: y - Bs then
+        s of length 1. ``z = y/|y|`` - (multiple of s) is kept apart from that multiple: y - Bs then
         keeps its digits where y is nearly parallel to s. Both are overwritten.
     bs : float64 array, shape (k,)
         Workspace.
