@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from ..kernels import EPS, kernel
+from ..kernels import EPS, inline_kernel, kernel
 
 __all__ = ["diagonalise", "from_eigenbasis", "to_eigenbasis", "tridiagonalise"]
 
@@ -152,6 +152,19 @@ def diagonalise(d, e, cosines, sines):
     return sweeps
 
 
+@inline_kernel
+def _reflect(a, p, i, v):
+    """v <- (I - u u^T / p[i]) v with the u of row i."""
+    if p[i] != 0.0:
+        u, rest = a[i, i + 1 : v.size], v[i + 1 :]
+        product = 0.0
+        for j in range(u.size):
+            product += u[j] * rest[j]
+        product /= p[i]
+        for j in range(u.size):
+            rest[j] -= product * u[j]
+
+
 @kernel
 def to_eigenbasis(a, p, cosines, sines, sweeps, v):
     """v becomes its coordinates in the eigenvectors of a, in the order of the eigenvalues.
@@ -160,14 +173,7 @@ def to_eigenbasis(a, p, cosines, sines, sweeps, v):
     """
     k = v.size
     for i in range(k - 2):
-        if p[i] != 0.0:
-            u, rest = a[i, i + 1 : k], v[i + 1 :]
-            product = 0.0
-            for j in range(u.size):
-                product += u[j] * rest[j]
-            product /= p[i]
-            for j in range(u.size):
-                rest[j] -= product * u[j]
+        _reflect(a, p, i, v)
     for sweep in range(sweeps):
         cos, sin = cosines[sweep], sines[sweep]
         for i in range(int(cos[k]), int(cos[k + 1]) - 1, -1):
@@ -187,11 +193,4 @@ def from_eigenbasis(a, p, cosines, sines, sweeps, v):
             v[i + 1] = cos[i] * f - sin[i] * v[i]
             v[i] = cos[i] * v[i] + sin[i] * f
     for i in range(k - 3, -1, -1):
-        if p[i] != 0.0:
-            u, rest = a[i, i + 1 : k], v[i + 1 :]
-            product = 0.0
-            for j in range(u.size):
-                product += u[j] * rest[j]
-            product /= p[i]
-            for j in range(u.size):
-                rest[j] -= product * u[j]
+        _reflect(a, p, i, v)

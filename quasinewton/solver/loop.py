@@ -22,7 +22,7 @@ from ..objective import Counts, Objective, OutOfBudget, as_value
 from ..options import Options
 from ..saving import part
 from ..status import MESSAGES, Status
-from ..vectors import clone, is_tensor, largest_number, max_abs
+from ..vectors import clone, is_tensor, largest_number, max_abs, zeros
 from . import checkpoint
 from .curvature import Curvature, Examination, ModelCurvature
 from .stopping import Limits, start, stop
@@ -517,7 +517,7 @@ class Solver:
         result = OptimizeResult(
             x=clone(x),
             fun=f,
-            jac=clone(0.0 * self.x0 + math.nan if g is None else g),
+            jac=zeros((self.n,), self.x0) + math.nan if g is None else clone(g),
             success=status is Status.CONVERGED,
             status=int(status),
             message=MESSAGES[status],

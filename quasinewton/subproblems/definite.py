@@ -307,7 +307,8 @@ def step_without_spectrum(ring, gram, matrix, factor, lines, state, rule):
     Parameters
     ----------
     ring, gram, lines, state
-        As `renew_dense` or `renew_compact` leaves them, and in lines[6] the coordinates of ``g/|g|``.
+        As `renew_dense` or `renew_compact` leaves them, and in lines[6] the coordinates of
+        ``g/|g|``.
     matrix, factor : float64 arrays, shape (>= rank + 1, >= rank + 5)
         B - gamma I of a limited-memory model, in units of `unit`; workspace.
     rule : RULE array

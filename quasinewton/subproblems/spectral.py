@@ -64,7 +64,8 @@ def step_by_spectrum(ring, gram, work, lines, state, rule):
     Parameters
     ----------
     ring, gram, work, lines, state
-        As `renew_dense` or `renew_compact` leaves them, and in lines[6] the coordinates of ``g/|g|``.
+        As `renew_dense` or `renew_compact` leaves them, and in lines[6] the coordinates of
+        ``g/|g|``.
     rule : RULE array
 
     Returns

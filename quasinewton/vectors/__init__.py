@@ -26,6 +26,16 @@ __all__ = [
 BLOCK = machine.BLOCK
 
 
+def _standard() -> Any:
+    try:
+        from . import standard
+    except ImportError as error:
+        raise ImportError(
+            "tensors need the package array-api-compat: pip install 'quasinewton[tensors]'"
+        ) from error
+    return standard
+
+
 def is_tensor(v: Any) -> bool:
     """Whether a vector is to stay of the library that it is of: PyTorch's or CuPy's."""
     return type(v).__module__.partition(".")[0] in ("torch", "cupy")
@@ -35,27 +45,21 @@ def clone(v: Any) -> Any:
     """A copy, apart from what the library may know of where v came from."""
     if isinstance(v, np.ndarray):
         return v.copy()
-    from . import standard
-
-    return standard.clone(v)
+    return _standard().clone(v)
 
 
 def zeros(shape: tuple[int, ...], like: Any) -> Any:
     """An array of zeros of the kind, the dtype and the device of another."""
     if isinstance(like, np.ndarray):
         return np.zeros(shape, like.dtype)
-    from . import standard
-
-    return standard.zeros(shape, like)
+    return _standard().zeros(shape, like)
 
 
 def largest_number(like: Any) -> float:
     """The largest finite number of an array's dtype."""
     if isinstance(like, np.ndarray):
         return float(np.finfo(like.dtype).max)
-    from . import standard
-
-    return standard.largest_number(like)
+    return _standard().largest_number(like)
 
 
 def read_only(v: Any) -> Any:
@@ -68,9 +72,7 @@ def read_only(v: Any) -> Any:
 
 def _function(name: str, which: int, doc: str) -> Any:
     def general(*args: Any) -> Any:
-        from . import standard  # a library that not everyone has
-
-        return getattr(standard, name)(*args)
+        return getattr(_standard(), name)(*args)
 
     general.__name__, general.__doc__ = name, doc
     return VectorFunction(getattr(machine, name), general, which)
