@@ -18,6 +18,7 @@ __all__ = [
     "RuleParameters",
     "first_length",
     "interpolate",
+    "interpolate_cubic",
     "judge",
     "next_length",
     "ratio",
@@ -49,6 +50,9 @@ class RuleParameters:
         Rejections in a row for which no gradient is asked for that does not come with f.
     secant : float
         Where positive, pairs reproduce f along the step as well as g.
+    cubic : float
+        Where positive, a rejected step is shortened by `interpolate_cubic` if its gradient came
+        with f.
     """
 
     names = tuple(name for name in RULE.names or () if RULE[name] == np.float64)
@@ -65,6 +69,7 @@ class RuleParameters:
         self.keep = -10.0
         self.patience = 1.0
         self.secant = 0.0
+        self.cubic = 0.0
         for name, value in changes.items():
             if name not in self.names:
                 raise TypeError(f"unknown rule parameter {name!r}; known: {self.names}")
@@ -156,6 +161,23 @@ def interpolate(f, f_trial, slope, lowest, highest):
     if not bend > 0.0:
         return highest
     return min(max(-0.5 * slope / bend, lowest), highest)
+
+
+@kernel
+def interpolate_cubic(f, f_trial, slope, slope_trial, lowest, highest):
+    """Factor on a rejected step: the minimiser of the cubic through both values and slopes.
+
+    Nocedal & Wright (2006), eq. 3.59. The parabola where it has none.
+    """
+    d = slope + slope_trial - 3.0 * (f_trial - f)
+    square = d * d - slope * slope_trial
+    if square >= 0.0:
+        root = math.sqrt(square)
+        bend = slope_trial - slope + 2.0 * root
+        t = 1.0 - (slope_trial + root - d) / bend if bend != 0.0 else math.nan
+        if math.isfinite(t):
+            return min(max(t, lowest), highest)
+    return interpolate(f, f_trial, slope, lowest, highest)
 
 
 @kernel

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from .methods import QUASI_NEWTON
-from .minimize import default_method, minimize
+from .methods import QUASI_NEWTON, default_method
+from .minimize import minimize
 from .options import Options
 from .status import Status
 
@@ -48,8 +48,7 @@ def minimize_many(
     X0 : array_like, shape (k, n)
         A start in each row; never changed.
     method : str, optional
-        A quasi-Newton method of `quasinewton.minimize`. Default, for a function of numba and
-        n <= 40: 'trust_hybrid', which takes the least time a solve; else as there.
+        A quasi-Newton method of `quasinewton.minimize`; default as there.
     jac : callable or bool, default True
         As in `quasinewton.minimize`.
     tol, options
@@ -102,13 +101,11 @@ def minimize_many(
     parsed = Options.parse(options, tol)
     batch = _Batch(np.float32 if starts.dtype == np.float32 else np.float64, starts)
 
-    from .methods.quasi_newton import forgets_nothing
     from .solver.compiled import Evaluation
 
     evaluation = Evaluation.of(fun, jac, batch.x.dtype)
     if method is None:
-        small = evaluation is not None and forgets_nothing(n)
-        method = "trust_hybrid" if small else default_method(n)
+        method = default_method(n)
 
     def one_by_one(part: slice) -> None:
         for i in range(part.start, part.stop):

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import HessianUpdateStrategy, OptimizeResult
 
 from .display.progress_bar import progress
-from .methods import METHODS
+from .methods import METHODS, default_method
 from .options import Options
 from .status import Status
 
@@ -69,7 +69,7 @@ def minimize(
           between where they decrease f by more an evaluation (see the option ``enriched``);
 
         or a function of this package of that name. Default: ``'trust_cg'`` where `hess` or
-        `hessp` is given, else ``'arc_lsr1'`` for n < 100 and ``'arc_hybrid'`` for larger n.
+        `hessp` is given, else ``'trust_hybrid'`` for n < 100 and ``'arc_hybrid'`` for larger n.
     jac : callable, bool or {'2-point', '3-point', 'cs'}, optional
         ``jac(x, *args) -> array, shape (n,)``; True: `fun` returns the gradient too;
         otherwise differences of `fun`, whose evaluations count in `nfev`.
@@ -146,11 +146,6 @@ def minimize(
         if method not in METHODS:
             raise ValueError(f"Unknown solver {method!r}; expected one of {', '.join(METHODS)}")
     return _run(method, fun, x0, _as_tuple(args), jac, hess, hessp, callback, given, tol)
-
-
-def default_method(n: int) -> str:
-    """The method that measures best without second derivatives, see docs/benchmarks.md."""
-    return "arc_lsr1" if n < 100 else "arc_hybrid"
 
 
 def _as_tuple(args: Any) -> tuple[Any, ...]:

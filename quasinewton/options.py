@@ -37,8 +37,8 @@ class Options:
     f_target : float, default -inf
         Stop, without success, once f <= f_target.
     memory : int
-        Pairs kept by the quasi-Newton methods; default 20 for n < 100, else 10, and all of them
-        (in an n x n matrix) for n <= 40. `maxcor` is another name for it.
+        Pairs kept by the quasi-Newton methods; default all of them, in an n x n matrix, for
+        n < 100, else 10. `maxcor` is another name for it.
     norm : {'shape', 'euclidean'}, default 'shape'
         Norm of the cubic term.
     weight_rule : {'length', 'ranganath'}, default 'length'
@@ -70,7 +70,7 @@ class Options:
     history : bool or 'spectrum', default False
         Keep arrays over the start and the iterations in `result.history`. 'spectrum', for
         quasi-Newton methods: the spectrum of the model too, as ``eigenvalues``, shape
-        (nit + 1, min(n, 2 memory)), increasing, then NaN, and ``gamma``, the eigenvalue
+        (nit + 1, n or 2 memory), increasing, then NaN, and ``gamma``, the eigenvalue
         everywhere else.
     model : LinearOperator, optional
         `result.hess` of an earlier run in as many variables and of the same dtype: its newest

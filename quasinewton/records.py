@@ -17,6 +17,7 @@ _FIELDS = {
     "n": "i8",  # variables
     "update": "i8",  # which update, a number of `updates.KINDS`
     "window": "i8",  # gamma is chosen from so many pairs; 0 for the one that is given
+    "least": "i8",  # ... as the least curvature that they show along their steps
     "dense": "i8",  # whether B is a matrix in the variables themselves
     "whole": "i8",  # ... that keeps what the ring has lost
     "pairs": "i8",  # pairs in the ring
@@ -68,7 +69,7 @@ RULE = np.dtype(
         [
             *((name, "f8") for name in (
                 "accept", "poor", "good", "grow", "grow_convex", "shrink_min", "shrink_max",
-                "relax", "keep", "patience", "secant",
+                "relax", "keep", "patience", "secant", "cubic",
             )),
             ("subproblem", "i8"), ("radius", "i8"), ("euclidean", "i8"), ("published", "i8"),
         ],

@@ -283,7 +283,7 @@ def test_as_a_process():
         capture_output=True, text=True, check=False, cwd=Path(quasinewton.__file__).parents[1],
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
-    assert "arc_lsr1" in run.stdout and "L-BFGS-B" in run.stdout
+    assert "trust_hybrid" in run.stdout and "L-BFGS-B" in run.stdout
 
 
 def test_compare_draws_every_method(tmp_path, capsys, monkeypatch):

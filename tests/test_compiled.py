@@ -197,7 +197,7 @@ def test_bad_arguments_are_named(arguments, message):
 
 def test_default_method_by_size():
     f = rosen.py_func
-    assert minimize(f, np.ones(2), jac=True).method == "arc_lsr1"
+    assert minimize(f, np.ones(2), jac=True).method == "trust_hybrid"
     assert minimize(f, np.ones(200), jac=True).method == "arc_hybrid"
     assert quasinewton.minimize_many is minimize_many
 

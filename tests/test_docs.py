@@ -18,7 +18,7 @@ import quasinewton
 import quasinewton.interop
 import quasinewton.objective.derivatives
 from quasinewton.globalization import RuleParameters
-from quasinewton.methods import METHODS
+from quasinewton.methods import METHODS, QUASI_NEWTON
 from quasinewton.options import Options
 from quasinewton.status import MESSAGES, Status
 
@@ -128,6 +128,8 @@ def test_theory_page_quotes_the_constants_of_the_rule():
     assert rf"\rho \ge {rule.good}" in text and rf"\rho < {rule.poor}" in text
     assert rf"at least ${rule.grow:g} \lVert s\rVert$" in text
     assert f"[{rule.shrink_min}, {rule.shrink_max}]" in text
+    assert {recipe.rule["shrink_min"] for recipe in QUASI_NEWTON.values()} == {0.02}
+    assert f"[0.02, {rule.shrink_max}]" in text
     assert rf"\rho > {rule.keep:g}" in text
 
 

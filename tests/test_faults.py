@@ -192,8 +192,10 @@ def test_changing_the_argument_and_returning_one_array_do_no_harm(method):
         x[:] = p[:] = np.nan
         return product
 
-    clean = run(method)
     for given in (jac, True):
+        # a gradient that comes with f is looked at after a rejection too: another path
+        both = {"fun": lambda x: (rosen(x), rosen_der(x)), "jac": True} if given is True else {}
+        clean = run(method, **both)
         joint = (lambda x: (fun(x.copy()), jac(x))) if given is True else fun
         r = run(method, fun=joint, jac=given, hessp=hessp)
         assert np.array_equal(r.x, clean.x) and r.nfev == clean.nfev

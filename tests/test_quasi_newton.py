@@ -41,8 +41,9 @@ def test_hess_of_the_result_is_the_model_at_the_end():
     """On a quadratic SR1 finds the Hessian on the steps taken; all of it where n <= memory."""
     h = np.diag([1.0, 3.0, 7.0, 10.0])
     result = minimize(
-        lambda x: 0.5 * x @ h @ x, [4.0, -3.0, 2.0, -1.0], jac=lambda x: h @ x, tol=1e-9
-    )
+        lambda x: 0.5 * x @ h @ x, [4.0, -3.0, 2.0, -1.0], jac=lambda x: h @ x, tol=1e-9,
+        method="arc_lsr1",
+    )  # fmt: skip
     assert np.allclose(result.hess @ np.eye(4), h, atol=1e-5)
     solver = Solver([4.0, -3.0, 2.0, -1.0], "arc_lsr1")
     for _ in range(4):

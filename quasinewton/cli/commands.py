@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..methods import METHODS
+from ..methods import METHODS, default_method
 from .target import Target, UsageError, find_options, find_target, unknown
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _solve(args: argparse.Namespace) -> int:
     target = find_target(args)
-    method = args.method or (METHODS[0] if args.hessp is None else "trust_cg")
+    method = args.method or ("trust_cg" if args.hessp else default_method(target.x0.size))
     if method not in METHODS:
         raise UsageError(unknown("method", method, METHODS))
     options = find_options(args, _SHORTCUTS)
@@ -252,7 +252,7 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     solve = command("solve", _solve, "minimise a function, beside SciPy's L-BFGS-B", _SOLVE)
     _add_target(solve)
     solve.add_argument("--method", metavar="M", help=f"{', '.join(METHODS)} (default: "
-                       f"trust_cg with --hessp, else {METHODS[0]})")  # fmt: skip
+                       f"trust_cg with --hessp, else by n)")  # fmt: skip
     for key, (kind, text) in _SHORTCUTS.items():
         solve.add_argument(f"--{key}", type=kind, metavar=key.upper(), help=text)
     solve.add_argument("--option", action="append", default=[], metavar="KEY=VALUE",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .recipes import METHODS, QUASI_NEWTON, Recipe
+from .recipes import METHODS, QUASI_NEWTON, Recipe, default_method
 
 if TYPE_CHECKING:
     from ..options import Options
 
-__all__ = ["METHODS", "QUASI_NEWTON", "Recipe", "build", "is_ready", "restore"]
+__all__ = ["METHODS", "QUASI_NEWTON", "Recipe", "build", "default_method", "is_ready", "restore"]
 
 
 def build(method: str) -> Callable[[Any, float, Any, Options], Any]:

@@ -17,6 +17,7 @@ from ..globalization import (
     RuleParameters,
     first_length,
     interpolate,
+    interpolate_cubic,
     judge,
     next_length,
     ranganath_weight,
@@ -40,6 +41,7 @@ from ..vectors import (
     max_abs,
     multiply_rows,
     norm2,
+    slope_between,
     zeros,
 )
 
@@ -113,6 +115,11 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
     record.rejections = 0 if accepted else record.rejections + 1
     record.rho = rho
     shrink = interpolate(f, f_trial, record.slope, constants.shrink_min, constants.shrink_max)
+    if constants.cubic > 0.0 and not accepted and gradient != WITHOUT and math.isfinite(f_trial):
+        shrink = interpolate_cubic(
+            f, f_trial, record.slope, slope_between(x, trial, g_trial), constants.shrink_min,
+            constants.shrink_max,
+        )  # fmt: skip
     if has_gradient and (accepted or rho > constants.keep):
         theta = math.nan
         if constants.secant > 0.0:
@@ -267,6 +274,10 @@ def find_trial(points, rows, ring, gram, work, lines, state, rule):
         find_trial_compact(points, rows, ring, gram, work, lines, state, rule)
 
 
+#: Pairs of which a dense model takes the least curvature for gamma.
+_DENSE_WINDOW = 7
+
+
 def _subproblem(recipe: Recipe, options: Options) -> Subproblem:
     return SUBPROBLEMS[recipe.subproblem or options.norm]
 
@@ -279,7 +290,8 @@ def start_state(model: CompactModel, recipe: Recipe, options: Options) -> np.nda
         if options.initial_weight is not None:
             weight = options.initial_weight
     return new_state(
-        n=model.n, update=KINDS[recipe.update], window=recipe.window, dense=model.dense, gamma=1.0,
+        n=model.n, update=KINDS[recipe.update], dense=model.dense, gamma=1.0,
+        window=_DENSE_WINDOW if model.dense else recipe.window, least=model.dense,
         whole=options.memory is None and forgets_nothing(model.n), weight=weight,
         length=options.initial_trust_radius or 0.0, length_max=options.max_trust_radius,
     )  # fmt: skip
@@ -335,7 +347,9 @@ class QuasiNewton:
     ) -> None:
         n = x0.shape[0]
         memory = options.memory or default_memory(n)
-        self.model = model = CompactModel(n, memory, recipe.update, like=x0)
+        self.model = model = CompactModel(
+            n, memory, recipe.update, like=x0, dense=is_dense(x0, options)
+        )
         self.state = model.state = start_state(model, recipe, options)
         self.state["f"] = f
         self._name(zeros((5, n), x0))
@@ -447,7 +461,7 @@ class QuasiNewton:
             fill(array, name, saved)
         model = method.model
         fresh = start_state(model, recipe, options)
-        for name in ("n", "update", "window", "dense", "whole"):  # nothing that a file may change
+        for name in ("n", "update", "window", "least", "dense", "whole"):
             method.state[name] = fresh[name]
         method.read()
         slots = model.ring["slot"]
@@ -476,7 +490,8 @@ class QuasiNewton:
 def is_dense(x0: Any, options: Options) -> bool:
     """Whether the model is a matrix in the variables themselves."""
     n = x0.shape[0]
-    return n <= 2 * (options.memory or default_memory(n)) and not is_tensor(x0)
+    few = n <= 2 * options.memory if options.memory else forgets_nothing(n)
+    return few and not is_tensor(x0)
 
 
 def default_memory(n: int) -> int:
@@ -485,5 +500,5 @@ def default_memory(n: int) -> int:
 
 
 def forgets_nothing(n: int) -> bool:
-    """Whether all pairs count where the user does not say: the matrix takes less room than they."""
-    return n <= 2 * default_memory(n)
+    """Whether all pairs count, in an n x n matrix, where the user does not say."""
+    return n < 100

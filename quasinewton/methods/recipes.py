@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["METHODS", "QUASI_NEWTON", "Recipe"]
+__all__ = ["METHODS", "QUASI_NEWTON", "Recipe", "default_method"]
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,12 @@ class Recipe:
         A key of `quasinewton.subproblems.table.SUBPROBLEMS`; None is the cubic one in the
         norm that the options name.
     window : int
-        gamma is the largest y.y / s.y of this many pairs.
+        gamma is the largest y.y / s.y of this many pairs; where n <= 2 memory, or nothing is
+        forgotten, the least s.y / s.s of the last seven.
     rule : mapping
         Its own defaults of `quasinewton.globalization.RuleParameters`.
     dense_rule : mapping
-        More of them, where n <= 2 memory.
+        More of them, where the model is dense.
     """
 
     update: str
@@ -39,10 +40,16 @@ class Recipe:
 # Chosen on the problems of benchmarks/. A model that is positive definite by construction
 # may be trusted with long steps; an SR1 model that happens to be, may not. Pairs of rejected
 # trials make models worse, but for SR1 ones of few pairs beside n; so do values of f in theirs.
-_SR1: dict[str, Any] = {"window": 7, "dense_rule": {"secant": 1.0, "keep": math.inf}}
+_SR1: dict[str, Any] = {
+    "window": 7,
+    "rule": {"cubic": 1.0, "shrink_min": 0.02},
+    "dense_rule": {"secant": 1.0, "keep": math.inf},
+}
 _SAFE: dict[str, Any] = {
     "window": 1,
-    "rule": {"grow_convex": 10.0, "secant": 1.0, "keep": math.inf},
+    "rule": {
+        "grow_convex": 10.0, "secant": 1.0, "keep": math.inf, "cubic": 1.0, "shrink_min": 0.02,
+    },
 }
 
 QUASI_NEWTON: dict[str, Recipe] = {
@@ -56,3 +63,8 @@ QUASI_NEWTON: dict[str, Recipe] = {
 
 #: Every method, in the order in which help texts list them.
 METHODS: tuple[str, ...] = (*QUASI_NEWTON, "trust_cg")
+
+
+def default_method(n: int) -> str:
+    """The method for n variables that measures best without second derivatives."""
+    return "trust_hybrid" if n < 100 else "arc_hybrid"

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..kernels import inline_kernel, view_kernel
 from ..records import RING, new_state
-from ..vectors import BLOCK, add_combination, multiply_rows, zeros
+from ..vectors import BLOCK, add_combination, is_tensor, multiply_rows, zeros
 from .compact import renew_compact
 from .dense import renew_dense
 from .eigen import diagonalise, from_eigenbasis, tridiagonalise
@@ -24,9 +24,8 @@ _NULL = 1e-13
 _PLANES = 12
 
 
-def workspace(n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+def workspace(n: int, m: int, most: int) -> tuple[np.ndarray, np.ndarray]:
     """The arrays `work`, whose rows `planes` names, and `lines`, eight long vectors."""
-    most = min(n, 2 * m)
     width = max(2 * m, most + 5)
     return np.zeros((_PLANES * (most + 1), width)), np.zeros((8, max(width, min(n, BLOCK)) + 8))
 
@@ -90,6 +89,8 @@ class CompactModel:
         `choose_gamma` takes gamma from so many pairs.
     like : array, optional
         An array whose kind and device the n-vectors are to have; default NumPy's.
+    dense : bool, optional
+        Whether B is a matrix in the variables themselves; default where n <= 2 memory.
 
     Attributes
     ----------
@@ -99,16 +100,17 @@ class CompactModel:
 
     def __init__(
         self, n: int, memory: int, kind: str = "lsr1", dtype: Any = np.float64,
-        gamma: float = 1.0, window: int = 0, like: Any = None,
+        gamma: float = 1.0, window: int = 0, like: Any = None, dense: bool | None = None,
     ) -> None:  # fmt: skip
         m = memory
         self.n, self.memory, self.kind = n, m, kind
-        tensors = like is not None and not isinstance(like, np.ndarray)
-        dense = n <= 2 * m and not tensors
+        if dense is None:
+            dense = n <= 2 * m and not is_tensor(like)
         self.rows = zeros((2 * m, n), np.empty(0, dtype) if like is None else like)
         self.gram = np.zeros((2 * n, n) if dense else (gram_rows(m), 2 * m))
         self.ring = np.zeros(m, RING)
-        self.work, self.lines = workspace(n, m)
+        self.most = n if dense else min(n, 2 * m)
+        self.work, self.lines = workspace(n, m, self.most)
         self.dense = dense
         self.state = new_state(n=n, update=KINDS[kind], window=window, dense=dense, gamma=gamma)
         self._lam = np.zeros(0)

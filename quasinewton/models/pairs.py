@@ -174,7 +174,7 @@ def is_settled(ring, state):
 
 @inline_kernel
 def choose_gamma(ring, state, fallback):
-    """max of y.y / s.y over the last `window` pairs of positive curvature.
+    """max of y.y / s.y, or if `least` min of s.y / s.s, of the last `window` pairs where s.y > 0.
 
     Where B forgets nothing, its first pairs settle gamma, as long as the curvatures of now keep
     some digits beside the largest there was.
@@ -187,9 +187,12 @@ def choose_gamma(ring, state, fallback):
             recent = max(recent, ring[j].tau)
         if recent >= _DIGITS * s.unit:
             return s.matrix_gamma
-    best = 0.0
+    best = math.inf if s.least != 0 else 0.0
     for j in range(max(0, count - s.window), count):
         if ring[j].cosine > 1e-8:
-            best = max(best, ring[j].tau / ring[j].cosine)
+            if s.least != 0:
+                best = min(best, ring[j].tau * ring[j].cosine)
+            else:
+                best = max(best, ring[j].tau / ring[j].cosine)
     return best if best > 0.0 and math.isfinite(best) else fallback
 

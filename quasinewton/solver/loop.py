@@ -706,7 +706,7 @@ class Solver:
         )  # fmt: skip
         if "gamma" in self._history:
             model = self._method.current_model()
-            lam = np.full(min(model.n, 2 * model.memory), np.nan)
+            lam = np.full(model.most, np.nan)
             lam[: model.rank] = np.sort(model.lam)
             row += lam, model.gamma
         for record, value in zip(self._history.values(), row, strict=True):

@@ -20,7 +20,7 @@ __all__ = [
     "BLOCK", "add_combination", "add_multiple", "clone", "conjugate", "copy",
     "difference_products", "difference_sizes", "divide", "dot", "is_tensor", "largest_number",
     "max_abs", "move", "multiply_rows", "multiply_rows_by_three", "norm2", "read_only", "scale",
-    "store_pair", "zeros",
+    "slope_between", "store_pair", "zeros",
 ]  # fmt: skip
 
 BLOCK = machine.BLOCK
@@ -59,7 +59,7 @@ def largest_number(like: Any) -> float:
     """The largest finite number of an array's dtype."""
     if isinstance(like, np.ndarray):
         return float(np.finfo(like.dtype).max)
-    return _standard().largest_number(like)
+    return float(_standard().largest_number(like))
 
 
 def read_only(v: Any) -> Any:
@@ -87,6 +87,7 @@ divide = _function("divide", 0, "out = v / divisor")
 add_multiple = _function(
     "add_multiple", 0, "out = base + factor v, where out may be base; its squared norm."
 )
+slope_between = _function("slope_between", 0, "(x_trial - x).g")
 move = _function("move", 0, "out = x + s; whether that differs from x.")
 conjugate = _function("conjugate", 0, "d = beta d - r")
 difference_sizes = _function(

@@ -86,6 +86,14 @@ def add_multiple(base, factor, v, out):
 
 
 @vector_kernel
+def slope_between(x, x_trial, g):
+    total = 0.0
+    for i in range(x.size):
+        total += (np.float64(x_trial[i]) - np.float64(x[i])) * np.float64(g[i])
+    return total
+
+
+@vector_kernel
 def move(x, s, out):
     moved = False
     for i in range(x.size):

@@ -110,6 +110,10 @@ def add_multiple(base: Any, factor: float, v: Any, out: Any) -> float:
     return dot(out, out)
 
 
+def slope_between(x: Any, x_trial: Any, g: Any) -> float:
+    return dot(_wide(x_trial) - _wide(x), _wide(g))
+
+
 def move(x: Any, s: Any, out: Any) -> bool:
     new = x + s
     moved = bool(array_namespace(x).any(new != x))
