@@ -216,6 +216,8 @@ def as_value(value: Any) -> float:
     """A float from what `fun` returned: a number or an array of one."""
     if type(value) is float:
         return value
+    if hasattr(value, "detach"):  # a tensor of PyTorch, with the graph that made it
+        value = value.detach()
     try:
         return float(np.asarray(value).item())
     except (TypeError, ValueError) as error:

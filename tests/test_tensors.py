@@ -1,0 +1,285 @@
+"""Runs on tensors of PyTorch: those on NumPy arrays, but that no n-vector leaves its kind."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from stepping import step
+
+from quasinewton import Solver, Status
+from quasinewton.methods import METHODS, QUASI_NEWTON
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("array_api_compat")
+
+CASES = [*((method, {}) for method in METHODS), ("trust_cg", {"enriched": False})]
+every_case = pytest.mark.parametrize(("method", "options"), CASES)
+every_method = pytest.mark.parametrize("method", METHODS)
+
+
+# Chained squares, of arrays of either kind; the minimum is at ones.
+
+
+def fun(x):
+    a, b = x[1:] - x[:-1] ** 2, 1.0 - x
+    return 4.0 * (a * a).sum() + (b * b).sum()
+
+
+def grad(x):
+    a, g = x[1:] - x[:-1] ** 2, 2.0 * x - 2.0
+    g[1:] += 8.0 * a
+    g[:-1] -= 16.0 * a * x[:-1]
+    return g
+
+
+def hessp(x, p):
+    a, da, product = x[1:] - x[:-1] ** 2, p[1:] - 2.0 * x[:-1] * p[:-1], 2.0 * p
+    product[1:] += 8.0 * da
+    product[:-1] -= 16.0 * (da * x[:-1] + a * p[:-1])
+    return product
+
+
+def start(n, dtype=torch.float64):
+    return torch.linspace(-1.0, 2.0, n, dtype=dtype)
+
+
+def drive(solver, evaluations=10**6, fun=fun):
+    """Go on for so many evaluations; the trials."""
+    trials = []
+    while solver.running and len(trials) < evaluations:
+        if solver.direction is None:
+            trials.append(solver.ask())
+        step(solver, fun, grad, hessp)
+    return trials
+
+
+def begun(method="arc_lsr1", options=None, n=50):
+    """A solver that waits for f and the gradient at its sixth point."""
+    solver = Solver(start(n), method, options)
+    drive(solver, 5)
+    while solver.direction is not None:
+        step(solver, fun, grad, hessp)
+    return solver
+
+
+@every_case
+def test_the_path_is_that_of_arrays(method, options):
+    options = {"memory": 5, **options}
+    x0 = start(120)
+    ours, theirs = Solver(x0, method, options), Solver(x0.numpy(), method, options)
+    for a, b in zip(drive(ours)[:15], drive(theirs)[:15], strict=True):
+        np.testing.assert_allclose(a.numpy(), b, rtol=0.0, atol=1e-6 * np.abs(b).max())
+    a, b = ours.result(), theirs.result()
+    assert a.success and b.success
+    assert a.fun == pytest.approx(b.fun, abs=1e-9) and a.fun < 1e-9
+
+
+@every_case
+@pytest.mark.parametrize("n", [2, 7])
+def test_few_variables(method, options, n):
+    solver = Solver(start(n), method, options)
+    drive(solver)
+    result = solver.result()
+    assert result.success
+    np.testing.assert_allclose(result.x.numpy(), np.ones(n), atol=1e-4)
+    assert result.curvature.verdict in ("minimum", "undetermined")
+
+
+def test_one_variable():
+    solver = Solver(torch.tensor([3.0], dtype=torch.float64))
+    while solver.running:
+        x = solver.ask()
+        solver.tell(x**4 + x, 4.0 * x**3 + 1.0)
+    assert solver.x.item() == pytest.approx(-(0.25 ** (1 / 3)), rel=1e-4)
+
+
+@every_case
+@pytest.mark.parametrize("n", [7, 200])
+def test_float32(method, options, n):
+    solver = Solver(start(n, torch.float32), method, {"gtol": 2e-4, **options})
+    trials = drive(solver)
+    result = solver.result()
+    assert result.success
+    assert abs(grad(result.x.double())).max() <= 3e-4
+    assert {v.dtype for v in (*trials, result.x, result.jac)} == {torch.float32}
+
+
+@every_case
+def test_vectors_handed_out_are_tensors_of_their_own(method, options):
+    x0 = start(50)
+    solver = Solver(x0, method, {"return_all": True, **options})
+    drive(solver, 6)
+    solver.ask().fill_(math.nan)
+    if solver.direction is None:
+        assert torch.isfinite(solver.ask()).all()
+    state, early = solver.intermediate(), solver.result()
+    vectors = [state.x, state.jac, early.x, early.jac, *early.allvecs]
+    kept = [v.clone() for v in vectors]
+    drive(solver)
+    late = solver.result()
+    assert late.success and "hess" not in late
+    for v in (*vectors, late.x, late.jac):
+        assert type(v) is torch.Tensor and v.dtype == torch.float64 and v.shape == (50,)
+    assert all(torch.equal(v, old) for v, old in zip(vectors, kept, strict=True))
+    assert torch.equal(x0, start(50))
+
+
+@every_method
+def test_graphs_are_left_behind(method):
+    solver = Solver(start(50).requires_grad_(), method)
+    while solver.running:
+        if solver.direction is not None:
+            solver.tell_product(hessp(solver.x, solver.direction).requires_grad_())
+            continue
+        x = solver.ask().requires_grad_()
+        f = fun(x)
+        (g,) = torch.autograd.grad(f, x, create_graph=True)
+        assert g.requires_grad
+        solver.tell(f, g)
+    result = solver.result()
+    assert result.success
+    assert not any(v.requires_grad for v in (result.x, result.jac, solver.x, solver.ask()))
+
+
+WRONG = [
+    (ValueError, "50.*49", lambda g: g[:-1]),
+    (ValueError, "50.*1", lambda g: g[:, None]),
+    (TypeError, "float64.*float32", lambda g: g.float()),
+    (TypeError, "float64.*meta", lambda g: g.to("meta")),
+    (TypeError, "ndarray", lambda g: g.numpy()),
+    (TypeError, "list", lambda g: g.tolist()),
+]
+
+
+@pytest.mark.parametrize(("error", "says", "spoil"), WRONG)
+@every_case
+def test_a_wrong_gradient_is_an_error_and_changes_nothing(method, options, error, says, spoil):
+    solver, other = begun(method, options), begun(method, options)
+    for deferred in (False, True):
+        x = solver.ask()
+        g = spoil(grad(x))
+        with pytest.raises(error, match=f"gradient.*{says}"):
+            solver.tell(fun(x), (lambda g=g: g) if deferred else g)
+    with pytest.raises(error, match=f"gradient.*{says}"):
+        solver.renew(solver.f, g)
+    assert (solver.nit, solver.f) == (other.nit, other.f)
+    for a, b in zip(drive(solver), drive(other), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_wrong_product_is_an_error_and_changes_nothing():
+    solver = begun("trust_cg", {"enriched": False})
+    x = solver.ask()
+    solver.tell(fun(x), grad(x))
+    direction = solver.direction.clone()
+    for error, says, spoil in WRONG:
+        with pytest.raises(error, match=f"product.*{says}"):
+            solver.tell_product(spoil(hessp(solver.x, direction)))
+    assert torch.equal(solver.direction, direction)
+    drive(solver)
+    assert solver.result().success
+
+
+@pytest.mark.parametrize(
+    ("x0", "error", "says"),
+    [
+        (torch.ones(2, 3), ValueError, "2.*3"),
+        (torch.tensor(1.0), ValueError, "shape"),
+        (torch.ones(0), ValueError, "0"),
+        (torch.ones(3, dtype=torch.int64), TypeError, "int64"),
+        (torch.ones(3, dtype=torch.float16), TypeError, "float16"),
+        (torch.ones(3, dtype=torch.complex128), TypeError, "complex128"),
+    ],
+)
+def test_tensors_that_are_no_start(x0, error, says):
+    with pytest.raises(error, match=f"x0.*{says}"):
+        Solver(x0)
+
+
+def test_a_start_that_is_not_finite():
+    assert Solver(torch.tensor([1.0, math.nan])).status is Status.NONFINITE_START
+    solver = Solver(start(5))
+    solver.tell(math.nan, grad(start(5)))
+    result = solver.result()
+    assert result.status == Status.NONFINITE_START and torch.equal(result.x, start(5))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("check_curvature", True), ("check_derivatives", True), ("checkpoint", "c.npz"),
+     ("resume", "c.npz"), ("model", Solver(np.ones(3)))],
+)  # fmt: skip
+def test_options_that_are_not_for_tensors(name, value):
+    with pytest.raises(ValueError, match=f"`{name}`.*tensors"):
+        Solver(start(3), options={name: value})
+
+
+def test_save(tmp_path):
+    with pytest.raises(TypeError, match="tensors"):
+        begun().save(tmp_path / "run.npz")
+    assert not list(tmp_path.iterdir())
+
+
+@every_case
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_values_that_are_not_finite_are_rejected(method, options, bad):
+    for f, element in ((bad, 1.0), (-1.0, bad)):
+        solver = begun(method, options)
+        x, before, trial = solver.x.clone(), solver.f, solver.ask()
+        g = torch.full((50,), element, dtype=torch.float64)
+        solver.tell(f, g)
+        assert torch.equal(solver.x, x) and solver.f == before
+        assert solver.direction is not None or not torch.equal(solver.ask(), trial)
+        drive(solver)
+        assert solver.result().success
+
+
+@every_case
+def test_limits(method, options):
+    for name, status in (("maxiter", Status.MAXITER), ("maxfev", Status.MAXFEV)):
+        solver = Solver(start(50), method, {name: 4, **options})
+        drive(solver)
+        result = solver.result()
+        assert result.status == status
+        assert (result.nit if name == "maxiter" else result.nfev) == 4
+        assert result.fun == fun(result.x) and torch.equal(result.jac, grad(result.x))
+
+
+@every_case
+def test_records(method, options, capsys):
+    spectrum = method in QUASI_NEWTON
+    options = {"history": "spectrum" if spectrum else True, "verbose": 3, **options}
+    solver = Solver(start(50), method, {"return_all": True, "memory": 5, **options})
+    drive(solver)
+    result = solver.finish()
+    assert all(type(values) is np.ndarray for values in result.history.values())
+    assert len(result.history["fun"]) == result.nit + 1
+    assert result.history["fun"][-1] == result.fun
+    assert len(result.allvecs) == result.history["accepted"].sum() + 1
+    assert torch.equal(result.allvecs[0], start(50)) and torch.equal(result.allvecs[-1], result.x)
+    if spectrum:
+        assert result.history["eigenvalues"].shape == (result.nit + 1, 10)
+    out = capsys.readouterr().out
+    assert f"\n{result.nit:6d} " in out and result.message in out
+
+
+@every_case
+def test_renew_goes_on_with_another_objective(method, options):
+    solver = begun(method, options)
+    shift = torch.linspace(0.0, 1.0, 50, dtype=torch.float64)
+
+    def other(solver):
+        return step(
+            solver, lambda x: fun(x - shift), lambda x: grad(x - shift),
+            lambda x, p: hessp(x - shift, p),
+        )  # fmt: skip
+
+    solver.renew(fun(solver.x - shift), grad(solver.x - shift))
+    while solver.running:
+        other(solver)
+    assert solver.result().success
+    np.testing.assert_allclose(solver.x.numpy(), 1.0 + shift.numpy(), atol=1e-4)
+    with pytest.raises(ValueError, match="finite"):
+        solver.renew(1.0, math.nan * shift)
