@@ -207,7 +207,10 @@ def _run(
 def _solver(method: str | None, x0: Any, options: dict[str, Any], tol: float | None) -> Solver:
     """A new solver, or the one of the checkpoint that the options name."""
     from .solver import Solver, as_start
+    from .vectors import is_tensor
 
+    if is_tensor(x0):  # the functions get NumPy arrays; `Solver` is what keeps tensors
+        x0 = np.asarray(x0)
     parsed = Options.parse(options, tol)
     resume = parsed.resume
     if resume is None:
