@@ -22,6 +22,7 @@ _FIELDS = {
     "whole": "i8",  # ... that keeps what the ring has lost
     "pairs": "i8",  # pairs in the ring
     "stored": "i8",  # newest pairs that are not in the inner products yet
+    "outdated": "i8",  # whether the products of the rows with g are those of another g
     "newest": "i8",  # whether the newest pair is used
     "used": "i8",  # how many pairs passed the skip rule
     "applied": "i8",  # pairs of the ring that a dense matrix holds; -1: to be made anew

@@ -43,10 +43,9 @@ class ProgressTable:
         self.verbose = self.level >= 2
         self._rows = 0
 
-    def announce(self, compiled: bool) -> None:
-        """Say so where a run is about to wait for the compiler."""
-        if self.level >= 1 and not compiled:
-            _say("Compiling, for some seconds; the machine code is kept for later runs.")
+    def announce(self) -> None:
+        """Say that the run is about to wait for the compiler."""
+        _say("Compiling, for some seconds; the machine code is kept for later runs.")
 
     def row(self, solver: Any, step: float, rho: float, weight: float) -> None:
         """One line for the iteration just ended."""

@@ -39,7 +39,6 @@ from ..vectors import (
     copy,
     is_tensor,
     max_abs,
-    multiply_rows,
     norm2,
     slope_between,
     zeros,
@@ -133,6 +132,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
             copy(g, g_best)
         copy(trial, x)
         copy(g_trial, g)
+        record.outdated = 1
         record.f = f_trial
         record.g_max = g_max
         record.g_norm = g_norm
@@ -249,7 +249,7 @@ def find_trial_compact(points, rows, ring, gram, work, lines, state, rule):
     width = 2 * ring.size
     w = lines[3, :width]
     attempts = 2 if record.g_max > 0.0 else 0
-    if record.stored > 0 or record.accepted != 0:
+    if record.stored > 0 or record.outdated != 0:
         bring_up_to_date(g, rows, ring, gram, state)
     for _attempt in range(attempts):
         fallback = record.g_norm / record.length
@@ -361,7 +361,6 @@ class QuasiNewton:
         self._find = find_trial_dense if model.dense else find_trial_compact
         if options.model is not None:
             model.take(options.model.model)
-            self._inner_products()
         begin(self.points, self.state)
         self._find_trial()
 
@@ -391,11 +390,6 @@ class QuasiNewton:
         self.points = points
         self.x, self.g, self.trial, self.x_best, self.g_best = named(points)
 
-    def _inner_products(self) -> None:
-        model = self.model
-        if not model.dense:
-            multiply_rows(model.rows, self.g, model.gram[2 * model.memory])
-
     def renew(self, f: float, g: Any, radius: float | None = None) -> None:
         """Go on from `x` with another objective: f and g are its values there."""
         self.g[...] = g
@@ -408,8 +402,7 @@ class QuasiNewton:
         record.f, record.g_max, record.g_norm = f, max_abs(self.g), norm2(self.g)
         record.f_best = f_best
         record.length = min(radius, record.length_max)
-        record.rejections = 0
-        self._inner_products()
+        record.rejections, record.outdated = 0, 1
         self._find_trial()
 
     def learn(self) -> None:

@@ -1,8 +1,8 @@
-"""A quasi-Newton matrix in the variables themselves, for few of them (n <= 2 memory).
+"""A quasi-Newton matrix in the variables themselves, for few of them.
 
-Each pair updates B - gamma I, in O(n^2), in the first n rows of `gram`. That takes less room than
-the pairs, so where nobody asked for a number of pairs it forgets none. In the rows after those
-stands the inverse of B, while it is definite and no pair makes B anew.
+Each pair updates B - gamma I, in O(n^2), in the first n rows of `gram`. Where nobody asked for a
+number of pairs it forgets none. In the rows after those stands the inverse of B, while it is
+definite and no pair makes B anew.
 """
 
 from __future__ import annotations

@@ -20,12 +20,15 @@ __all__ = ["CompactModel", "decompose", "planes", "workspace"]
 
 #: Eigenvalues of C below this fraction of the largest are roundoff.
 _NULL = 1e-13
-#: Planes of the workspace, each of min(n, 2m) + 1 rows.
+#: Planes of the workspace: four matrices, and four each for the cosines and the sines.
 _PLANES = 12
 
 
 def workspace(n: int, m: int, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """The arrays `work`, whose rows `planes` names, and `lines`, eight long vectors."""
+    """The arrays `work`, whose rows `planes` names, and `lines`, eight long vectors.
+
+    Of a model of n variables and m pairs that has at most so many eigenvalues off gamma.
+    """
     width = max(2 * m, most + 5)
     return np.zeros((_PLANES * (most + 1), width)), np.zeros((8, max(width, min(n, BLOCK)) + 8))
 
@@ -177,7 +180,7 @@ class CompactModel:
             self.ring[j] = pair
             self.ring[j].slot = j
         record = self.record
-        record.pairs, record.applied = count, -1
+        record.pairs, record.applied, record.outdated = count, -1, 1
         if not self.dense:
             for j in range(2 * m):
                 multiply_rows(self.rows, self.rows[j], self.gram[j])
@@ -236,5 +239,3 @@ class CompactModel:
     def matvec(self, v: Any) -> Any:
         """B v in O(nm)."""
         return self.combine(self.gamma, v, (self.lam - self.gamma) * self.coordinates(v))
-
-

@@ -148,7 +148,7 @@ def bring_up_to_date(g, rows, ring, gram, state):
     gram : float64 array, shape (gram_rows(m), 2m)
         Inner products of the rows, and in the next row ``rows @ g``.
     state : STATE array
-        `stored` tells how many of the newest pairs are new; it becomes 0.
+        `stored` tells how many of the newest pairs are new; it becomes 0, as does `outdated`.
     """
     record = state[0]
     m = ring.size
@@ -162,7 +162,7 @@ def bring_up_to_date(g, rows, ring, gram, state):
         multiply_rows_by_three(rows[:used], s_row, z_row, g, products[:, :used])
         multiply_rows_by_three(rows[m : m + used], s_row, z_row, g, products[:, m : m + used])
         _enter(gram, slot, used)
-    record.stored = 0
+    record.stored = record.outdated = 0
 
 
 @inline_kernel
@@ -195,4 +195,3 @@ def choose_gamma(ring, state, fallback):
             else:
                 best = max(best, ring[j].tau / ring[j].cosine)
     return best if best > 0.0 and math.isfinite(best) else fallback
-

@@ -60,8 +60,10 @@ def _work_rows(points):
 
 
 @inline_kernel
-def _stalled(record):
-    return record.moved == 0 or not record.predicted > 0.0
+def _unless_stalled(status, record):
+    """The status, but for PRECISION if a run that goes on has no next trial."""
+    stalled = record.moved == 0 or not record.predicted > 0.0
+    return _PRECISION if status == _RUNNING and stalled else status
 
 
 @inline_kernel
@@ -107,16 +109,10 @@ def _iterate(evaluate, limits, points, rows, ring, gram, work, lines, state, rul
             limit, x, record.f, f, before, step, record.g_max, record.accepted != 0, record.nit,
             record.nfev,
         )  # fmt: skip
-        if status == _RUNNING and _stalled(record):
-            return _PRECISION
+        status = _unless_stalled(status, record)
         if status != _RUNNING:
             return status
     return _RUNNING
-
-
-@kernel
-def _iterate_from_python(evaluate, limits, points, rows, ring, gram, work, lines, state, rule):
-    return _iterate(evaluate, limits, points, rows, ring, gram, work, lines, state, rule)
 
 
 @kernel
@@ -168,8 +164,7 @@ def _solve_many(evaluate, limits, points, rows, ring, gram, work, lines, state, 
         status = stop(
             limit, x, record.f, record.f, math.inf, math.inf, record.g_max, False, 0, record.nfev
         )
-        if status == _RUNNING and _stalled(record):
-            status = _PRECISION
+        status = _unless_stalled(status, record)
         while status == _RUNNING:
             status = _iterate(evaluate, limits, points, rows, ring, gram, work, lines, state, rule)
             # kept after every iteration: the next evaluation may raise
@@ -191,7 +186,7 @@ def iterate(method: QuasiNewton, evaluation: Evaluation, limits: Limits, most: f
     """
     method.make_room(_SPARE)
     status: int = _call(
-        _iterate_from_python, evaluation, method.x.dtype,
+        _iterate, evaluation, method.x.dtype,
         limits.record(evaluation.joint, most), method.points, *method.arrays,
     )  # fmt: skip
     return status

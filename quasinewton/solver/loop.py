@@ -581,7 +581,8 @@ class Solver:
         if g is None or not finite or not _is_finite(g):
             self.status = Status.NONFINITE_START
             return
-        self._table.announce(is_ready(self.method, self.x0, self.options))
+        if self._table.level >= 1 and not is_ready(self.method, self.x0, self.options):
+            self._table.announce()
         self._method = build(self.method)(self.x0, self._f0, g, self.options)
         self._g0 = None  # the method holds the gradient from now on
         self._optimality0 = self._method.optimality
