@@ -3,7 +3,7 @@
 A kernel takes arrays, records and scalars, never calls a user's function, holds no
 global state and releases the GIL. Kernels live beside the idea they implement
 (`vectors`, `models`, `subproblems`, `globalization`, `methods`) and call each other across
-files, so their on-disk cache is tied to *all* of the package's sources: numba
+files, so their on-disk cache is tied to *all* sources that may hold one: numba
 itself looks only at the file of the outermost function, and would go on using
 machine code compiled from an older version of a helper.
 
@@ -22,8 +22,8 @@ import numpy as np
 from numba.extending import typeof_impl
 
 __all__ = [
-    "EPS", "HUGE", "TINY", "VectorFunction", "inline_kernel", "is_compiled", "kernel", "plain",
-    "vector_function", "vector_kernel", "view_kernel",
+    "EPS", "HUGE", "TINY", "WITHOUT_KERNELS", "VectorFunction", "inline_kernel",
+    "is_compiled", "kernel", "plain", "vector_function", "vector_kernel", "view_kernel",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,12 +32,19 @@ EPS = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
 HUGE = float(np.finfo(np.float64).max)
 
+#: Rooms without a kernel: a change there leaves machine code as it is.
+WITHOUT_KERNELS = (
+    "__main__.py", "cli", "display", "interop", "many.py", "minimize.py", "objective", "options.py",
+    "problems",
+)  # fmt: skip
+
+
 def _fingerprint() -> tuple[tuple[str, int, int], ...]:
     """Names, sizes and times of every source file that may hold a kernel."""
     root = Path(__file__).parent
-    files = sorted(root.rglob("*.py"))
-    stats = [(path, path.stat()) for path in files]
-    return tuple((str(p.relative_to(root)), s.st_size, s.st_mtime_ns) for p, s in stats)
+    files = (path.relative_to(root) for path in sorted(root.rglob("*.py")))
+    stats = [(path, (root / path).stat()) for path in files if path.parts[0] not in WITHOUT_KERNELS]
+    return tuple((str(path), s.st_size, s.st_mtime_ns) for path, s in stats)
 
 
 _STAMP = _fingerprint()

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from quasinewton.kernels import WITHOUT_KERNELS
+
 PACKAGE = Path(__file__).parent.parent / "quasinewton"
 
 #: The rooms of the package from top to bottom: a file imports from its own room and those below it.
@@ -177,6 +179,12 @@ def named_indices(tree: ast.Module) -> list[str]:
 
 
 KERNEL_FILES = [name for name, tree in TREES.items() if any(kernels(tree))]
+
+
+def test_machine_code_is_made_anew_where_a_kernel_may_have_changed():
+    rooms = {Path(name).stem for name in WITHOUT_KERNELS}
+    assert rooms <= set(ROOMS)
+    assert [name for name in KERNEL_FILES if room(name) in rooms] == []
 
 
 @pytest.mark.parametrize("module", KERNEL_FILES)
