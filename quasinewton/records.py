@@ -17,8 +17,9 @@ _FIELDS = {
     "n": "i8",  # variables
     "update": "i8",  # which update, a number of `updates.KINDS`
     "window": "i8",  # gamma is chosen from so many pairs; 0 for the one that is given
-    "least": "i8",  # ... as the least curvature that they show along their steps
+    "gamma_rule": "i8",  # ... by which of the rules of `pairs`
     "dense": "i8",  # whether B is a matrix in the variables themselves
+    "reduced": "i8",  # whether in coordinates of the span of the gradients
     "whole": "i8",  # ... that keeps what the ring has lost
     "pairs": "i8",  # pairs in the ring
     "stored": "i8",  # newest pairs that are not in the inner products yet
@@ -27,11 +28,14 @@ _FIELDS = {
     "used": "i8",  # how many pairs passed the skip rule
     "applied": "i8",  # pairs of the ring that a dense matrix holds; -1: to be made anew
     "inverted": "i8",  # whether the inverse of B is kept beside it
+    "outside": "i8",  # whether the gradient may have a part outside of the coordinates
     "rank": "i8",  # orthonormal directions outside of which B is gamma I
     "sweeps": "i8",  # of the QL algorithm in the last eigendecomposition
     "gamma": "f8",
     "unit": "f8",  # the curvature in whose units the matrix of B - gamma I is
     "matrix_gamma": "f8",  # the gamma that a dense matrix was made with
+    "theta": "f8",  # what f tells of the newest pair of a reduced model, see `absorb`
+    "theta_noise": "f8",
     "size": "f8",  # bound on the norm of all that was ever added to the matrix
     # the iteration
     "f": "f8",  # f at x

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import dense_sr1
+from oracles import dense_bfgs, dense_sr1
 
 from quasinewton.models.compact import confine
 from quasinewton.models.model import CompactModel
@@ -272,3 +272,74 @@ def test_operator_face():
     assert np.array_equal(operator @ v, model.matvec(v))
     assert np.array_equal(operator.H @ v, model.matvec(v))
     assert operator.shape == (n, n)
+
+
+@pytest.mark.parametrize("kind", ["lsr1", "lbfgs"])
+@given(histories())
+def test_a_reduced_model_with_room_for_all_equals_the_dense_update(kind, history):
+    n, memory, gamma, exponent, pairs = history
+    gamma, scale_y = abs(gamma) or 1.0, 10.0**exponent
+    model = CompactModel(n, memory, kind, gamma=gamma * scale_y, directions=n)
+    for s, y in pairs:
+        model.push(np.zeros(n), s, np.zeros(n), y * scale_y)
+    model.refresh()
+    if kind == "lsr1":
+        compare(model, pairs, gamma, scale_y)
+        return
+    safe = [abs(s @ y) > 1e-6 * np.linalg.norm(s) * np.linalg.norm(y) for s, y in pairs]
+    if all(safe):
+        b, expected = dense(model) / scale_y, dense_bfgs(pairs, gamma)
+        worst = max([np.linalg.norm(y) ** 2 / abs(s @ y) for s, y in pairs] + [gamma])
+        spread = worst / min(gamma, np.linalg.eigvalsh(expected)[0])
+        assert np.abs(b - expected).max() <= 1e-12 * worst * max(1.0, spread)
+
+
+@pytest.mark.parametrize("kind", ["lsr1", "lbfgs", "hybrid"])
+@given(
+    n=st.integers(6, 40), directions=st.integers(5, 12), gamma=st.floats(-3.0, 3.0),
+    curvature=st.floats(-0.5, 2.0), exponent=st.integers(-100, 100), seed=st.integers(0, 10**6),
+)  # fmt: skip
+def test_a_reduced_model_that_has_no_room_left(kind, n, directions, gamma, curvature, exponent, seed):
+    """Its rows stay orthonormal, B is gamma outside of them, definite where BFGS made it."""
+    rng = np.random.default_rng(seed)
+    directions, scale = min(directions, n), 10.0**exponent
+    gamma = 10.0**gamma
+    model = CompactModel(n, 4, kind, gamma=gamma * scale, directions=directions)
+    for _ in range(15):
+        s = rng.standard_normal(n)
+        y = scale * (curvature * s + 0.5 * rng.standard_normal(n))
+        model.push(np.zeros(n), s, np.zeros(n), y)
+        model.refresh()
+        rank = int(model.record.rank)
+        z = model.rows[:rank]
+        assert rank <= directions
+        assert np.abs(z @ z.T - np.eye(rank)).max() <= 1e-13
+        b = dense(model) / scale
+        rest = np.eye(n) - z.T @ z
+        top = max(np.abs(b).max(), gamma)
+        assert np.abs(rest @ b @ rest - gamma * rest).max() <= 1e-12 * top
+        if kind == "lbfgs":
+            lam = np.linalg.eigvalsh(b)
+            assert lam[0] > -1e-12 * lam[-1]
+        if model.record.newest and rank:
+            # the secant equation, in the span: the newest pair has not been forgotten
+            error = np.linalg.norm(b @ s - y / scale)
+            size = max(top, float(model.record.size * model.record.unit) / scale)
+            assert error <= 1e-9 * np.linalg.norm(y / scale) + 1e-12 * size * np.linalg.norm(s)
+
+
+def test_pairs_go_from_any_model_to_any_other():
+    rng = np.random.default_rng(3)
+    n = 30
+    steps = rng.standard_normal((4, n))
+    changes = steps * np.linspace(1.0, 2.0, n)
+    for shape in ({}, {"dense": True}, {"directions": 10}, {"directions": n}):
+        first = CompactModel(n, 5, "lbfgs", **shape)
+        for s, y in zip(steps, changes, strict=True):
+            first.push(np.zeros(n), s, np.zeros(n), y)
+        for other in ({}, {"dense": True}, {"directions": 10}, {"directions": n}):
+            second = CompactModel(n, 5, "lbfgs", **other)
+            second.take(first)
+            second.refresh(1.0)
+            assert second.count == 4
+            assert np.allclose(second.matvec(steps[-1]), changes[-1], rtol=1e-10)

@@ -136,7 +136,7 @@ def test_step_without_the_spectrum_is_the_one_by_it(
     g /= np.linalg.norm(g)
     radius = 10.0**exponent
     inverse = np.empty((n, n))
-    has_inverse = inverted != "no" and invert(matrix, shift, inverse)
+    has_inverse = inverted != "no" and invert(matrix, shift, n, inverse)
     if inverted == "wrong":
         inverse *= 1.001
     lines = np.empty((3, n))
@@ -173,11 +173,11 @@ def test_inverse(n, spread, seed):
     matrix = (u * lam) @ u.T
     matrix = (matrix + matrix.T) / 2
     inverse = np.empty((n, n))
-    assert invert(matrix, 0.25, inverse)
+    assert invert(matrix, 0.25, len(inverse), inverse)
     b = matrix + 0.25 * np.eye(n)
     assert np.abs(inverse @ b - np.eye(n)).max() <= 1e-13
     assert np.array_equal(inverse, inverse.T)
-    assert not invert(matrix, -lam[-1] - 0.1, inverse)
+    assert not invert(matrix, -lam[-1] - 0.1, len(inverse), inverse)
 
 
 @pytest.mark.parametrize("norm", ["shape", "euclidean", "trust_region"])

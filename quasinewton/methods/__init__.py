@@ -37,11 +37,11 @@ def _trust_cg(options: Options) -> Any:
 def is_ready(method: str, x0: Any, options: Options) -> bool:
     """Whether the machine code of a method is in memory or on disk."""
     from ..kernels import is_compiled
-    from .quasi_newton import find_trial_compact, find_trial_dense, is_dense
+    from .quasi_newton import finder
 
     if method == "trust_cg" and not options.enriched:
         return True  # its kernels are small
-    return is_compiled(find_trial_dense if is_dense(x0, options) else find_trial_compact)
+    return is_compiled(finder(x0, options))
 
 
 def restore(method: str, state: dict[str, Any], options: Options) -> Any:

@@ -27,7 +27,8 @@ from ..kernels import inline_kernel, kernel, vector_function, view_kernel
 from ..models.compact import expand, project, renew_compact
 from ..models.dense import renew_dense
 from ..models.model import CompactModel, planes
-from ..models.pairs import absorb, bring_up_to_date
+from ..models.pairs import LARGEST, LEAST, LEAST_ALONG, absorb, bring_up_to_date
+from ..models.reduced import parts, renew_reduced
 from ..models.updates import KINDS
 from ..records import new_state
 from ..saving import check_shape, fill
@@ -49,9 +50,8 @@ if TYPE_CHECKING:
     from .recipes import Recipe
 
 __all__ = [
-    "GIVEN", "OFFERED", "WITHOUT", "QuasiNewton", "begin", "default_memory", "find_trial",
-    "find_trial_compact", "find_trial_dense", "forgets_nothing", "is_dense", "named", "receive",
-    "wants_gradient",
+    "GIVEN", "OFFERED", "WITHOUT", "QuasiNewton", "begin", "find_trial", "finder", "named",
+    "receive", "wants_gradient",
 ]  # fmt: skip
 
 #: What `receive` has of the gradient at the trial: nothing; a gradient to be used if it is wanted;
@@ -124,7 +124,10 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
         if constants.secant > 0.0:
             theta = 6.0 * (f - f_trial) + 6.0 * record.slope
         noise = 10.0 * NOISE * max(abs(f), abs(f_trial))
-        absorb(x, trial, g, g_trial, (theta, noise), rows, ring, state)
+        if record.reduced == 0:
+            absorb(x, trial, g, g_trial, (theta, noise), rows, ring, state)
+        elif accepted:  # in coordinates, once they are known
+            record.theta, record.theta_noise, record.stored = theta, noise, 1
     if accepted:
         if f_trial > f and f < record.f_best:  # within roundoff, for a smaller gradient
             record.f_best = f
@@ -265,17 +268,44 @@ def find_trial_compact(points, rows, ring, gram, work, lines, state, rule):
     return report(state)
 
 
+@vector_function(0, inline=True)
+def find_trial_reduced(points, rows, ring, gram, work, lines, state, rule):
+    """The same of a model in coordinates of the span of the gradients."""
+    x, g, trial, _, _ = named(points)
+    record = state[0]
+    basis, product, _, _, _, _ = planes(work)
+    _, h, step, _, _ = parts(gram, ring.size)
+    attempts = 2 if record.g_max > 0.0 else 0
+    for _attempt in range(attempts):
+        if record.outdated != 0 or record.applied < 0 or record.rank == 0:
+            fallback = record.g_norm / record.length
+            renew_reduced(g, rows, ring, gram, (basis, product), lines, fallback, state)
+        rank = record.rank
+        for i in range(rank):
+            lines[6, i] = h[i] / record.g_norm
+        alpha = _find_step(ring, gram, work, lines, state, rule)
+        if not math.isnan(alpha):
+            for i in range(step.size):
+                step[i] = lines[6, i] if i < rank else 0.0
+            moved = add_combination(0.0, g, rows[:rank], step[:rank], x, trial, lines[7])
+            record.moved = 1 if moved else 0
+            break
+    return report(state)
+
+
 @inline_kernel
 def find_trial(points, rows, ring, gram, work, lines, state, rule):
-    """The one or the other, in machine code."""
-    if state[0].dense != 0:
+    """That of the model, in machine code."""
+    if state[0].reduced != 0:
+        find_trial_reduced(points, rows, ring, gram, work, lines, state, rule)
+    elif state[0].dense != 0:
         find_trial_dense(points, rows, ring, gram, work, lines, state, rule)
     else:
         find_trial_compact(points, rows, ring, gram, work, lines, state, rule)
 
 
-#: Pairs of which a dense model takes the least curvature for gamma.
-_DENSE_WINDOW = 7
+#: Pairs of which a dense or reduced model takes the least curvature for gamma.
+_WINDOW = 7
 
 
 def _subproblem(recipe: Recipe, options: Options) -> Subproblem:
@@ -289,10 +319,13 @@ def start_state(model: CompactModel, recipe: Recipe, options: Options) -> np.nda
         weight = 100.0 if options.weight_rule == "ranganath" else 0.0
         if options.initial_weight is not None:
             weight = options.initial_weight
+    rule, window = LARGEST, recipe.window
+    whole = model.dense or model.reduced
+    if whole:
+        rule, window = LEAST if model.reduced else LEAST_ALONG, _WINDOW
     return new_state(
-        n=model.n, update=KINDS[recipe.update], dense=model.dense, gamma=1.0,
-        window=_DENSE_WINDOW if model.dense else recipe.window, least=model.dense,
-        whole=options.memory is None and forgets_nothing(model.n), weight=weight,
+        n=model.n, update=KINDS[recipe.update], dense=whole, reduced=model.reduced, gamma=1.0,
+        window=window, gamma_rule=rule, whole=whole and options.memory is None, weight=weight,
         length=options.initial_trust_radius or 0.0, length_max=options.max_trust_radius,
     )  # fmt: skip
 
@@ -346,9 +379,9 @@ class QuasiNewton:
         self, x0: Any, f: float, g: Any, recipe: Recipe, options: Options
     ) -> None:
         n = x0.shape[0]
-        memory = options.memory or default_memory(n)
+        memory, dense, most = shape_of_model(x0, options)
         self.model = model = CompactModel(
-            n, memory, recipe.update, like=x0, dense=is_dense(x0, options)
+            n, memory, recipe.update, like=x0, dense=dense, directions=most
         )
         self.state = model.state = start_state(model, recipe, options)
         self.state["f"] = f
@@ -358,7 +391,7 @@ class QuasiNewton:
         self.arrays = (
             model.rows, model.ring, model.gram, model.work, model.lines, self.state, self.rule
         )
-        self._find = find_trial_dense if model.dense else find_trial_compact
+        self._find = finder(x0, options)
         if options.model is not None:
             model.take(options.model.model)
         begin(self.points, self.state)
@@ -407,7 +440,7 @@ class QuasiNewton:
 
     def learn(self) -> None:
         """Work the newest pair into a dense matrix, which would else lose it with the ring."""
-        if self.model.dense:
+        if self.model.dense and not self.model.reduced:
             record = self.state[0]
             self.model.renew(record.g_norm / record.length)
 
@@ -443,18 +476,18 @@ class QuasiNewton:
     ) -> QuasiNewton:
         """The method that was `saved`; ValueError where it cannot be one."""
         _, n = saved["points"].shape
-        m = options.memory or default_memory(n)
+        m, _, most = shape_of_model(saved["points"][0], options)
         pairs = len(saved["ring"])
         if pairs != m:
             raise ValueError(f"option `memory` is {m}, the run was started with {pairs}")
         check_shape("points", saved, (5, n))  # before anything is allocated
-        check_shape("rows", saved, (2 * m, n))
+        check_shape("rows", saved, (most or 2 * m, n))
         method = cls(saved["points"][0], 0.0, np.zeros(n), recipe, options)
         for name, array in method.saved().items():
             fill(array, name, saved)
         model = method.model
         fresh = start_state(model, recipe, options)
-        for name in ("n", "update", "window", "least", "dense", "whole"):
+        for name in ("n", "update", "window", "gamma_rule", "dense", "reduced", "whole"):
             method.state[name] = fresh[name]
         method.read()
         slots = model.ring["slot"]
@@ -480,18 +513,30 @@ class QuasiNewton:
         return self.x, f, self.g
 
 
-def is_dense(x0: Any, options: Options) -> bool:
-    """Whether the model is a matrix in the variables themselves."""
+#: Variables from which on no matrix in them is kept without being asked for.
+_MANY = 100
+#: Bounds on the rows of a reduced model, and on their elements.
+_LEAST_ROWS, _MOST_ROWS, _ELEMENTS = 20, 200, 1_000_000
+
+
+def shape_of_model(x0: Any, options: Options) -> tuple[int, bool, int]:
+    """Pairs kept, whether in a matrix in the variables, and the directions of a reduced model.
+
+    As many pairs as the user says; else all that can be kept for small n, and for larger n the
+    span of as many gradients as 8 MB hold.
+    """
     n = x0.shape[0]
-    few = n <= 2 * options.memory if options.memory else forgets_nothing(n)
-    return few and not is_tensor(x0)
+    if options.memory:
+        return options.memory, n <= 2 * options.memory and not is_tensor(x0), 0
+    if n < _MANY and not is_tensor(x0):
+        return 20, True, 0
+    most = min(n, max(_LEAST_ROWS, min(_MOST_ROWS, _ELEMENTS // n)))
+    return max(1, most // 2), False, most
 
 
-def default_memory(n: int) -> int:
-    """Pairs kept where the user does not say: for small n all curvature, at little cost."""
-    return 20 if n < 100 else 10
-
-
-def forgets_nothing(n: int) -> bool:
-    """Whether all pairs count, in an n x n matrix, where the user does not say."""
-    return n < 100
+def finder(x0: Any, options: Options) -> Any:
+    """The function that makes the trials with such a model."""
+    _, dense, most = shape_of_model(x0, options)
+    if most:
+        return find_trial_reduced
+    return find_trial_dense if dense else find_trial_compact

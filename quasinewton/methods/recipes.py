@@ -22,8 +22,8 @@ class Recipe:
         A key of `quasinewton.subproblems.table.SUBPROBLEMS`; None is the cubic one in the
         norm that the options name.
     window : int
-        gamma is the largest y.y / s.y of this many pairs; where n <= 2 memory, or nothing is
-        forgotten, the least s.y / s.s of the last seven.
+        gamma is the largest y.y / s.y of this many pairs, where the user says how many are kept and
+        n > 2 memory.
     rule : mapping
         Its own defaults of `quasinewton.globalization.RuleParameters`.
     dense_rule : mapping
@@ -67,4 +67,4 @@ METHODS: tuple[str, ...] = (*QUASI_NEWTON, "trust_cg")
 
 def default_method(n: int) -> str:
     """The method for n variables that measures best without second derivatives."""
-    return "trust_hybrid" if n < 100 else "arc_hybrid"
+    return "trust_hybrid"

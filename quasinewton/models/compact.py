@@ -105,7 +105,7 @@ def renew_compact(gamma, ring, gram, coordinates, basis, matrix, lines, state):
         As `absorb` leaves them.
     coordinates, basis, matrix : float64 arrays, shape (min(n, 2m) + 1, >= 2m)
         Filled. C is the first `rank` rows and columns of `matrix`, in units of `unit`.
-    lines : float64 array, shape (>= 3, >= 2m)
+    lines : float64 array, shape (>= 5, >= 2m)
         Workspace.
     state : STATE array
         `gamma`, `unit`, `rank`, `used` and `newest` are brought up to date.
@@ -122,9 +122,11 @@ def renew_compact(gamma, ring, gram, coordinates, basis, matrix, lines, state):
     for j in range(record.pairs):
         unit = max(unit, ring[j].tau)
     record.gamma, record.unit, record.rank = gamma, unit, rank
+    record.matrix_gamma = gamma
+    record.outside = 1 if rank < record.n else 0
     record.size = 0.0
     record.newest = record.used = record.inverted = 0
-    s, z, bs = lines[0, :rank], lines[1, :rank], lines[2, :rank]
+    s, z = lines[0, :rank], lines[1, :rank]
     for j in range(record.pairs):
         if unit == 0.0:
             break
@@ -132,7 +134,7 @@ def renew_compact(gamma, ring, gram, coordinates, basis, matrix, lines, state):
             s[i] = coordinates[i, 2 * j]
             z[i] = coordinates[i, 2 * j + 1]
         used = update(
-            gamma / unit, ring[j].tau / unit, ring[j].cosine, s, z, bs, matrix, matrix, state
+            gamma / unit, ring[j].tau / unit, ring[j].cosine, rank, lines, matrix, matrix, state
         )
         record.newest = 1 if used else 0
         record.used += 1 if used else 0

@@ -11,7 +11,70 @@ from ..kernels import inline_kernel
 from .pairs import choose_gamma
 from .updates import update
 
-__all__ = ["renew_dense"]
+__all__ = ["begin_matrix", "renew_dense", "work_in"]
+
+
+@inline_kernel
+def begin_matrix(gamma, k, gram, state):
+    """B = gamma I in k coordinates, and its inverse where that is definite."""
+    record = state[0]
+    n = gram.shape[1]
+    record.unit = abs(gamma)
+    record.size = 0.0
+    record.newest = record.used = 0
+    record.inverted = 1 if gamma > 0.0 else 0
+    for i in range(k):
+        row, inverse = gram[i], gram[n + i]
+        for j in range(k):
+            row[j] = inverse[j] = 0.0
+        inverse[i] = 1.0
+
+
+@inline_kernel
+def work_in(gamma, first, k, rows, ring, gram, lines, state):
+    """Let the pairs of the ring, from the given one on, change B = gamma I + unit * matrix.
+
+    Parameters
+    ----------
+    gamma : float
+    first, k : int
+        The first of the pairs; the number of coordinates.
+    rows : array, shape (2m, >= k)
+        The pairs in these coordinates.
+    ring, gram, lines, state
+        As in `renew_dense`.
+    """
+    record = state[0]
+    n = gram.shape[1]
+    m = ring.size
+    count = record.pairs
+    matrix, inverse = gram[:n], gram[n:]
+    unit = record.unit
+    largest = max(unit, abs(gamma))
+    for j in range(first, count):
+        largest = max(largest, ring[j].tau)
+    if largest > unit:
+        for i in range(k):
+            for j in range(k):
+                matrix[i, j] *= unit / largest
+                if record.inverted != 0:
+                    inverse[i, j] *= largest / unit
+        record.size *= unit / largest
+        record.unit = largest
+    for j in range(first, count):
+        if largest == 0.0:
+            break
+        pair = ring[j]
+        s_row, z_row = rows[pair.slot], rows[m + pair.slot]
+        for i in range(k):
+            lines[0, i] = s_row[i]
+            lines[1, i] = z_row[i]
+        used = update(
+            gamma / largest, pair.tau / largest, pair.cosine, k, lines, matrix, inverse, state
+        )
+        record.newest = 1 if used else 0
+        record.used += 1 if used else 0
+    record.applied = count
 
 
 @inline_kernel
@@ -26,17 +89,14 @@ def renew_dense(gamma, rows, ring, gram, lines, state):
         As `absorb` leaves them.
     gram : float64 array, shape (2n, n)
         B - gamma I and, where `inverted`, the inverse of B; in units of `unit` and 1 / `unit`.
-    lines : float64 array, shape (>= 3, >= n)
+    lines : float64 array, shape (>= 5, >= n)
         Workspace.
     state : STATE array
         `gamma`, `unit`, `rank`, `used`, `newest`, `inverted` and `applied` are brought up to date.
     """
     n = rows.shape[1]
-    m = ring.size
     record = state[0]
     count = record.pairs
-    matrix, inverse = gram[:n], gram[n:]
-    s, z, bs = lines[0, :n], lines[1, :n], lines[2, :n]
     for _attempt in range(2):
         if record.window > 0:
             gamma = choose_gamma(ring, state, gamma)
@@ -44,41 +104,8 @@ def renew_dense(gamma, rows, ring, gram, lines, state):
         anew = first < 0
         if anew:
             first = 0
-            record.unit = abs(gamma)
-            record.size = 0.0
-            for i in range(n):
-                row = matrix[i]
-                for j in range(n):
-                    row[j] = 0.0
-            record.newest = 0
-            record.used = 0
-            record.inverted = 0
-        unit = record.unit
-        largest = unit
-        for j in range(first, count):
-            largest = max(largest, ring[j].tau)
-        if largest > unit:
-            for i in range(n):
-                for j in range(n):
-                    matrix[i, j] *= unit / largest
-                    if record.inverted != 0:
-                        inverse[i, j] *= largest / unit
-            record.size *= unit / largest
-            record.unit = largest
-        for j in range(first, count):
-            if largest == 0.0:
-                break
-            pair = ring[j]
-            s_row, z_row = rows[pair.slot], rows[m + pair.slot]
-            for i in range(n):
-                s[i] = s_row[i]
-                z[i] = z_row[i]
-            used = update(
-                gamma / largest, pair.tau / largest, pair.cosine, s, z, bs, matrix, inverse, state
-            )
-            record.newest = 1 if used else 0
-            record.used += 1 if used else 0
-        record.applied = count
+            begin_matrix(gamma, n, gram, state)
+        work_in(gamma, first, n, rows, ring, gram, lines, state)
         record.matrix_gamma = gamma
         if anew or first == count or record.newest != 0 or record.whole == 0:
             break
@@ -87,3 +114,4 @@ def renew_dense(gamma, rows, ring, gram, lines, state):
         record.applied = -1
     record.gamma = gamma
     record.rank = n
+    record.outside = 0

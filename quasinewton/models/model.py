@@ -11,9 +11,10 @@ from ..kernels import inline_kernel, view_kernel
 from ..records import RING, new_state
 from ..vectors import BLOCK, add_combination, is_tensor, multiply_rows, zeros
 from .compact import renew_compact
-from .dense import renew_dense
+from .dense import renew_dense, work_in
 from .eigen import diagonalise, from_eigenbasis, tridiagonalise
 from .pairs import absorb, bring_up_to_date, choose_gamma, gram_rows
+from .reduced import append, make_room, parts, rows_of, split
 from .updates import KINDS
 
 __all__ = ["CompactModel", "decompose", "planes", "workspace"]
@@ -51,7 +52,7 @@ def decompose(gram, work, lines, state):
     `to_eigenbasis` gives, and lines[2] what that takes as `p`.
     """
     record = state[0]
-    rank, gamma, unit = record.rank, record.gamma, record.unit
+    rank, gamma, unit = record.rank, record.matrix_gamma, record.unit
     if rank == 0:
         return 0
     _, _, matrix, _, cosines, sines = planes(work)
@@ -68,7 +69,7 @@ def decompose(gram, work, lines, state):
         top = max(top, abs(lam[i]))
     kept = 0
     for i in range(rank):
-        if abs(lam[i]) > _NULL * top:
+        if record.reduced != 0 or abs(lam[i]) > _NULL * top:
             lam[kept] = gamma + lam[i] * unit
             lines[1, kept] = i
             kept += 1
@@ -94,30 +95,40 @@ class CompactModel:
         An array whose kind and device the n-vectors are to have; default NumPy's.
     dense : bool, optional
         Whether B is a matrix in the variables themselves; default where n <= 2 memory.
+    directions : int, default 0
+        Where positive, B is reduced: a matrix in coordinates of the span of as many gradients, of
+        which the last m pairs are those kept where there is no more room.
 
     Attributes
     ----------
-    rows : array, shape (2m, n)
-        The pairs, scaled; see `quasinewton.models.pairs`.
+    rows : array, shape (2m, n), or (directions, n)
+        The pairs, scaled; see `quasinewton.models.pairs`. Of a reduced model orthonormal ones.
     """
 
     def __init__(
         self, n: int, memory: int, kind: str = "lsr1", dtype: Any = np.float64,
         gamma: float = 1.0, window: int = 0, like: Any = None, dense: bool | None = None,
+        directions: int = 0,
     ) -> None:  # fmt: skip
         m = memory
         self.n, self.memory, self.kind = n, m, kind
         if dense is None:
-            dense = n <= 2 * m and not is_tensor(like)
-        self.rows = zeros((2 * m, n), np.empty(0, dtype) if like is None else like)
-        self.gram = np.zeros((2 * n, n) if dense else (gram_rows(m), 2 * m))
+            dense = not directions and n <= 2 * m and not is_tensor(like)
+        self.dense, self.reduced = dense, directions > 0
+        self.rows = zeros((directions or 2 * m, n), np.empty(0, dtype) if like is None else like)
+        if self.reduced:
+            self.gram = np.zeros((rows_of(directions, m), directions))
+        else:
+            self.gram = np.zeros((2 * n, n) if dense else (gram_rows(m), 2 * m))
         self.ring = np.zeros(m, RING)
-        self.most = n if dense else min(n, 2 * m)
+        self.most = directions or (n if dense else min(n, 2 * m))
         self.work, self.lines = workspace(n, m, self.most)
-        self.dense = dense
-        self.state = new_state(n=n, update=KINDS[kind], window=window, dense=dense, gamma=gamma)
+        self.state = new_state(
+            n=n, update=KINDS[kind], window=window, dense=dense or self.reduced,
+            reduced=self.reduced, whole=self.reduced, gamma=gamma,
+        )  # fmt: skip
         self._lam = np.zeros(0)
-        self._vectors = np.zeros((0, n if dense else 2 * m))
+        self._vectors = np.zeros((0, n if dense else len(self.rows)))
         self._stale = False
 
     @property
@@ -163,6 +174,8 @@ class CompactModel:
 
     def push(self, x: Any, x_trial: Any, g: Any, g_trial: Any) -> bool:
         """Store the pair (x_trial - x, g_trial - g); False where it is zero or not finite."""
+        if self.reduced:
+            return self._work_in(x_trial - x, g_trial - g)
         stored = absorb(
             x, x_trial, g, g_trial, (math.nan, 0.0), self.rows, self.ring, self.state
         )
@@ -170,14 +183,47 @@ class CompactModel:
             bring_up_to_date(g_trial, self.rows, self.ring, self.gram, self.state)
         return bool(stored)
 
+    def _work_in(self, s: Any, y: Any) -> bool:
+        """Let any pair, whose step need not lie in the span, change a reduced model."""
+        state, gram, ring, lines = self.state, self.gram, self.ring, self.lines
+        record = self.record
+        pairs, _, step, change, zero = parts(gram, self.memory)
+        if record.applied < 0:
+            record.applied = record.rank = 0
+        if record.rank + 2 > len(self.rows) < self.n:
+            basis, product, *_ = planes(self.work)
+            make_room(self.rows, ring, gram, basis, product, lines, state)
+        for v, out in ((s, step), (y, change)):
+            if split(v, self.rows, record.rank, out, lines[0], lines[7]) > 0.0:
+                append(float(record.gamma), gram, state)
+        stored = absorb(zero, step, zero, change, (math.nan, 0.0), pairs, ring, state)
+        record.stored, record.outdated = 0, 1
+        if stored:
+            record.gamma = choose_gamma(ring, state, float(record.gamma))
+            work_in(0.0, record.applied, record.rank, pairs, ring, gram, lines, state)
+        return bool(stored)
+
+    def pair(self, j: int) -> tuple[Any, Any]:
+        """s and z of the j-th oldest pair, as n-vectors."""
+        slot, m = int(self.ring[j].slot), self.memory
+        if not self.reduced:
+            return self.rows[slot], self.rows[m + slot]
+        pairs, *_ = parts(self.gram, m)
+        return self._combine_rows(pairs[slot]), self._combine_rows(pairs[m + slot])
+
     def take(self, other: CompactModel) -> None:
         """Take over the newest pairs of another model of as many variables."""
         m = self.memory
         count = min(other.count, m)
-        for j, pair in enumerate(other.ring[other.count - count : other.count]):
-            self.rows[j] = other.rows[pair.slot]
-            self.rows[m + j] = other.rows[other.memory + pair.slot]
-            self.ring[j] = pair
+        first = other.count - count
+        if self.reduced:
+            for j in range(first, other.count):
+                (s, z), of = other.pair(j), other.ring[j]
+                self._work_in(s, float(of.tau) * (float(of.cosine) * s + z))
+            return
+        for j in range(count):
+            self.rows[j], self.rows[m + j] = other.pair(first + j)
+            self.ring[j] = other.ring[first + j]
             self.ring[j].slot = j
         record = self.record
         record.pairs, record.applied, record.outdated = count, -1, 1
@@ -191,7 +237,9 @@ class CompactModel:
 
     def renew(self, gamma: float) -> None:
         """Bring B up to date; gamma is the last resort, or gamma itself where `window` is 0."""
-        if self.dense:
+        if self.reduced:
+            self.record.gamma = gamma
+        elif self.dense:
             renew_dense(gamma, self.rows, self.ring, self.gram, self.lines, self.state)
         else:
             basis, coordinates, matrix, _, _, _ = planes(self.work)
@@ -213,7 +261,9 @@ class CompactModel:
         for vector, place in zip(vectors, self.lines[1, :kept], strict=True):
             vector[int(place)] = 1.0
             from_eigenbasis(matrix, self.lines[2], cosines, sines, record.sweeps, vector)
-        if not self.dense:
+        if self.reduced:
+            vectors = np.pad(vectors, ((0, 0), (0, len(self.rows) - record.rank)))
+        elif not self.dense:
             vectors = vectors @ basis[: record.rank, : 2 * self.memory]
         self._vectors = vectors
         return int(record.used)
@@ -223,7 +273,7 @@ class CompactModel:
         if self.dense:
             products = np.asarray(v, np.float64)
         else:
-            products = np.empty(2 * self.memory)
+            products = np.empty(len(self.rows))
             multiply_rows(self.rows, v, products)
         return self.vectors @ products
 
@@ -232,8 +282,11 @@ class CompactModel:
         w = c @ self.vectors
         if self.dense:
             return alpha * v + w
-        out = 0.0 * self.rows[0]
-        add_combination(alpha, v, self.rows, w, out, out, np.empty(BLOCK))
+        return self._combine_rows(w, alpha, v)
+
+    def _combine_rows(self, w: np.ndarray, alpha: float = 0.0, v: Any = None) -> Any:
+        out = zeros((self.n,), self.rows)
+        add_combination(alpha, out if v is None else v, self.rows, w, out, out, np.empty(BLOCK))
         return out
 
     def matvec(self, v: Any) -> Any:

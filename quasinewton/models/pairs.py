@@ -25,7 +25,13 @@ from ..vectors import (
     store_pair,
 )
 
-__all__ = ["absorb", "bring_up_to_date", "choose_gamma", "gram_rows", "is_settled"]
+__all__ = [
+    "LARGEST", "LEAST", "LEAST_ALONG", "absorb", "bring_up_to_date", "choose_gamma",
+    "gram_rows", "is_settled",
+]  # fmt: skip
+
+#: How gamma is chosen: the largest or the least y.y/s.y, or the least s.y/s.s.
+LARGEST, LEAST, LEAST_ALONG = range(3)
 
 #: Pairs after which a matrix that forgets nothing keeps its gamma.
 _SETTLED = 10
@@ -169,29 +175,35 @@ def bring_up_to_date(g, rows, ring, gram, state):
 def is_settled(ring, state):
     """Whether pairs to come are worked into a dense matrix, which is not made anew for them."""
     s = state[0]
-    return s.whole != 0 and s.applied >= min(_SETTLED, ring.size)
+    return s.reduced != 0 or (s.whole != 0 and s.applied >= min(_SETTLED, ring.size))
 
 
 @inline_kernel
 def choose_gamma(ring, state, fallback):
-    """max of y.y / s.y, or if `least` min of s.y / s.s, of the last `window` pairs where s.y > 0.
+    """By `gamma_rule` the largest y.y/s.y, the least of them, or the least s.y/s.s.
+
+    Of the last `window` pairs where s.y > 0.
 
     Where B forgets nothing, its first pairs settle gamma, as long as the curvatures of now keep
     some digits beside the largest there was.
     """
     s = state[0]
     count = s.pairs
-    if is_settled(ring, state):
+    if s.reduced == 0 and is_settled(ring, state):
         recent = 0.0
         for j in range(count):
             recent = max(recent, ring[j].tau)
         if recent >= _DIGITS * s.unit:
             return s.matrix_gamma
-    best = math.inf if s.least != 0 else 0.0
+    rule = s.gamma_rule
+    best = 0.0 if rule == LARGEST else math.inf
     for j in range(max(0, count - s.window), count):
-        if ring[j].cosine > 1e-8:
-            if s.least != 0:
-                best = min(best, ring[j].tau * ring[j].cosine)
+        tau, cosine = ring[j].tau, ring[j].cosine
+        if cosine > 1e-8:
+            if rule == LARGEST:
+                best = max(best, tau / cosine)
+            elif rule == LEAST:
+                best = min(best, tau / cosine)
             else:
-                best = max(best, ring[j].tau / ring[j].cosine)
+                best = min(best, tau * cosine)
     return best if best > 0.0 and math.isfinite(best) else fallback

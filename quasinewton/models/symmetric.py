@@ -26,12 +26,11 @@ def multiply_symmetric(matrix, v, out):
 
 
 @kernel
-def invert(matrix, shift, inverse):
+def invert(matrix, shift, n, inverse):
     """inverse = (matrix + shift I)^-1 by Gauss & Jordan; False where that is not positive definite.
 
-    `matrix` may have more rows than columns. `inverse` becomes symmetric to the bit.
+    Of the first n rows and columns. `inverse` becomes symmetric to the bit.
     """
-    n = inverse.shape[0]
     for i in range(n):
         for j in range(n):
             inverse[i, j] = matrix[i, j]

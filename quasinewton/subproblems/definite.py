@@ -327,7 +327,7 @@ def step_without_spectrum(ring, gram, matrix, factor, lines, state, rule):
     rank, unit, g_norm = record.rank, record.unit, record.g_norm
     size = rank
     outside = 0.0
-    if rank < record.n:  # one more variable, along the gradient outside of the pairs
+    if record.outside != 0:  # one more variable, along the gradient outside of the pairs
         inside = 0.0
         for i in range(rank):
             inside += lines[6, i] * lines[6, i]
@@ -336,7 +336,7 @@ def step_without_spectrum(ring, gram, matrix, factor, lines, state, rule):
         outside = math.sqrt(max(0.0, 1.0 - inside))
         lines[6, rank] = outside
         size = rank + 1
-    gamma = record.gamma / unit
+    gamma = record.matrix_gamma / unit
     per_unit = g_norm / unit  # of the step
     beyond = EXACT
     if constants.euclidean == 0:
@@ -345,10 +345,10 @@ def step_without_spectrum(ring, gram, matrix, factor, lines, state, rule):
         beyond = PLANE
     inverse = matrix
     if dense:
-        matrix, inverse = gram, gram[rank:]
+        matrix, inverse = gram, gram[gram.shape[1] :]
         # An inverse that is kept takes the place of a factorisation while no pair makes B anew.
         if record.inverted == 0 and is_settled(ring, state):
-            record.inverted = 1 if invert(gram, gamma, inverse) else 0
+            record.inverted = 1 if invert(gram, gamma, rank, inverse) else 0
     step_norm, slope, bend, mu, exact = definite_step(
         matrix, gamma, lines[6, :size], record.length / per_unit, beyond, inverse,
         record.inverted != 0, factor, lines,

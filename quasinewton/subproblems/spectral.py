@@ -82,7 +82,7 @@ def step_by_spectrum(ring, gram, work, lines, state, rule):
     _, _, matrix, _, cosines, sines = planes(work)
     to_eigenbasis(matrix, lines[2], cosines, sines, record.sweeps, vector)
     # In units in which the largest eigenvalue and |g| are 1.
-    outside = kept < record.n
+    outside = kept < rank or record.outside != 0
     size = kept + 1 if outside else kept
     spectral, reduced, step = lines[3, :size], lines[4, :size], lines[5, :size]
     top = gamma if outside else 0.0

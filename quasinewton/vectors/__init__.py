@@ -19,8 +19,8 @@ from . import machine
 __all__ = [
     "BLOCK", "add_combination", "add_multiple", "clone", "conjugate", "copy",
     "difference_products", "difference_sizes", "divide", "dot", "is_tensor", "largest_number",
-    "max_abs", "move", "multiply_rows", "multiply_rows_by_three", "norm2", "read_only", "scale",
-    "slope_between", "store_pair", "zeros",
+    "max_abs", "move", "multiply_rows", "multiply_rows_by_three", "norm2", "read_only",
+    "rotate_rows", "scale", "slope_between", "store_pair", "zeros",
 ]  # fmt: skip
 
 BLOCK = machine.BLOCK
@@ -108,6 +108,12 @@ multiply_rows = _function("multiply_rows", 0, "out = rows @ v, streaming `rows` 
 multiply_rows_by_three = _function(
     "multiply_rows_by_three", 0,
     "out[0], out[1], out[2] = rows @ a, rows @ b, rows @ c, streaming `rows` once.",
+)  # fmt: skip
+rotate_rows = _function(
+    "rotate_rows", 0,
+    """The first rows of `rows` become q @ rows, in place.
+
+    `buffer`, a float64 array of one row more than `rows` has, is workspace.""",
 )  # fmt: skip
 add_combination = _function(
     "add_combination", 1,

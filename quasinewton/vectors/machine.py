@@ -216,3 +216,27 @@ def add_combination(alpha, v, rows, w, base, out, buffer):
             new[i] = x + buffer[i]
             moved = moved or new[i] != x
     return moved
+
+
+@vector_kernel
+def rotate_rows(rows, q, buffer):
+    count, n = rows.shape
+    width = buffer.shape[1]
+    for start in range(0, n, width):
+        block = slice(start, start + width)
+        size = rows[0, block].size
+        for j in range(count):
+            old, row = buffer[j], rows[j, block]
+            for i in range(size):
+                old[i] = row[i]
+        new = buffer[count]
+        for j in range(q.shape[0]):
+            for i in range(size):
+                new[i] = 0.0
+            for l in range(count):
+                factor, old = q[j, l], buffer[l]
+                for i in range(size):
+                    new[i] += factor * old[i]
+            row = rows[j, block]
+            for i in range(size):
+                row[i] = new[i]

@@ -182,3 +182,11 @@ def add_combination(
         moved = xp.any(new != old) | moved
         out[block] = new
     return bool(moved)
+
+
+def rotate_rows(rows: Any, q: np.ndarray, buffer: np.ndarray) -> None:
+    xp = array_namespace(rows)
+    factors = xp.asarray(q, dtype=xp.float64, device=device(rows))
+    for start in range(0, rows.shape[1], BLOCK):
+        block = slice(start, start + BLOCK)
+        _put(factors @ _wide(rows[:, block]), rows[: len(q), block])

@@ -1,15 +1,16 @@
 r"""What one pair does to a quasi-Newton matrix, in orthonormal coordinates: a page for each update.
 
 An update changes :math:`B = \gamma I + C` and, where its inverse H is kept, that too. It is a
-kernel ``f(gamma, t, c, s, z, bs, matrix, inverse, state) -> used`` with the arguments of `update`,
-a number in `KINDS`, and its line in `update`. The hybrid takes BFGS where both of its denominators
-are safely positive and SR1 for any other pair: it keeps the quality of BFGS where the function is
-convex along a step, and sees negative curvature where it is not.
+kernel with the arguments of `update`, a number in `KINDS`, and its line in `update`. The hybrid
+takes SR1 where that keeps B definite and changes it by a bounded factor, BFGS where its
+denominators are safely positive, and SR1 for any other pair: it sees negative curvature where the
+function has it, and keeps the safety of BFGS where it has not.
 """
 
 from __future__ import annotations
 
 from ...kernels import inline_kernel
+from ..symmetric import multiply_symmetric
 from .bfgs import bfgs
 from .sr1 import sr1
 
@@ -22,21 +23,22 @@ SR1, BFGS, HYBRID = KINDS["lsr1"], KINDS["lbfgs"], KINDS["hybrid"]
 
 
 @inline_kernel
-def update(gamma, t, c, s, z, bs, matrix, inverse, state):
+def update(gamma, t, c, k, lines, matrix, inverse, state):
     """Let the pair (s, y = t (c s + z)) change B = gamma I + matrix, and its inverse.
 
     Parameters
     ----------
     gamma, t, c : float
         In units of one curvature, see `pairs`.
-    s, z : float64 arrays, shape (k,)
-        s of length 1. ``z = y/|y|`` - (multiple of s) is kept apart from that multiple: y - Bs then
-        keeps its digits where y is nearly parallel to s. Both are overwritten.
-    bs : float64 array, shape (k,)
-        Workspace.
+    k : int
+        Of so many coordinates.
+    lines : float64 array, shape (>= 5, >= k)
+        In the first two, s of length 1 and z. ``z = y/|y|`` - (multiple of s) is kept apart from
+        that multiple: y - Bs then keeps its digits where y is nearly parallel to s. The others are
+        workspace; all five are overwritten.
     matrix : float64 array, shape (>= k, >= k)
         Its first k rows and columns stay symmetric to the bit.
-    inverse : float64 array, shape (k, k)
+    inverse : float64 array, shape (>= k, >= k)
         Not touched unless `inverted`.
     state : STATE array
         `update` says which. `size` bounds the norm of all that was ever added to `matrix`, hence
@@ -49,9 +51,10 @@ def update(gamma, t, c, s, z, bs, matrix, inverse, state):
         False where the pair is skipped. One that B satisfies already counts as used.
     """
     kind = state[0].update
+    multiply_symmetric(matrix, lines[0, :k], lines[2, :k])
     used = False
     if kind == BFGS or kind == HYBRID:
-        used = bfgs(gamma, t, c, s, z, bs, matrix, inverse, state)
+        used = bfgs(gamma, t, c, k, lines, matrix, inverse, state, kind == HYBRID)
     if kind == SR1 or (kind == HYBRID and not used):
-        used = sr1(gamma, t, c, s, z, bs, matrix, inverse, state)
+        used = sr1(gamma, t, c, k, lines, matrix, inverse, state)
     return used

@@ -16,49 +16,76 @@ __all__ = ["bfgs"]
 
 #: Cosine of s and y, and of s and Bs, below which a pair has no safe curvature.
 _SKIP = 1e-8
+#: Bound on the change that SR1 is preferred with.
+_CHANGE = 10.0
 
 
 @kernel
-def bfgs(gamma, t, c, s, z, bs, matrix, inverse, state):
+def _prefers_sr1(sy, sbs, yhy):
+    """Whether SR1 keeps a definite B so, and changes its determinant by a bounded factor.
+
+    SR1 multiplies the determinant by (yHy - sy)/(sy - sBs), which is at least 1 where sy > sBs.
+    """
+    gap, growth = sy - sbs, yhy - sy
+    if gap > 0.0:
+        return growth < _CHANGE * gap
+    return growth < 0.0 and growth < gap / _CHANGE and growth > _CHANGE * gap
+
+
+@kernel
+def bfgs(gamma, t, c, k, lines, matrix, inverse, state, yielding):
     """The BFGS update, which leaves s and z as they are where it is not made.
 
-    Arguments of `updates.update`.
+    Arguments of `updates.update`, which has filled lines[2] with ``matrix s``; and whether it is
+    not to be made where SR1 may take its place.
     """
-    k = s.size
-    multiply_symmetric(matrix, s, bs)
+    record = state[0]
+    s, z, bs, y, hy = lines[0, :k], lines[1, :k], lines[2, :k], lines[3, :k], lines[4, :k]
     ss = 0.0
     sy = 0.0
+    yy = 0.0
     sbs = 0.0
     bs_square = 0.0
+    residual_square = 0.0
     for i in range(k):
         full = bs[i] + gamma * s[i]
+        y[i] = t * c * s[i] + t * z[i]
+        residual = y[i] - full
         ss += s[i] * s[i]
         sbs += s[i] * full
         bs_square += full * full
-        sy += s[i] * (t * c * s[i] + t * z[i])
+        sy += s[i] * y[i]
+        yy += y[i] * y[i]
+        residual_square += residual * residual
     s_norm = math.sqrt(ss)
     if not (sy > _SKIP * s_norm * t and sbs > _SKIP * s_norm * math.sqrt(bs_square)):
         return False
+    yhy = 0.0
+    if record.inverted != 0:
+        multiply_symmetric(inverse, y, hy)
+        for i in range(k):
+            yhy += y[i] * hy[i]
+    if yielding and abs(sy - sbs) > _SKIP * s_norm * math.sqrt(residual_square):
+        if record.inverted != 0:
+            if _prefers_sr1(sy, sbs, yhy):
+                return False
+        elif record.dense != 0 and residual_square * sy <= _CHANGE * yy * abs(sy - sbs):
+            return False
     y_root = 1.0 / math.sqrt(sy)
     b_root = 1.0 / math.sqrt(sbs)
     for i in range(k):
-        z[i] = (t * c * s[i] + t * z[i]) * y_root
+        y[i] *= y_root
         bs[i] = (bs[i] + gamma * s[i]) * b_root
     for i in range(k):
-        row, a, b = matrix[i], z[i], bs[i]
+        row, a, b = matrix[i], y[i], bs[i]
         for j in range(k):
-            row[j] += a * z[j] - b * bs[j]
-    record = state[0]
+            row[j] += a * y[j] - b * bs[j]
     record.size += t * t / sy + bs_square / sbs
     if record.inverted != 0:
-        multiply_symmetric(inverse, z, bs)
-        yhy = 0.0
+        half = 0.5 + 0.5 * yhy / sy
         for i in range(k):
-            yhy += z[i] * bs[i]
             s[i] *= y_root
-        half = 0.5 + 0.5 * yhy
-        for i in range(k):
-            bs[i] = half * s[i] - bs[i]
+            bs[i] = half * s[i] - hy[i] * y_root
         for i in range(k):
             row, a, b = inverse[i], s[i], bs[i]
             for j in range(k):

@@ -20,10 +20,9 @@ _SKIP = 1e-8
 
 
 @kernel
-def sr1(gamma, t, c, s, z, bs, matrix, inverse, state):
-    """The SR1 update; arguments of `updates.update`."""
-    k = s.size
-    multiply_symmetric(matrix, s, bs)
+def sr1(gamma, t, c, k, lines, matrix, inverse, state):
+    """The SR1 update. Arguments of `updates.update`, which has made lines[2] ``matrix s``."""
+    s, z, bs = lines[0, :k], lines[1, :k], lines[2, :k]
     ss = 0.0
     bs_square = 0.0
     residual_square = 0.0
