@@ -81,7 +81,8 @@ class Options:
         is no minimum; see `quasinewton.solver.curvature`. The products and trials count.
     checkpoint : str or path, optional
         File that the run is saved in: at the start, after iterations as the next two say, and
-        at the end, however it ends but by an exception.
+        at the end, however it ends but by an exception. BlockingIOError if another run is saved
+        there.
     checkpoint_every : int, optional
         Iterations between two saves.
     checkpoint_seconds : float, optional
