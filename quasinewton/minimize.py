@@ -93,8 +93,8 @@ def minimize(
         with: bit for bit as if it had not been interrupted. The method and the options are
         those of the file, but for the options given here, and ValueError names one that cannot
         change; `maxiter`, `maxfev` and `maxtime` count from the first start. A run that was
-        saved in a `checkpoint` goes on being saved in this file, or in the `checkpoint` given. A `HessianUpdateStrategy` as `hess` starts anew. It may
-        also stand among the options.
+        saved in a `checkpoint` goes on being saved in this file, or in the `checkpoint` given. A
+        `HessianUpdateStrategy` as `hess` starts anew. It may also stand among the options.
 
     Returns
     -------

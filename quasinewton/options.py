@@ -200,7 +200,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "history": (False, True, "spectrum"),
 }
 
-#: Options that a checkpoint does not keep: the pairs of `model` are in its state.
+#: Options that a checkpoint does not keep as such: the pairs of `model` are in its state.
 _UNSAVED = ("model", "resume")
 
 #: Options for which None means the default.

@@ -22,7 +22,7 @@ from stepping import step
 
 import quasinewton as qn
 from quasinewton import Solver, Status, minimize
-from quasinewton.methods import METHODS
+from quasinewton.methods import METHODS, QUASI_NEWTON
 from quasinewton.objective import DerivativeError
 from quasinewton.options import Options
 from quasinewton.solver import checkpoint
@@ -570,6 +570,25 @@ class Fails:
         if self.left == 0:
             raise ZeroDivisionError
         return self.function(x)
+
+
+@pytest.mark.parametrize("n", [4, 150])
+@pytest.mark.parametrize("method", QUASI_NEWTON)
+def test_the_model_of_a_warm_start_is_saved_before_the_first_value_too(method, n, tmp_path):
+    path = tmp_path / "run.npz"
+    x0 = np.sin(np.arange(n) + 1.0)
+    options = {"model": minimize(rosen, x0, jac=rosen_der, options={"maxiter": 12}).hess}
+    whole = Solver(x0, method, {**options, "maxiter": 5})
+    whole.save(path)
+    again = Solver.load(path)
+    again.save(path)
+    again = Solver.load(path)
+    for solver in (whole, again):
+        while solver.running:
+            step(solver)
+    same(whole.result(), again.result())
+    cold = minimize(rosen, x0, jac=rosen_der, method=method, options={"maxiter": 5})
+    assert not np.array_equal(cold.x, whole.x)
 
 
 WORKER = """

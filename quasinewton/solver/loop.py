@@ -19,7 +19,7 @@ from ..kernels import plain
 from ..methods import METHODS, QUASI_NEWTON, build, is_ready, restore
 from ..objective import Counts, Objective, OutOfBudget, as_value
 from ..options import Options
-from ..saving import part
+from ..saving import check_shape, fill, part
 from ..status import MESSAGES, Status
 from ..vectors import clone, is_tensor, largest_number, max_abs, zeros
 from . import checkpoint
@@ -546,6 +546,10 @@ class Solver:
             state["g0"] = self._g0
         if self._method is not None:
             state |= {f"method.{name}": value for name, value in self._method.saved().items()}
+        elif self.options.model is not None:
+            model = self.options.model.model
+            state["model.kind"], state["model.rows"] = model.kind, model.rows
+            state["model.ring"] = model.ring[: model.count]
         if self._examination is not None:
             examination = self._examination.saved()
             state |= {f"examination.{name}": value for name, value in examination.items()}
@@ -561,6 +565,8 @@ class Solver:
 
     @classmethod
     def _restored(cls, state: dict[str, Any], options: Options) -> Solver:
+        if "model.rows" in state and options.model is None:
+            options = replace(options, model=_model(part(state, "model."), state["x0"]))
         solver = cls(state["x0"], state["method"], options)
         solver.status = Status(state["status"])
         solver.nit = int(state["nit"])
@@ -831,6 +837,22 @@ SPECTRUM = ("eigenvalues", "gamma")
 
 def _restored(cls: type[Solver], state: dict[str, Any], options: Options) -> Solver:
     return cls._restored(state, options)
+
+
+def _model(saved: dict[str, Any], x0: np.ndarray) -> Any:
+    """The option `model` of a run that was saved before it looked at that."""
+    from ..models.model import CompactModel
+    from ..models.operator import ModelOperator
+
+    memory, ring = len(saved["rows"]) // 2, saved["ring"]
+    check_shape("rows", saved, (2 * memory, *x0.shape))  # before anything is allocated
+    model = CompactModel(x0.size, memory, saved["kind"], x0.dtype, dense=False)
+    fill(model.rows, "rows", saved)
+    fill(model.ring[: len(ring)], "ring", saved)
+    if not np.all((ring["slot"] >= 0) & (ring["slot"] < memory)):
+        raise ValueError("the pairs of `model` are numbered wrong")
+    model.record.pairs = len(ring)
+    return ModelOperator(model)
 
 
 def _check_model(model: Any, method: str, x0: np.ndarray) -> None:
