@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 
 from .methods import QUASI_NEWTON, default_method
-from .minimize import minimize
+from .minimize import attach, attached, minimize
 from .options import Options
 from .status import Status
 
@@ -56,7 +56,7 @@ def minimize_many(
         ``maxtime`` and checkpoints; limits hold for each solve. With ``model``,
         ``check_curvature`` or ``check_derivatives`` every start is solved by `minimize`.
     workers : int, default 1
-        Number of threads.
+        Number of threads. Functions of Python are called in threads only where it is above 1.
 
     Returns
     -------
@@ -69,7 +69,8 @@ def minimize_many(
     TypeError, ValueError
         For arguments that make no sense, before `fun` is called.
     BaseException
-        Whatever `fun` raises, with everything found so far in its attribute ``result``.
+        Whatever `fun` raises, and KeyboardInterrupt, once the evaluations and iterations under
+        way have ended; with everything found so far as in `quasinewton.minimize`.
 
     Examples
     --------
@@ -101,47 +102,63 @@ def minimize_many(
     parsed = Options.parse(options, tol)
     batch = _Batch(np.float32 if starts.dtype == np.float32 else np.float64, starts)
 
-    from .solver.compiled import Evaluation
+    from .solver.compiled import Evaluation, many_limits
 
     evaluation = Evaluation.of(fun, jac, batch.x.dtype)
     if method is None:
         method = default_method(n)
-
-    def one_by_one(part: slice) -> None:
-        for i in range(part.start, part.stop):
-            try:
-                batch.keep(
-                    i, minimize(fun, starts[i], jac=jac, method=method, tol=tol, options=options)
-                )
-            except BaseException as error:
-                if hasattr(error, "result"):
-                    batch.keep(i, error.result)
-                raise
-
-    def compiled(part: slice) -> None:
-        assert evaluation is not None
-        batch.solve(part, evaluation, method, parsed)
+    looked_at = parsed.check_curvature or parsed.check_derivatives or parsed.model is not None
+    compiled = evaluation is not None and not looked_at
 
     # several parts a worker, since some starts take longer
     size = max(1, math.ceil(k / (8 * workers))) if workers > 1 else k
     parts = [slice(i, min(i + size, k)) for i in range(0, k, size)]
-    looked_at = parsed.check_curvature or parsed.check_derivatives or parsed.model is not None
-    work = one_by_one if evaluation is None or looked_at else compiled
+    if compiled:
+        assert evaluation is not None
+        batch.limits = many_limits(evaluation, batch.x, parsed, len(parts))
+
+    def one_by_one(j: int) -> None:
+        given, callback = (fun, jac), None
+        if evaluation is not None:
+            callback = batch.check
+        elif workers > 1:
+            given = batch.checking(fun), batch.checking(jac) if callable(jac) else jac
+        for i in range(k)[parts[j]]:
+            try:
+                result = minimize(
+                    given[0], starts[i], jac=given[1], method=method, tol=tol, options=options,
+                    callback=callback,
+                )  # fmt: skip
+            except BaseException as error:
+                partial = attached(error)
+                if partial is not None:
+                    batch.keep(i, partial)
+                raise
+            batch.keep(i, result)
+
+    def in_machine_code(j: int) -> None:
+        batch.solve(parts[j], evaluation, method, parsed, batch.limits[j : j + 1])
+
+    work = in_machine_code if compiled else one_by_one
     try:
-        if workers == 1:
-            work(parts[0])
-        else:
-            with ThreadPoolExecutor(workers) as pool:
-                for future in [pool.submit(work, part) for part in parts]:
-                    future.result()
+        if workers == 1 and not compiled:
+            work(0)
+        else:  # machine code in a thread of its own, since it would not see Ctrl-C
+            batch.in_threads(work, len(parts), workers)
     except BaseException as error:
-        error.result = batch.result(began)  # type: ignore[attr-defined]
+        result = batch.result(began)
+        done = int(np.sum(result.status != Status.EXCEPTION))
+        attach(error, result, f"raised after {done} of {k} starts; what was found so far")
         raise
     return batch.result(began)
 
 
+class _Stopped(BaseException):
+    """Another start has ended them all."""
+
+
 class _Batch:
-    """The arrays of a result."""
+    """The arrays of a result, and what stops the threads that fill them."""
 
     def __init__(self, dtype: Any, starts: np.ndarray) -> None:
         k, _ = starts.shape
@@ -150,17 +167,61 @@ class _Batch:
         self.fun = np.full(k, np.nan)
         self.status = np.full(k, int(Status.EXCEPTION), np.int64)  # until it is known better
         self.counts = np.zeros((k, 3), np.int64)
+        self.limits: np.ndarray = np.zeros(0)  # those of machine code, for each part
+        self.stopped = False
+
+    def in_threads(self, work: Callable[[int], None], parts: int, workers: int) -> None:
+        """Do all parts; after an exception or Ctrl-C only the evaluations under way are ended."""
+
+        def do(j: int) -> None:
+            try:
+                work(j)
+            except _Stopped:
+                return
+            except BaseException:
+                self.stop()
+                raise
+
+        pool = ThreadPoolExecutor(workers)
+        try:
+            for future in as_completed([pool.submit(do, j) for j in range(parts)]):
+                future.result()
+        finally:
+            self.stop()
+            pool.shutdown(cancel_futures=True)
+
+    def stop(self) -> None:
+        """Have every thread end."""
+        self.stopped = True
+        if self.limits.size:
+            self.limits["stopped"] = 1.0
+
+    def check(self, _: Any = None) -> None:
+        """Raise where the threads are to end."""
+        if self.stopped:
+            raise _Stopped
+
+    def checking(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that is called no more once the threads are to end."""
+
+        def checked(*args: Any) -> Any:
+            self.check()
+            return function(*args)
+
+        return checked
 
     def keep(self, i: int, result: OptimizeResult) -> None:
         self.x[i], self.fun[i], self.jac[i] = result.x, result.fun, result.jac
         self.status[i] = result.status
         self.counts[i] = result.nfev, result.njev, result.nit
 
-    def solve(self, part: slice, evaluation: Any, method: str, options: Options) -> None:
+    def solve(
+        self, part: slice, evaluation: Any, method: str, options: Options, limits: np.ndarray
+    ) -> None:
         from .solver.compiled import solve_many
 
         x, jac, ends, error = solve_many(
-            evaluation, self.x[part], QUASI_NEWTON[method], options
+            evaluation, self.x[part], QUASI_NEWTON[method], options, limits
         )
         self.x[part], self.jac[part], self.fun[part] = x, jac, ends["f"]
         self.status[part] = ends["status"]

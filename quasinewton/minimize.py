@@ -91,9 +91,10 @@ def minimize(
     resume : str or path, optional
         A checkpoint (see the option `checkpoint`) of a run from the same `x0`, to be gone on
         with: bit for bit as if it had not been interrupted. The method and the options are
-        those of the file, but for the options given here; `maxiter`, `maxfev` and `maxtime`
-        count from the first start. A `HessianUpdateStrategy` as `hess` starts anew. It may
-        also stand among the options.
+        those of the file, but for the options given here, and ValueError names one that cannot
+        change; `maxiter`, `maxfev` and `maxtime` count from the first start. A run that was
+        saved in a `checkpoint` goes on being saved in this file, or in the `checkpoint` given. A
+        `HessianUpdateStrategy` as `hess` starts anew. It may also stand among the options.
 
     Returns
     -------
@@ -102,16 +103,17 @@ def minimize(
         execution_time, method``, for quasi-Newton methods ``hess`` (the model at the end, a
         LinearOperator), ``curvature`` (is this a minimum? a
         `quasinewton.solver.curvature.Curvature`), and ``history``, ``allvecs`` where asked for.
-        `status` is a `quasinewton.Status`; only a small gradient counts as success, and `x` is the
-        best point seen in any case.
+        `status` is a `quasinewton.Status`; only a small gradient counts as success. If there is
+        none, `x` is the best point seen; `jac` is NaN if its gradient was not found out.
 
     Raises
     ------
     TypeError, ValueError
         For arguments that make no sense, naming the argument, before `fun` is called.
     BaseException
-        Whatever the functions of the user raise, with the best point seen so far in its
-        attribute ``result``.
+        Whatever the functions of the user raise, that very object, with the best point seen so
+        far in its attribute ``result``; in ``quasinewton_result`` too, which is the place if it
+        has a ``result`` of its own.
 
     Examples
     --------
@@ -169,6 +171,8 @@ def _run(
     if isinstance(hess, HessianUpdateStrategy) and options.get("resume") is None:
         options = {"enriched": False, **options}  # it wants to see every step
     solver = _solver(method, x0, options, tol)
+    from .solver import StopIterationRaised
+
     if solver.options.check_derivatives and np.isfinite(solver.x0).all():
         from .objective import require_derivatives
         from .solver.compiled import Evaluation
@@ -186,15 +190,15 @@ def _run(
                         state.stop(Status.CALLBACK)
     except BaseException as raised:  # an interrupt too: what was found is not lost
         error = raised
-        if isinstance(raised.__cause__, StopIteration):  # wrapped on its way out of the generator
+        if isinstance(raised, StopIterationRaised):
+            assert raised.__cause__ is not None
             error = raised.__cause__
         solver.stop(Status.EXCEPTION)
         result = solver.result()
-        error.result = result  # type: ignore[attr-defined]  # the class is the user's
-        error.add_note(
-            f"quasinewton: raised in iteration {solver.nit}; the best point so far, "
-            f"f = {result.fun:g}, is in the attribute `result` of this exception."
-        )
+        attach(
+            error, result,
+            f"raised in iteration {solver.nit}; the best point so far, f = {result.fun:g},",
+        )  # fmt: skip
         if error is raised:
             raise
         raise error from None
@@ -202,6 +206,35 @@ def _run(
         if isinstance(callback, progress):
             callback.end(solver.intermediate)
     return solver.finish()
+
+
+#: The attribute of an exception that always is what `attach` has put there.
+_OURS = "quasinewton_result"
+
+
+def attach(error: BaseException, result: OptimizeResult, what: str) -> None:
+    """Give an exception, whose class is the user's, a result and a note of where it is.
+
+    Written past `__setattr__`, which may refuse it, and over nothing that the user has put there.
+    """
+    names = error.__dict__
+    taken = inspect.getattr_static(error, "result", error)
+    if taken is error or taken is names.get(_OURS, error):  # else an inner run's
+        names["result"] = result
+    place = "result" if names.get("result") is result else _OURS
+    names[_OURS] = result
+    notes = names.get("__notes__", [])
+    if isinstance(notes, list):
+        prefix = "quasinewton: "
+        others = [note for note in notes if not str(note).startswith(prefix)]
+        text = f"{prefix}{what} is in the attribute `{place}` of this exception."
+        names["__notes__"] = [*others, text]
+
+
+def attached(error: BaseException) -> OptimizeResult | None:
+    """The result that an exception was given last."""
+    result: OptimizeResult | None = error.__dict__.get(_OURS)
+    return result
 
 
 def _solver(method: str | None, x0: Any, options: dict[str, Any], tol: float | None) -> Solver:

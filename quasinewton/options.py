@@ -81,7 +81,8 @@ class Options:
         is no minimum; see `quasinewton.solver.curvature`. The products and trials count.
     checkpoint : str or path, optional
         File that the run is saved in: at the start, after iterations as the next two say, and
-        at the end, however it ends but by an exception.
+        at the end, however it ends but by an exception. BlockingIOError if another run is saved
+        there.
     checkpoint_every : int, optional
         Iterations between two saves.
     checkpoint_seconds : float, optional
@@ -199,7 +200,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "history": (False, True, "spectrum"),
 }
 
-#: Options that a checkpoint does not keep: the pairs of `model` are in its state.
+#: Options that a checkpoint does not keep as such: the pairs of `model` are in its state.
 _UNSAVED = ("model", "resume")
 
 #: Options for which None means the default.

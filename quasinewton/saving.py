@@ -15,13 +15,15 @@ def part(state: dict[str, Any], prefix: str) -> dict[str, Any]:
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
-def fill(array: np.ndarray, name: str, state: Mapping[str, Any]) -> None:
+def fill(array: Any, name: str, state: Mapping[str, Any]) -> None:
     """Set an array to the entry of a state; ValueError where that is not of its shape and kind."""
-    value = np.asarray(state[name])
+    value = state[name]
+    if type(value) is not type(array):  # else it may be a tensor
+        value = np.asarray(value)
     check_shape(name, state, array.shape)
     if value.dtype != array.dtype:
         raise ValueError(f"{name} has dtype {value.dtype}, expected {array.dtype}")
-    array[:] = value
+    array[...] = value
 
 
 def set_numbers(method: Any, names: tuple[str, ...], state: Mapping[str, Any]) -> None:

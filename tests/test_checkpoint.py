@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import multiprocessing
 import os
 import random
 import shutil
@@ -15,12 +17,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import optimize
-from scipy.optimize import rosen, rosen_der
+from scipy.optimize import rosen, rosen_der, rosen_hess_prod
 from stepping import step
 
 import quasinewton as qn
 from quasinewton import Solver, Status, minimize
-from quasinewton.methods import METHODS
+from quasinewton.methods import METHODS, QUASI_NEWTON
+from quasinewton.objective import DerivativeError
+from quasinewton.options import Options
 from quasinewton.solver import checkpoint
 from quasinewton.solver.checkpoint import CheckpointError
 
@@ -317,6 +321,274 @@ def test_a_write_that_fails_leaves_the_old_file(saved, monkeypatch):
         Solver(X0, "arc_lsr1").save(saved)
     assert saved.read_bytes() == before
     assert [p.name for p in saved.parent.iterdir()] == [saved.name]
+
+
+def test_every_file_keeps_its_mode_and_its_name(tmp_path):
+    """A link is followed, also to where nothing is yet; what else is in the folder stays."""
+
+    def save(name):
+        Solver(X0, "arc_lsr1").save(tmp_path / name)
+        Solver.load(tmp_path / name)
+
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (tmp_path / "real.npz").write_bytes(b"old")
+    (tmp_path / "link.npz").symlink_to("real.npz")
+    (tmp_path / "dangling.npz").symlink_to(folder / "new.npz")
+    (tmp_path / "run.npz.tmp").write_text("the user's")
+    for name in ("link.npz", "dangling.npz", "run.npz"):
+        save(name)
+    assert (tmp_path / "link.npz").is_symlink() and (tmp_path / "dangling.npz").is_symlink()
+    Solver.load(tmp_path / "real.npz")
+    Solver.load(folder / "new.npz")
+    assert (tmp_path / "run.npz.tmp").read_text() == "the user's"
+    for mode in (0o600, 0o640, 0o666):
+        (tmp_path / "run.npz").chmod(mode)
+        save("run.npz")
+        assert (tmp_path / "run.npz").stat().st_mode & 0o777 == mode
+    umask = os.umask(0o027)
+    try:
+        save("another.npz")
+    finally:
+        os.umask(umask)
+    assert (tmp_path / "another.npz").stat().st_mode & 0o777 == 0o640
+    save("n" * 250 + ".npz")  # as long as a name may be
+    assert not [p for p in tmp_path.rglob("*.tmp") if p.name != "run.npz.tmp"]
+
+
+@pytest.mark.parametrize("what", ["directory", "pipe", "device", "circle"])
+def test_what_is_no_file_is_refused_at_once(what, tmp_path):
+    path = tmp_path / "place"
+    if what == "directory":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)  # to open it would be to wait for ever
+    elif what == "device":
+        path.symlink_to(os.devnull)
+    else:
+        path.symlink_to(path)
+    calls = []
+    with pytest.raises(OSError, match="place for a checkpoint"):
+        minimize(calls.append, X0, options={"checkpoint": path})
+    with pytest.raises(OSError, match="place for a checkpoint"):
+        Solver(X0).save(path)
+    with pytest.raises((CheckpointError, OSError), match=r"not a checkpoint|symbolic links"):
+        minimize(calls.append, X0, resume=path)
+    assert not calls and path.is_symlink() == (what in ("device", "circle"))
+
+
+def test_two_runs_on_one_path(tmp_path):
+    """The second is told at once, and does no harm; after the first it may."""
+    path, link = tmp_path / "run.npz", tmp_path / "link.npz"
+    link.symlink_to(path)
+    options = {"checkpoint": path, "checkpoint_every": 1}
+    first = Solver(X0, "arc_lsr1", options).run(rosen, rosen_der)
+    for _ in range(3):
+        state = next(first)
+        calls = []
+        for place in (path, link):
+            with pytest.raises(BlockingIOError, match="another run"):
+                minimize(calls.append, X0, options={"checkpoint": place})
+        assert not calls and Solver.load(path).nit == state.nit
+    first.close()
+    resumed = minimize(rosen, X0, jac=rosen_der, resume=path)
+    assert np.array_equal(resumed.x, minimize(rosen, X0, jac=rosen_der, method="arc_lsr1").x)
+
+    def fails(x):
+        raise ZeroDivisionError
+
+    for _ in range(2):  # an exception ends a run too
+        with pytest.raises(ZeroDivisionError):
+            minimize(fails, X0, jac=rosen_der, options=options)
+    path.unlink()
+    run = Solver(X0, "arc_lsr1", options).run(rosen, rosen_der)
+    next(run)
+    path.unlink()  # somebody tidied up: it is written again
+    assert next(run).nit == Solver.load(path).nit == 2
+
+
+def test_a_process_that_was_forked_does_not_hold_the_place(tmp_path):
+    path = tmp_path / "run.npz"
+    context = multiprocessing.get_context("fork")
+    event = context.Event()
+    children = []
+
+    def fun(x):
+        if not children:
+            children.append(context.Process(target=event.wait))
+            children[0].start()
+        return rosen(x)
+
+    options = {"checkpoint": path}
+    try:
+        minimize(fun, X0, jac=rosen_der, options=options)
+        assert children[0].is_alive()
+        assert minimize(fun, X0, jac=rosen_der, options=options).success
+    finally:
+        event.set()
+        children[0].join()
+
+
+SAVER = """
+import sys
+import numpy as np
+from quasinewton import Solver
+seed, path = int(sys.argv[1]), sys.argv[2]
+solver = Solver(np.full(20000, float(seed)), "arc_hybrid")
+while True:
+    solver.save(path)
+"""
+
+
+def test_two_processes_that_save_and_are_killed(tmp_path):
+    """Every file that is seen is whole; what is left of a write under way is removed later."""
+    path = tmp_path / "run.npz"
+    savers = [subprocess.Popen([sys.executable, "-c", SAVER, str(i), path]) for i in range(2)]
+    try:
+        seen = set()
+        while len(seen) < 2:
+            assert all(saver.poll() is None for saver in savers)
+            if path.exists():
+                seen.add(Solver.load(path).x0[0])
+        for _ in range(100):
+            Solver.load(path)
+    finally:
+        for saver in savers:
+            saver.kill()
+            saver.wait()
+    (tmp_path / f"run.npz.{'0' * 16}.tmp").write_bytes(b"left by a kill")
+    Solver.load(path).save(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["run.npz"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_place_is_the_one_given_now_or_the_file_resumed_from(method, tmp_path):
+    victim, friend, other = (tmp_path / name for name in ("thesis.txt", "friend.npz", "other.npz"))
+    solver = Solver(X0, method, {"checkpoint": victim})
+    step(solver)
+    solver.save(friend)
+    minimize(rosen, X0, jac=rosen_der, resume=friend, options={"maxiter": 4})
+    assert not victim.exists() and Solver.load(friend).nit == 4
+    minimize(rosen, X0, jac=rosen_der, resume=friend, options={"maxiter": 6, "checkpoint": other})
+    assert Solver.load(friend).nit == 4 and Solver.load(other).nit == 6
+    moved = tmp_path / "folder" / "moved.npz"
+    moved.parent.mkdir()
+    other.rename(moved)
+    minimize(rosen, X0, jac=rosen_der, resume=moved, options={"maxiter": 8})
+    assert Solver.load(moved).nit == 8 and not other.exists() and not victim.exists()
+    before = moved.read_bytes()
+    minimize(rosen, X0, jac=rosen_der, resume=moved, options={"maxiter": 9, "checkpoint": None})
+    assert moved.read_bytes() == before
+    solver = Solver(X0, method)  # one that was not saved by itself is not now
+    solver.save(friend)
+    before = friend.read_bytes()
+    minimize(rosen, X0, jac=rosen_der, resume=friend)
+    assert friend.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("method", "options"), [*((m, {}) for m in METHODS), ("trust_cg", {"enriched": False})]
+)
+def test_a_bound_on_the_steps_is_obeyed_from_the_first_step_on(method, options, tmp_path):
+    path = tmp_path / "run.npz"
+    for told in range(1, 9):
+        solver = Solver(X0, method, options)
+        for _ in range(told):
+            step(solver)
+        solver.save(path)
+        r = minimize(
+            rosen, X0, jac=rosen_der, resume=path, hessp=rosen_hess_prod,
+            options={"max_trust_radius": 1e-3, "history": True, "maxiter": solver.nit + 10},
+        )  # fmt: skip
+        steps = r.history["step"]
+        assert steps.size and np.nanmax(steps) <= 1e-3 * (1.0 + 1e-6)
+        assert np.linalg.norm(r.x - solver.x) <= 1e-2 * (1.0 + 1e-6)
+
+
+#: What may be given to a run that goes on, and a value that is not the default.
+CHANGES = {
+    "gtol": 1e-1, "grtol": 0.5, "xtol": 0.5, "ftol": 0.5, "maxiter": 6, "maxfev": 7, "maxtime": 0.0,
+    "f_target": 1e3, "memory": 20, "norm": "euclidean", "weight_rule": "ranganath",
+    "enriched": False, "initial_weight": 1.0, "initial_trust_radius": 1.0,
+    "max_trust_radius": 1e-2, "finite_diff_rel_step": 1e-7, "check_derivatives": True,
+    "disp": True, "verbose": 3, "return_all": True, "history": True, "model": None,
+    "check_curvature": True, "checkpoint": "other.npz", "checkpoint_every": 1,
+    "checkpoint_seconds": 0.0, "rule_parameters": {"accept": 0.9},
+}  # fmt: skip
+REFUSED = ("memory", "weight_rule", "enriched", "initial_weight", "initial_trust_radius", "model")
+
+
+@pytest.mark.parametrize("name", sorted({f.name for f in dataclasses.fields(Options)} - {"resume"}))
+def test_every_option_is_obeyed_or_refused(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    solver = Solver(X0, "arc_lsr1")
+    for _ in range(5):
+        step(solver)
+    solver.save("run.npz")
+    value = CHANGES[name]
+    if name == "model":
+        value = minimize(rosen, X0, jac=rosen_der, method="arc_lsr1").hess
+    if name in REFUSED:
+        with pytest.raises(ValueError, match=f"`{name}`"):
+            minimize(rosen, X0, jac=rosen_der, resume="run.npz", options={name: value})
+        return
+
+    def resume(jac=rosen_der, **options):
+        return minimize(rosen, X0, jac=jac, resume="run.npz", options=options)
+
+    plain, changed = resume(), resume(**{name: value})
+    printed = capsys.readouterr().out
+    if name in ("disp", "verbose"):
+        assert printed
+    elif name in ("history", "return_all"):
+        assert len(changed["history"]["fun"] if name == "history" else changed.allvecs) > 5
+    elif name == "check_curvature":
+        assert changed.curvature.source == "products" != plain.curvature.source
+    elif name == "check_derivatives":
+        with pytest.raises(DerivativeError):
+            resume(lambda x: 2.0 * rosen_der(x), check_derivatives=True)
+    elif name == "checkpoint":
+        assert Solver.load("other.npz").status == changed.status
+    elif name.startswith("checkpoint_"):
+        with pytest.raises(ZeroDivisionError):
+            resume(Fails(rosen_der, 4), checkpoint="other.npz", **{name: value})
+        assert Solver.load("other.npz").nit > solver.nit
+    elif name == "finite_diff_rel_step":
+        assert not np.array_equal(resume(None).x, resume(None, **{name: value}).x)
+    else:
+        assert not np.array_equal(changed.x, plain.x)
+
+
+class Fails:
+    """A function that raises at some call."""
+
+    def __init__(self, function, at):
+        self.function, self.left = function, at
+
+    def __call__(self, x):
+        self.left -= 1
+        if self.left == 0:
+            raise ZeroDivisionError
+        return self.function(x)
+
+
+@pytest.mark.parametrize("n", [4, 150])
+@pytest.mark.parametrize("method", QUASI_NEWTON)
+def test_the_model_of_a_warm_start_is_saved_before_the_first_value_too(method, n, tmp_path):
+    path = tmp_path / "run.npz"
+    x0 = np.sin(np.arange(n) + 1.0)
+    options = {"model": minimize(rosen, x0, jac=rosen_der, options={"maxiter": 12}).hess}
+    whole = Solver(x0, method, {**options, "maxiter": 5})
+    whole.save(path)
+    again = Solver.load(path)
+    again.save(path)
+    again = Solver.load(path)
+    for solver in (whole, again):
+        while solver.running:
+            step(solver)
+    same(whole.result(), again.result())
+    cold = minimize(rosen, x0, jac=rosen_der, method=method, options={"maxiter": 5})
+    assert not np.array_equal(cold.x, whole.x)
 
 
 WORKER = """

@@ -1,5 +1,10 @@
 """Solves around an objective that numba has compiled, one and many."""
 
+import os
+import signal
+import threading
+import time
+
 import numba
 import numpy as np
 import pytest
@@ -134,6 +139,104 @@ def test_an_exception_brings_the_best_point():
     assert result.status == Status.EXCEPTION
     assert 1e-2 <= result.fun == rosen(result.x)[0] < 24.2
     assert result.nfev > 1
+
+
+@numba.njit
+def gradient_that_raises(x):
+    if value(x) < 1.0:
+        raise ArithmeticError("too near")
+    return gradient(x)
+
+
+@numba.njit
+def gradient_that_is_nan(x):
+    f, g = rosen(x)
+    if f < 1.0:
+        g[0] = np.nan
+    return f, g
+
+
+@pytest.mark.parametrize("solve", [minimize, minimize_many])
+def test_a_value_whose_gradient_raises_is_not_lost(solve):
+    with pytest.raises(ArithmeticError) as caught:
+        solve(value, [-1.2, 1.0] if solve is minimize else [[-1.2, 1.0]] * 2,
+              jac=gradient_that_raises)  # fmt: skip
+    result = caught.value.result
+    x, f, g, nfev = result.x, result.fun, result.jac, result.nfev
+    if solve is minimize_many:
+        assert np.isnan(f[1]) and nfev[1] == 0  # not begun
+        x, f, g, nfev = x[0], f[0], g[0], nfev[0]
+    assert rosen(x)[0] == f < 1.0 and np.isnan(g).all() and nfev > 1
+
+
+def test_a_value_whose_gradient_is_not_finite_is_not_lost():
+    options = {"maxiter": 60}
+    one = minimize(gradient_that_is_nan, [-1.2, 1.0], jac=True, options=options)
+    many = minimize_many(gradient_that_is_nan, [[-1.2, 1.0]], options=options)
+    plain = minimize(gradient_that_is_nan.py_func, [-1.2, 1.0], jac=True, options=options)
+    for x, f, g in ((one.x, one.fun, one.jac), (many.x[0], many.fun[0], many.jac[0])):
+        assert rosen(x)[0] == f < 1.0 and np.isnan(g).all()
+    assert plain.fun < 1.0 and np.isnan(plain.jac).all()
+
+
+@pytest.mark.parametrize("jac", [True, None])
+@pytest.mark.parametrize("cause", ["exception", "interrupt"])
+def test_threads_end_with_the_evaluations_under_way(jac, cause):
+    workers, count, lock = 4, 0, threading.Lock()
+    barrier = threading.Barrier(workers)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # not so in a background job
+
+    def fun(x):
+        nonlocal count
+        with lock:
+            count += 1
+            mine = count
+        barrier.wait()
+        if mine == 1 and cause == "exception":
+            raise ArithmeticError("mine")
+        if mine == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+        f, g = rosen.py_func(x)
+        return (f, g) if jac else f
+
+    with pytest.raises((ArithmeticError, KeyboardInterrupt)) as caught:
+        minimize_many(fun, starts(50, 3), jac=jac, workers=workers)
+    assert count == workers
+    result = caught.value.result
+    assert (result.status == Status.EXCEPTION).all()
+    assert "after 0 of 50 starts" in caught.value.__notes__[0]
+    assert np.isfinite(result.fun).sum() <= workers
+
+
+@numba.njit
+def slow_rosen(x):
+    total = 0.0
+    for i in range(2_000_000):
+        total += np.sin(i * 1e-9)
+    f, g = rosen(x)
+    return f + 0.0 * total, g
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_an_interrupt_ends_machine_code(workers):
+    """In one run (no workers) and in many: long before their end."""
+    options = {"gtol": 0.0, "maxfev": 2}
+    minimize(slow_rosen, [-1.2, 1.0], jac=True, options=options)  # compiled
+    minimize_many(slow_rosen, [[-1.2, 1.0]], options=options)
+    options["maxfev"] = 10_000
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # not so in a background job
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        if workers:
+            minimize_many(slow_rosen, starts(1000, 12), options=options, workers=workers)
+        else:
+            minimize(slow_rosen, np.linspace(-2.0, 2.0, 60), jac=True, options=options)
+    timer.join()
+    result = caught.value.result
+    assert 0 < np.sum(result.nfev) < (200 if workers else 100)
+    assert np.all(np.asarray(result.status) == Status.EXCEPTION)
 
 
 def test_a_function_of_another_shape_is_refused_by_name():

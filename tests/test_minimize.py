@@ -591,7 +591,7 @@ def test_exceptions_of_the_user_bring_the_best_point(method, error, where):
         minimize(fun, x0, jac=jac, method=method, callback=callback)
     result = caught.value.result
     assert result.status == Status.EXCEPTION and not result.success
-    finished = seen if where == "callback" else seen[:-1]
+    finished = seen[:-1] if where == "fun" else seen
     assert result.fun == min(finished) == rosen(result.x)
     assert "best point so far" in caught.value.__notes__[0]
 

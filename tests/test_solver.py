@@ -115,11 +115,80 @@ def test_a_better_trial_without_its_gradient_is_not_moved_to(method):
     before, point = solver.f, solver.x.copy()
     while solver.direction is not None:
         solver.tell_product(rosen_hess_prod(solver.x, solver.direction))
-    solver.ask()
+    trial = solver.ask()
     solver.tell(before - 1.0, None)
     assert solver.f == before and np.array_equal(solver.x, point)
     assert np.isfinite(solver.g).all()
-    assert np.isfinite(solver.result().jac).all()
+    result = solver.result()  # but it is the best point seen
+    assert result.fun == before - 1.0 and np.array_equal(result.x, trial)
+    assert np.isnan(result.jac).all() and np.isnan(result.optimality)
+
+
+def state_of(solver):
+    state = solver._state()
+    del state["elapsed"]
+    return {k: v.tobytes() if isinstance(v, np.ndarray) else repr(v) for k, v in state.items()}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_answer_that_cannot_be_taken_changes_nothing(method):
+    """Not even the counts; and the right answer is taken afterwards."""
+
+    def raises():
+        raise ZeroDivisionError
+
+    solver, untroubled = Solver(X0, method), Solver(X0, method)
+    told = 0
+    while solver.running:
+        before = state_of(solver)
+        if solver.direction is not None:
+            wrong = [
+                lambda: solver.tell(-1.0, np.ones(2)), lambda: solver.tell_product(np.ones(3)),
+                lambda: solver.tell_product(None),
+            ]  # fmt: skip
+        else:
+            wrong = [
+                lambda: solver.tell("text", np.ones(2)), lambda: solver.tell(-1e9, np.ones(3)),
+                lambda: solver.tell(-1e9, lambda: np.ones(3)), lambda: solver.tell(-1e9, raises),
+                lambda: solver.tell_product(np.ones(2)),
+            ]  # fmt: skip
+        for call in wrong:
+            with pytest.raises((TypeError, ValueError, ZeroDivisionError)):
+                call()
+            assert state_of(solver) == before
+            told += 1
+        step(solver)
+        step(untroubled)
+    assert told > 20 and state_of(solver) == state_of(untroubled)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_is_told_after_the_end(method):
+    solver = drive(Solver(X0, method))
+    before = state_of(solver)
+    for call in (solver.tell, solver.tell_product):
+        with pytest.raises(ValueError, match="after the end of the run"):
+            call(*((-1.0, np.ones(2)) if call == solver.tell else (np.ones(2),)))
+    assert state_of(solver) == before and solver.result().success
+    solver = Solver(X0, "trust_cg", {"enriched": False})
+    drive(solver, 1)
+    solver.stop(Status.CALLBACK)  # while a product is wanted
+    with pytest.raises(ValueError, match="CALLBACK"):
+        solver.tell_product(np.ones(2))
+
+
+@pytest.mark.parametrize("options", [{}, {"enriched": False}])
+def test_directions_are_copies(options):
+    solver, untroubled = (Solver(np.linspace(-1.0, 1.0, 5), "trust_cg", options) for _ in range(2))
+    kept = []
+    while solver.running:
+        if solver.direction is not None:
+            kept.append((solver.direction, solver.direction.copy()))
+            solver.direction[:] = np.nan
+        step(solver)
+        step(untroubled)
+    assert kept and all(np.array_equal(d, copy) for d, copy in kept)
+    assert state_of(solver) == state_of(untroubled)
 
 
 @pytest.mark.parametrize(

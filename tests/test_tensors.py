@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -93,6 +95,70 @@ def test_one_variable():
         x = solver.ask()
         solver.tell(x**4 + x, 4.0 * x**3 + 1.0)
     assert solver.x.item() == pytest.approx(-(0.25 ** (1 / 3)), rel=1e-4)
+
+
+@every_case
+@pytest.mark.parametrize("way", ["copy", "deepcopy", "pickle"])
+def test_a_copy_of_a_solver_goes_on(method, options, way):
+    def make(value):
+        return pickle.loads(pickle.dumps(value)) if way == "pickle" else getattr(copy, way)(value)
+
+    options = {"history": True, "return_all": True, "maxiter": 12, **options}
+    whole = Solver(start(50), method, options)
+    drive(whole)
+    solver = Solver(start(50), method, options)
+    while solver.running:
+        twin = make(solver)
+        drive(twin)
+        for a, b in ((twin.result(), whole.result()), (make(twin.result()), whole.result())):
+            assert torch.equal(a.x, b.x) and torch.equal(a.jac, b.jac) and a.fun == b.fun
+            assert (a.nit, a.nfev, a.nhev, a.status) == (b.nit, b.nfev, b.nhev, b.status)
+            assert all(map(torch.equal, a.allvecs, b.allvecs))
+            assert a.curvature.verdict == b.curvature.verdict
+        step(solver, fun, grad, hessp)
+
+
+@every_case
+@pytest.mark.parametrize("joint", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_run_with_functions_of_tensors(method, options, joint, dtype):
+    """Functions get tensors, which they may change; products are given, a matrix or differences."""
+    dtypes = set()
+
+    def value(x):
+        dtypes.add(x.dtype)
+        f = fun(x)
+        return (f, gradient(x)) if joint else f
+
+    def gradient(x):
+        g = grad(x)
+        x.fill_(math.nan)
+        return g
+
+    def product(x, p):
+        hp = hessp(x, p)
+        x.fill_(math.nan)
+        p.fill_(math.nan)
+        return hp
+
+    def hess(x):
+        return torch.stack([hessp(x, e) for e in torch.eye(len(x), dtype=x.dtype)])
+
+    second = [{}] if method != "trust_cg" else [{}, {"hessp": product}, {"hess": hess}]
+    gtol = 1e-6 if dtype == torch.float64 else 1e-2
+    for given in second:
+        solver = Solver(start(12, dtype), method, {"gtol": gtol, **options})
+        for state in solver.run(value, True if joint else gradient, **given):
+            assert isinstance(state.x, torch.Tensor)
+        result = solver.result()
+        assert result.success and abs(grad(result.x)).max() <= gtol
+    assert dtypes == {dtype}
+
+
+def test_a_run_on_tensors_needs_a_gradient():
+    for jac in (None, "3-point"):
+        with pytest.raises(ValueError, match="needs `jac`"):
+            Solver(start(5)).run(fun, jac)
 
 
 @every_case

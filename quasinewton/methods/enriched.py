@@ -147,6 +147,14 @@ class Enriched:
         self.now, self.spent, self.f_middle = self.quasi, 0, newton.f
         self.quasi.go_on(newton.f, newton.f_best, newton.radius)
 
+    def keep(self, x: Any, f: float, g: Any = math.nan) -> None:
+        """Remember a point if it is the lowest, without its gradient where that is not known."""
+        self.now.keep(x, f, g)
+
+    def bound(self) -> None:
+        """Make the trial anew if it is farther than the options let it be."""
+        self.now.bound()
+
     def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; arrays are not copies."""
         state = {name: getattr(self, name) for name in _NUMBERS}
@@ -183,5 +191,6 @@ class Enriched:
     )
     weight = property(attrgetter("now.radius"), doc="The trust radius.")
     best = property(
-        attrgetter("now.best"), doc="The accepted point of least f, with its f and gradient."
+        attrgetter("now.best"),
+        doc="The point of least f, with its f and gradient, NaN if that is not known.",
     )

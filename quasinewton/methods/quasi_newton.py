@@ -41,6 +41,7 @@ from ..vectors import (
     is_tensor,
     max_abs,
     norm2,
+    scale,
     slope_between,
     zeros,
 )
@@ -129,7 +130,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
         elif accepted:  # in coordinates, once they are known
             record.theta, record.theta_noise, record.stored = theta, noise, 1
     if accepted:
-        if f_trial > f and f < record.f_best:  # within roundoff, for a smaller gradient
+        if f_trial > f and f <= record.f_best:  # within roundoff, for a smaller gradient
             record.f_best = f
             copy(x, x_best)
             copy(g, g_best)
@@ -139,6 +140,10 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
         record.f = f_trial
         record.g_max = g_max
         record.g_norm = g_norm
+    elif math.isfinite(f_trial) and f_trial < min(f, record.f_best):  # but no gradient
+        record.f_best = f_trial
+        copy(trial, x_best)
+        scale(math.nan, trial, g_best)
     if constants.published != 0:
         record.weight = ranganath_weight(record.weight, rho)
     else:
@@ -462,6 +467,19 @@ class QuasiNewton:
             receive(f, gradient, points, g, rows, ring, state, rule)
         self._read(self._find(points, rows, ring, gram, work, lines, state, rule))
 
+    def keep(self, x: Any, f: float, g: Any = math.nan) -> None:
+        """Remember a point if it is the lowest, without its gradient where that is not known."""
+        if math.isfinite(f) and f < self.best[1]:
+            self.state["f_best"] = math.inf  # an interrupt may come between
+            copy(x, self.x_best)
+            self.g_best[...] = g
+            self.state["f_best"] = f
+
+    def bound(self) -> None:
+        """Make the trial anew if it is farther than the options let it be."""
+        if self.radius > self.state["length_max"][0]:
+            self.go_on(self.f, self.f_best, self.radius)
+
     def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; not copies."""
         model = self.model
@@ -482,12 +500,15 @@ class QuasiNewton:
             raise ValueError(f"option `memory` is {m}, the run was started with {pairs}")
         check_shape("points", saved, (5, n))  # before anything is allocated
         check_shape("rows", saved, (most or 2 * m, n))
-        method = cls(saved["points"][0], 0.0, np.zeros(n), recipe, options)
+        x = saved["points"][0]
+        method = cls(x, 0.0, zeros((n,), x), recipe, options)
         for name, array in method.saved().items():
             fill(array, name, saved)
         model = method.model
         fresh = start_state(model, recipe, options)
-        for name in ("n", "update", "window", "gamma_rule", "dense", "reduced", "whole"):
+        for name in (
+            "n", "update", "window", "gamma_rule", "dense", "reduced", "whole", "length_max",
+        ):  # fmt: skip
             method.state[name] = fresh[name]
         method.read()
         slots = model.ring["slot"]
@@ -505,7 +526,7 @@ class QuasiNewton:
 
     @property
     def best(self) -> tuple[Any, float, Any]:
-        """The accepted point of least f, with its f and gradient."""
+        """The point of least f, with its f and gradient, NaN if that is not known."""
         # of the record, which changes together with x: an interrupt may come before `_read`
         f, f_best = float(self.state["f"][0]), self.f_best
         if f_best < f:

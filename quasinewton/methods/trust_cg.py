@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..globalization import (
     RuleParameters,
     first_length,
@@ -140,11 +138,12 @@ class TrustCG:
             )
             self.radius = max(min(radius, self.radius_max), TINY)
         if not accepted:
+            self.keep(self.trial, f)
             cg.recut(self.radius)
             self._set_trial()
             return
         assert g is not None
-        if f > self.f and self.f < self.f_best:  # within roundoff, for a smaller gradient
+        if f > self.f and self.f <= self.f_best:  # within roundoff, for a smaller gradient
             self.f_best = self.f
             copy(self.x, self.x_best)
             copy(self.g, self.g_best)
@@ -154,6 +153,19 @@ class TrustCG:
         copy(g, self.g)
         self.f, self.optimality, self.g_norm = f, g_max, g_norm
         self._prepare()
+
+    def keep(self, x: Any, f: float, g: Any = math.nan) -> None:
+        """Remember a point if it is the lowest, without its gradient where that is not known."""
+        if math.isfinite(f) and f < min(self.f, self.f_best):
+            self.f_best = math.inf  # an interrupt may come between
+            copy(x, self.x_best)
+            self.g_best[...] = g
+            self.f_best = f
+
+    def bound(self) -> None:
+        """Make the trial anew if it is farther than the options let it be."""
+        if self.radius > self.radius_max:
+            self.go_on(self.f, self.f_best, self.radius)
 
     def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; arrays are not copies."""
@@ -169,7 +181,7 @@ class TrustCG:
         """The method that was `saved`; ValueError where it cannot be one."""
         if beside is None:
             (n,) = state["x"].shape
-            method = cls(state["x"], 0.0, np.zeros(n), options)
+            method = cls(state["x"], 0.0, zeros((n,), state["x"]), options)
             for name in _ARRAYS:
                 fill(getattr(method, name), name, state)
         else:
@@ -205,7 +217,7 @@ class TrustCG:
 
     @property
     def best(self) -> tuple[Any, float, Any]:
-        """The accepted point of least f, with its f and gradient."""
+        """The point of least f, with its f and gradient, NaN if that is not known."""
         if self.f_best < self.f:
             return self.x_best, self.f_best, self.g_best
         return self.x, self.f, self.g

@@ -131,6 +131,14 @@ class CompactModel:
         self._vectors = np.zeros((0, n if dense else len(self.rows)))
         self._stale = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and copy take: all but the workspace, which is most of it."""
+        return {name: v for name, v in vars(self).items() if name not in ("work", "lines")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.work, self.lines = workspace(self.n, self.memory, self.most)
+
     @property
     def record(self) -> Any:
         """The numbers of the model by name: an element of a STATE array."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -128,8 +129,5 @@ class ModelOperator(LinearOperator):  # type: ignore[misc]
 
     def inverse(self, shift: float = 0.0) -> LinearOperator:
         """(B + shift I)^-1 as a LinearOperator, by `solve`."""
-
-        def product(v: np.ndarray) -> np.ndarray:
-            return self.solve(v.reshape(-1), shift)
-
+        product = partial(self.solve, shift=shift)
         return LinearOperator(self.shape, matvec=product, rmatvec=product, dtype=self.dtype)

@@ -12,7 +12,7 @@ from scipy.optimize._numdiff import approx_derivative
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
-from ..vectors import norm2
+from ..vectors import clone, is_tensor, machine_epsilon, norm2
 
 __all__ = ["Counts", "Objective", "OutOfBudget", "as_value"]
 
@@ -91,7 +91,7 @@ class Objective:
             )
         self.counts = Counts() if counts is None else counts
         self._spent = spent
-        self.n = x0.size
+        self.n = x0.shape[0]
         self._x0_norm = norm2(x0)
         self._fun, self._jac, self._hess, self._hessp = fun, jac, hess, hessp
         self._args = args
@@ -101,6 +101,8 @@ class Objective:
             self._scheme = jac
         elif not (callable(jac) or self.joint):
             self._scheme = "2-point"
+        if is_tensor(x0) and self._scheme is not None:
+            raise ValueError("a run on tensors needs `jac`: there are no differences of `fun`")
         self._rel_step = rel_step
         self._x: np.ndarray | None = None  # where `fun` was called last
         self._f = math.nan
@@ -113,7 +115,7 @@ class Objective:
         """The objective at x. x is handed to the user, who may keep or change it."""
         self.counts.nfev += 1
         if not self.joint:
-            self._x = x.copy()
+            self._x = clone(x)
         value = self._fun(x, *self._args)
         if self.joint:
             self.counts.njev += 1
@@ -137,10 +139,10 @@ class Objective:
         if self.joint:
             self.counts.nfev += 1
             self.counts.njev += 1
-            return self._fun(x.copy(), *self._args)[1]  # type: ignore[no-any-return]
+            return self._fun(clone(x), *self._args)[1]  # type: ignore[no-any-return]
         self.counts.njev += 1
         if self._scheme is None:
-            return self._jac(x.copy(), *self._args)  # type: ignore[no-any-return]
+            return self._jac(clone(x), *self._args)  # type: ignore[no-any-return]
 
         def counted(z: np.ndarray) -> Any:
             if self._spent():
@@ -154,7 +156,7 @@ class Objective:
         )
         return np.atleast_1d(gradient)
 
-    def product(self, x: np.ndarray, g: np.ndarray, d: np.ndarray, version: int) -> np.ndarray:
+    def product(self, x: Any, g: Any, d: Any, version: int) -> Any:
         """H(x) d.
 
         Parameters
@@ -166,15 +168,15 @@ class Objective:
         """
         if self._hessp is not None:
             self.counts.nhev += 1
-            return np.asarray(self._hessp(x.copy(), d.copy(), *self._args)).reshape(-1)
+            return _flat(self._hessp(clone(x), clone(d), *self._args))
         if self._hess is None or isinstance(self._hess, str):
             return self._difference(x, g, d)
         if version != self._version:
             self._renew(x, g)
             self._version = version
         if _is_strategy(self._matrix):
-            return self._matrix.dot(d)  # type: ignore[no-any-return]
-        return np.asarray(self._matrix @ d).reshape(-1)
+            return self._matrix.dot(d)
+        return _flat(self._matrix @ d)
 
     def _renew(self, x: np.ndarray, g: np.ndarray) -> None:
         """Make the Hessian that `hess` stands for that of x."""
@@ -184,32 +186,39 @@ class Objective:
                 hess.initialize(self.n, "hess")
             else:
                 hess.update(x - self._previous[0], g - self._previous[1])
-            self._previous = (x.copy(), g.copy())
+            self._previous = (clone(x), clone(g))
             self._matrix = hess
             return
         if _is_matrix(hess):
             self._matrix = hess
         else:
             self.counts.nhev += 1
-            self._matrix = hess(x.copy(), *self._args)
-            if not _is_matrix(self._matrix):
+            self._matrix = hess(clone(x), *self._args)
+            if not (_is_matrix(self._matrix) or is_tensor(self._matrix)):
                 self._matrix = np.asarray(self._matrix)
         if self._matrix.shape != (self.n, self.n):
             raise ValueError(
                 f"the Hessian must have shape {(self.n, self.n)}, got {self._matrix.shape}"
             )
 
-    def _difference(self, x: np.ndarray, g: np.ndarray, d: np.ndarray) -> np.ndarray:
+    def _difference(self, x: Any, g: Any, d: Any) -> Any:
         """(g(x + h d) - g(x)) / h, with h |d| in proportion to |x|."""
-        eps = float(np.finfo(x.dtype).eps)
+        eps = machine_epsilon(x)
         if self._scheme in ("2-point", "3-point"):
             eps = eps ** (2.0 / 3.0)  # the gradient is itself a difference
         scale = max(norm2(x), self._x0_norm) or 1.0
         relative = self._rel_step or math.sqrt(eps)
         h = relative * scale / norm2(d)
+        if is_tensor(x):
+            return (self._gradient_at(x + h * d, None) - g) / h
         shifted = (x + h * d).astype(x.dtype)
         gradient = np.asarray(self._gradient_at(shifted, None), np.float64).reshape(-1)
         return np.asarray((gradient - g) / h, x.dtype)
+
+
+def _flat(v: Any) -> Any:
+    """A product as a vector: of NumPy, or the tensor that it is."""
+    return v if is_tensor(v) else np.asarray(v).reshape(-1)
 
 
 def as_value(value: Any) -> float:

@@ -1,5 +1,5 @@
 """The one loop, what ends it, and the file that it is saved in."""
 
-from .loop import Solver, as_start
+from .loop import Solver, StopIterationRaised, as_start
 
-__all__ = ["Solver", "as_start"]
+__all__ = ["Solver", "StopIterationRaised", "as_start"]

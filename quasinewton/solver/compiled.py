@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ..methods.recipes import Recipe
     from ..options import Options
 
-__all__ = ["Evaluation", "iterate", "solve_many"]
+__all__ = ["Evaluation", "iterate", "many_limits", "solve_many"]
 
 # What an evaluation is asked for.
 VALUE, GRADIENT = 0, 1
@@ -99,7 +99,9 @@ def _iterate(evaluate, limits, points, rows, ring, gram, work, lines, state, rul
             elif wants_gradient(f, state, rule):
                 copy(trial, asked)
                 record.njev += 1
+                limit.value = f  # which is not to be lost if that raises
                 evaluate(asked, g_trial, GRADIENT)
+                limit.value = math.nan
                 gradient = GIVEN
         before, step = record.f, record.step_norm
         receive(f, gradient, points, g_trial, rows, ring, state, rule)
@@ -136,6 +138,8 @@ def _solve_many(evaluate, limits, points, rows, ring, gram, work, lines, state, 
     x, g = points[0], points[1]
     asked, _ = _work_rows(points)
     for i in range(state.size - 2):
+        if limit.stopped != 0.0:
+            break
         x_end, g_end, end = points[7 + 2 * i], points[8 + 2 * i], state[2 + i]
         copy(x_end, x)
         copy(x, asked)
@@ -165,7 +169,7 @@ def _solve_many(evaluate, limits, points, rows, ring, gram, work, lines, state, 
             limit, x, record.f, record.f, math.inf, math.inf, record.g_max, False, 0, record.nfev
         )
         status = _unless_stalled(status, record)
-        while status == _RUNNING:
+        while status == _RUNNING and limit.stopped == 0.0:
             status = _iterate(evaluate, limits, points, rows, ring, gram, work, lines, state, rule)
             # kept after every iteration: the next evaluation may raise
             copy(x, x_end)
@@ -176,26 +180,41 @@ def _solve_many(evaluate, limits, points, rows, ring, gram, work, lines, state, 
             copy(points[3], x_end)
             copy(points[4], g_end)
             end.f = record.f_best
-        end.status = status
+        end.status = status if status != _RUNNING else _EXCEPTION
 
 
-def iterate(method: QuasiNewton, evaluation: Evaluation, limits: Limits, most: float) -> int:
-    """At most so many iterations of a method in machine code; the status.
+def iterate(method: QuasiNewton, evaluation: Evaluation, limits: np.ndarray) -> int:
+    """At most so many iterations of a method in machine code as the limits say; the status.
 
     The counts in the method's `state` go on.
     """
     method.make_room(_SPARE)
     status: int = _call(
         _iterate, evaluation, method.x.dtype,
-        limits.record(evaluation.joint, most), method.points, *method.arrays,
+        limits, method.points, *method.arrays,
     )  # fmt: skip
     return status
 
 
+def many_limits(
+    evaluation: Evaluation, starts: np.ndarray, options: Options, parts: int
+) -> np.ndarray:
+    """A LIMITS array of a record for each of so many calls of `solve_many`."""
+    limits = Limits.of(options, starts.shape[1], largest_number(starts))
+    return np.repeat(limits.record(evaluation.joint, 1.0), parts)
+
+
 def solve_many(
-    evaluation: Evaluation, starts: np.ndarray, recipe: Recipe, options: Options
+    evaluation: Evaluation, starts: np.ndarray, recipe: Recipe, options: Options,
+    limits: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, BaseException | None]:
     """Solve from every row of `starts` in machine code.
+
+    Parameters
+    ----------
+    limits : LIMITS array, shape (1,)
+        See `many_limits`. Where another thread sets `stopped`, this returns after the iteration
+        under way.
 
     Returns
     -------
@@ -204,7 +223,7 @@ def solve_many(
     ends : STATE array, shape (k,)
         `f`, `nit`, `nfev`, `njev` and `status` count.
     error : BaseException or None
-        What the objective raised; the starts that had not ended have the status EXCEPTION.
+        What the objective raised. Starts that had not ended have the status EXCEPTION.
     """
     k, n = starts.shape
     zero = np.zeros_like(starts[0])
@@ -212,12 +231,12 @@ def solve_many(
     state = np.zeros(2 + k, STATE)
     state["status"][2:] = _EXCEPTION
     state[1] = start_state(method.model, recipe, options)[0]
+    state["f_best"][1] = np.inf
     points = np.zeros((5 + _SPARE + 2 * k, n), starts.dtype)
     points[7::2] = starts
     points[8::2] = np.nan
     state["f"][2:] = np.nan
     rows, ring, gram, work, lines, _, rule = method.arrays
-    limits = Limits.of(options, n, largest_number(starts)).record(evaluation.joint, 1.0)
     error = None
     try:
         _call(
@@ -226,6 +245,13 @@ def solve_many(
         )  # fmt: skip
     except BaseException as raised:
         error = raised
+        i = int(np.argmax(state["status"][2:] == _EXCEPTION))  # the start under way
+        record, end, value = state[0], state[2 + i], float(limits["value"][0])
+        end.nfev, end.njev = record.nfev, record.njev
+        if value < min(end.f, record.f_best):
+            end.f, points[7 + 2 * i], points[8 + 2 * i] = value, points[2], np.nan
+        elif record.f_best < end.f:
+            end.f, points[7 + 2 * i], points[8 + 2 * i] = record.f_best, points[3], points[4]
     return points[7::2], points[8::2], state[2:], error
 
 

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from ..kernels import plain
 from ..methods import METHODS, QUASI_NEWTON, build, is_ready, restore
 from ..objective import Counts, Objective, OutOfBudget, as_value
 from ..options import Options
-from ..saving import part
+from ..saving import check_shape, fill, part
 from ..status import MESSAGES, Status
 from ..vectors import clone, is_tensor, largest_number, max_abs, zeros
 from . import checkpoint
@@ -30,7 +29,7 @@ from .stopping import Limits, start, stop
 if TYPE_CHECKING:
     from .compiled import Evaluation
 
-__all__ = ["Solver"]
+__all__ = ["Solver", "StopIterationRaised", "as_start"]
 
 _start_limits, _stop = plain(start), plain(stop)
 _RUNNING = int(Status.RUNNING)
@@ -156,7 +155,12 @@ class Solver:
 
     @property
     def direction(self) -> Any:
-        """Where not None, the solver waits for `tell_product`, not for `tell`."""
+        """A copy of what the solver waits for the product of; None if it waits for `tell`."""
+        direction = self._direction
+        return None if direction is None else clone(direction)
+
+    @property
+    def _direction(self) -> Any:
         if self._examination is not None:
             return self._examination.direction
         return None if self._method is None else self._method.direction
@@ -193,32 +197,74 @@ class Solver:
             NaN and infinity are allowed: the trial is rejected.
         g : array, shape (n,), or callable
             The gradient; a callable is called only if the gradient is needed.
-        """
-        self.counts.nfev += 1
-        if g is not None and not callable(g):
-            self.counts.njev += 1
-        self._take(as_value(f), partial(self._counted, g) if callable(g) else g)
 
-    def _counted(self, gradient: Callable[[], np.ndarray]) -> np.ndarray:
-        self.counts.njev += 1
-        return gradient()
+        Raises
+        ------
+        ValueError
+            After the end of the run, or while a product is wanted.
+        TypeError, ValueError
+            For values of another kind or shape.
+
+        Whatever is raised, by a callable too, the solver is as it was before.
+        """
+        self._check_running("tell")
+        if self._direction is not None:
+            raise ValueError("`tell` where a product is wanted: `tell_product` takes that")
+        f = as_value(f)
+        counted = g is not None and not callable(g)
+        g = self._gradient(f, g)
+        self.counts.nfev += 1
+        self.counts.njev += counted or g is not None
+        self._take(f, g)
+
+    def _check_running(self, name: str) -> None:
+        if not self.running:
+            raise ValueError(f"`{name}` after the end of the run ({self.status.name})")
+
+    def _gradient(self, f: float, g: Any, offered: bool = False) -> Any:
+        """The gradient at the point of `ask` as the methods take it; None if it is not wanted.
+
+        Changes nothing. `offered`: g came with f, and is looked at only if f is finite.
+        """
+        if g is None or (offered and not math.isfinite(f)):
+            return None
+        if callable(g):
+            if not self._wants_gradient(f):
+                return None
+            g = g()
+        return self._vector("gradient", g)
+
+    def _wants_gradient(self, f: float) -> bool:
+        if self._method is None:
+            return math.isfinite(f)
+        if self._examination is not None:
+            return self._is_lower(f)
+        return bool(self._method.needs_gradient(f))
+
+    def _evaluated(self, f: float, g: Any, offered: bool) -> None:
+        """`tell` of `run`, which counts by itself and loses no value if the gradient fails."""
+        try:
+            g = self._gradient(f, g, offered)
+        except BaseException:
+            self._keep(f)
+            raise
+        self._take(f, g, offered)
+
+    def _keep(self, f: float) -> None:
+        """Remember the point of `ask` if it is the lowest; its gradient is not known."""
+        if self._method is None:
+            self._f0 = f
+        elif self._examination is not None:
+            self._method.keep(self._examination.trial, f)
+        else:
+            self._method.keep(self._method.trial, f)
 
     def _take(self, f: float, g: Any, offered: bool = False) -> None:
-        """`tell`, of evaluations that are counted already.
-
-        `offered`: the gradient came with f and is to be looked at only where it is wanted.
-        """
+        """Move on, by what `_gradient` has made of the gradient."""
         method = self._method
         if method is None:
             self._start(f, g)
             return
-        if offered:
-            g = self._vector("gradient", g) if math.isfinite(f) else None
-        elif callable(g):
-            needs = method.needs_gradient if self._examination is None else self._is_lower
-            g = self._vector("gradient", g()) if needs(f) else None
-        elif g is not None:
-            g = self._vector("gradient", g)
         if self._examination is not None:
             self._take_probe(self._examination, f, g)
             return
@@ -251,8 +297,12 @@ class Solver:
         step, weight = method.step_norm, method.weight
         record = method.state[0]
         record.nfev, record.njev, record.nit = counts.nfev, counts.njev, self.nit
+        limits = self._limits.record(evaluation.joint, most)
         try:
-            status = iterate(method, evaluation, self._limits, most)
+            status = iterate(method, evaluation, limits)
+        except BaseException:
+            self._keep(float(limits["value"][0]))
+            raise
         finally:  # the objective may raise
             counts.nfev, counts.njev, self.nit = map(int, (record.nfev, record.njev, record.nit))
             method.read()
@@ -269,15 +319,18 @@ class Solver:
         Raises
         ------
         ValueError
-            Where no product was asked for.
+            After the end of the run, and where no product was asked for.
+        TypeError, ValueError
+            For values of another kind or shape. Whatever is raised, the solver is as it was.
         """
-        if self.direction is None:
+        self._check_running("tell_product")
+        if self._direction is None:
             raise ValueError("`tell_product` where no product was asked for")
+        hd = self._vector("Hessian product", hd)
         self.counts.nhev += 1
         self._take_product(hd)
 
     def _take_product(self, hd: Any) -> None:
-        hd = self._vector("Hessian product", hd)
         if self._examination is not None:
             self._examination.receive_product(hd)
             self._conclude()
@@ -334,7 +387,8 @@ class Solver:
         fun, jac, hess, hessp, args
             As in `quasinewton.minimize`.
         every : int, default 1
-            Where the iterations run in machine code, how many of them before it yields.
+            Where the iterations run in machine code, how many of them before it yields. If they
+            are slow it yields sooner: Ctrl-C has no effect before.
 
         Yields
         ------
@@ -364,40 +418,47 @@ class Solver:
             fun, self.x0, args, jac, hess, hessp, self.options.finite_diff_rel_step, self.counts,
             self._spent,
         )  # fmt: skip
-        return self._iterate(objective, evaluation, every)
+        steps = self._iterate(objective, evaluation, every)
+        path = self.options.checkpoint
+        return steps if path is None else self._saved_between(steps, path)
+
+    def _saved_between(self, steps: Iterator[Solver], path: str) -> Iterator[Solver]:
+        with checkpoint.Place(path) as place:
+            place.write(self._state())  # tells, before any work, whether that can be done
+            schedule = checkpoint.Schedule(self.options)
+            for _ in steps:
+                if schedule.due(self.nit):
+                    place.write(self._state())
+                yield self
+            place.write(self._state())
 
     def _iterate(
         self, objective: Objective, evaluation: Evaluation | None, every: int
     ) -> Iterator[Solver]:
-        path = self.options.checkpoint
-        if path is not None:  # also tells, before any work, whether the place can be written to
-            self.save(path)
-        schedule = checkpoint.Schedule(self.options)
+        most = every
         while self.running:
-            iterations = self.nit
-            direction = self.direction
+            iterations, began = self.nit, time.perf_counter()
+            direction = self._direction
             try:
                 if direction is not None:
                     assert self.g is not None
-                    self._take_product(
-                        objective.product(self.x, self.g, direction, self._accepted)
-                    )
+                    hd = objective.product(self.x, self.g, direction, self._accepted)
+                    self._take_product(self._vector("Hessian product", hd))
                 elif evaluation is None or self._method is None or self._examination is not None:
                     f = objective.fun(self.ask())
-                    if objective.joint:
-                        self._take(f, objective.held, offered=True)
-                    else:
-                        self._take(f, objective.gradient)
+                    gradient = objective.held if objective.joint else objective.gradient
+                    self._evaluated(f, gradient, objective.joint)
                 else:
-                    self._iterate_compiled(evaluation, every)
+                    self._iterate_compiled(evaluation, most)
             except OutOfBudget:
                 continue  # and the status says so
+            except StopIteration as error:  # of the user; Python would hide it in a RuntimeError
+                raise StopIterationRaised("a function raised StopIteration") from error
+            if evaluation is not None:
+                seconds = (time.perf_counter() - began) / max(1, self.nit - iterations)
+                most = max(1, min(every, int(MACHINE_SECONDS / max(seconds, 1e-9))))
             if self.nit > iterations:
-                if path is not None and schedule.due(self.nit):
-                    self.save(path)
                 yield self
-        if path is not None:
-            self.save(path)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all of the state to one .npz file, whole or not at all.
@@ -420,25 +481,53 @@ class Solver:
         path : str or path
         options : mapping, optional
             Changes to the options it was made with. A run that had converged or had been ended
-            by a limit, `f_target` or the callback goes on where they allow it.
+            by a limit, `f_target` or the callback goes on where they allow it. A run that was
+            saved in a `checkpoint` goes on being saved in `path`, if they do not name another.
 
         Raises
         ------
         CheckpointError
             A ValueError: the file is damaged, truncated, foreign or of a newer version.
         ValueError
-            An option that cannot be changed: `memory`, and `enriched` of `trust_cg`.
+            An option that cannot be changed: `memory`, `enriched`, `weight_rule`, and of a run
+            that was told f at x0 those of the start: `initial_weight`, `initial_trust_radius` and
+            `model`.
         """
         state = checkpoint.read(path)
         try:
-            stored = Options.parse(state["options"]).state()
-            solver = cls._restored(state, Options.parse({**stored, **(options or {})}))
+            stored = dict(state["options"])
+            if stored.get("checkpoint") is not None:
+                stored["checkpoint"] = path  # what it was called is no matter, and may be a trap
+            before = Options.parse(stored)
+            now = Options.parse({**before.state(), **(options or {})})
+            started = any(name.startswith("method.") for name in state)
+            for name in FIXED + OF_THE_START if started else FIXED:
+                old, new = getattr(before, name), getattr(now, name)
+                if new is not old and new != old:
+                    raise ValueError(
+                        f"option `{name}` is {new!r}, the run was started with {old!r}"
+                    )
+            solver = cls._restored(state, now)
+            solver._change_options(before)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise checkpoint.CheckpointError(f"{os.fspath(path)}: {error}") from error
         if options is not None and solver.status in REOPENED and solver._method is not None:
             solver.status = Status.RUNNING
             solver._check_limits(solver.f)
         return solver
+
+    def _change_options(self, before: Options) -> None:
+        """Bring a state that comes from other options under those of now."""
+        now = self.options
+        if now.max_trust_radius != before.max_trust_radius and self._method is not None:
+            self._method.bound()
+        if self._examination is not None and not now.check_curvature:
+            self._examination = None
+            self._check_limits(self.f)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What pickle and copy take: the state that a checkpoint has."""
+        return _restored, (type(self), self._state(), self.options)
 
     def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = {
@@ -457,6 +546,10 @@ class Solver:
             state["g0"] = self._g0
         if self._method is not None:
             state |= {f"method.{name}": value for name, value in self._method.saved().items()}
+        elif self.options.model is not None:
+            model = self.options.model.model
+            state["model.kind"], state["model.rows"] = model.kind, model.rows
+            state["model.ring"] = model.ring[: model.count]
         if self._examination is not None:
             examination = self._examination.saved()
             state |= {f"examination.{name}": value for name, value in examination.items()}
@@ -466,11 +559,14 @@ class Solver:
         if self._history is not None:
             state |= {f"history.{name}": np.array(v) for name, v in self._history.items()}
         if self._allvecs is not None:
-            state["allvecs"] = np.array(self._allvecs)
+            kept = self._allvecs
+            state["allvecs"] = kept if is_tensor(self.x0) else np.array(kept)
         return state
 
     @classmethod
     def _restored(cls, state: dict[str, Any], options: Options) -> Solver:
+        if "model.rows" in state and options.model is None:
+            options = replace(options, model=_model(part(state, "model."), state["x0"]))
         solver = cls(state["x0"], state["method"], options)
         solver.status = Status(state["status"])
         solver.nit = int(state["nit"])
@@ -572,13 +668,8 @@ class Solver:
 
     def _start(self, f: float, g: Any) -> None:
         self._f0 = f
-        finite = math.isfinite(f)
-        if callable(g):
-            g = self._vector("gradient", g()) if finite else None
-        elif g is not None:
-            g = self._vector("gradient", g)
         self._g0 = None if g is None else clone(g)
-        if g is None or not finite or not _is_finite(g):
+        if g is None or not math.isfinite(f) or not _is_finite(g):
             self.status = Status.NONFINITE_START
             return
         if self._table.level >= 1 and not is_ready(self.method, self.x0, self.options):
@@ -649,9 +740,12 @@ class Solver:
             assert g is not None
             self._accepted += 1
             options = replace(self.options, model=None)
+            best = self._method.best
             self._method = build(self.method)(examination.trial, f, g, options)
+            self._method.keep(*best)
             self._examination = None
         else:
+            self._keep(f)
             examination.reject()
         if self._history is not None:
             self._record(step, math.nan, math.nan, lower)
@@ -714,11 +808,23 @@ class Solver:
             record.append(value)
 
 
+class StopIterationRaised(RuntimeError):
+    """A user's function raised StopIteration, which may not leave a generator: the `__cause__`."""
+
+
 #: Endings after which a run may go on with other options.
 REOPENED = (
     Status.CONVERGED, Status.MAXITER, Status.MAXFEV, Status.MAXTIME, Status.F_TARGET,
     Status.CALLBACK,
 )  # fmt: skip
+
+#: About how long machine code runs before Python can see an interrupt.
+MACHINE_SECONDS = 0.02
+
+#: Options that a state depends on, and those that only a start looks at: a run that goes on has
+#: them as they were.
+FIXED = ("memory", "enriched", "weight_rule")
+OF_THE_START = ("initial_weight", "initial_trust_radius", "model")
 
 #: What `history` records after each iteration.
 HISTORY = (
@@ -727,6 +833,26 @@ HISTORY = (
 
 #: What it records beside that where it is 'spectrum'.
 SPECTRUM = ("eigenvalues", "gamma")
+
+
+def _restored(cls: type[Solver], state: dict[str, Any], options: Options) -> Solver:
+    return cls._restored(state, options)
+
+
+def _model(saved: dict[str, Any], x0: np.ndarray) -> Any:
+    """The option `model` of a run that was saved before it looked at that."""
+    from ..models.model import CompactModel
+    from ..models.operator import ModelOperator
+
+    memory, ring = len(saved["rows"]) // 2, saved["ring"]
+    check_shape("rows", saved, (2 * memory, *x0.shape))  # before anything is allocated
+    model = CompactModel(x0.size, memory, saved["kind"], x0.dtype, dense=False)
+    fill(model.rows, "rows", saved)
+    fill(model.ring[: len(ring)], "ring", saved)
+    if not np.all((ring["slot"] >= 0) & (ring["slot"] < memory)):
+        raise ValueError("the pairs of `model` are numbered wrong")
+    model.record.pairs = len(ring)
+    return ModelOperator(model)
 
 
 def _check_model(model: Any, method: str, x0: np.ndarray) -> None:

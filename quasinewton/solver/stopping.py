@@ -31,6 +31,10 @@ class Limits:
         In machine code: whether the gradient comes with the value.
     most : float
         In machine code: iterations until Python is asked again.
+    value : float
+        In machine code: the objective at a trial whose gradient is being evaluated, else NaN.
+    stopped : float
+        In machine code: set by another thread to have it return after the iteration under way.
     """
 
     gtol: float
@@ -45,6 +49,8 @@ class Limits:
     abyss: float = -math.inf
     joint: float = 0.0
     most: float = math.inf
+    value: float = math.nan
+    stopped: float = 0.0
 
     @classmethod
     def of(cls, options: Options, n: int, largest: float) -> Limits:
