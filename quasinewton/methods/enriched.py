@@ -19,6 +19,7 @@ from .recipes import QUASI_NEWTON
 from .trust_cg import TrustCG
 
 if TYPE_CHECKING:
+    from ..models.model import CompactModel
     from ..options import Options
 
 __all__ = ["Enriched"]
@@ -146,6 +147,10 @@ class Enriched:
             self.products = PRODUCTS
         self.now, self.spent, self.f_middle = self.quasi, 0, newton.f
         self.quasi.go_on(newton.f, newton.f_best, newton.radius)
+
+    def current_model(self) -> CompactModel:
+        """The model that the pairs of all steps make."""
+        return self.quasi.current_model()
 
     def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; arrays are not copies."""
