@@ -190,7 +190,7 @@ class Options:
         What is unknown, or an option of SciPy's that means nothing here, draws an
         `OptimizeWarning`.
         """
-        given = {name: value for name, value in (options or {}).items() if value is not None}
+        given = {name: value for name, value in dict(options or {}).items() if value is not None}
         if tol is not None:
             given.setdefault("gtol", tol)
         for alias, name in _ALIASES.items():

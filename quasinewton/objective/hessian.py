@@ -164,8 +164,8 @@ def standard_errors(
     >>> def fun(m):
     ...     return np.sum((data - m) ** 2) / (2 * 2.0**2)
     >>> result = quasinewton.minimize(fun, [0.0])
-    >>> float(quasinewton.standard_errors(fun, result)[0])  # 2 / sqrt(100)
-    0.2...
+    >>> round(float(quasinewton.standard_errors(fun, result)[0]), 6)  # 2 / sqrt(100)
+    0.2
     """
     return np.asarray(np.sqrt(np.diag(covariance(fun, x, args, jac, hess, hessp))))
 

@@ -370,7 +370,7 @@ def _returning_vector(jac: Any, vector: Any) -> Any:
 
 def _returning_both(fun: Any, vector: Any) -> Any:
     """The same for a function that returns value and gradient."""
-    types = getattr(_returned(fun, vector), "types", ())
+    types: Any = getattr(_returned(fun, vector), "types", ())
     if len(types) != 2:
         return fun  # which is an error that its caller explains
     to_number, to_vector = _to_number(types[0]), _to_vector(types[1])
