@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .display.progress_bar import progress
     from .interop.scipy import LBFGS, LSR1, LHybrid
     from .many import minimize_many
+    from .objective import standard_errors
     from .solver import Solver
 
 __version__ = "0.1.0"
@@ -41,6 +42,7 @@ __all__ = [
     "plot",
     "problems",
     "progress",
+    "standard_errors",
     "trust_cg",
     "trust_hybrid",
     "trust_lbfgs",
@@ -58,6 +60,7 @@ _LAZY = {
     "plot": ("display.plot", None),
     "problems": ("problems", None),
     "progress": ("display.progress_bar", "progress"),
+    "standard_errors": ("objective", "standard_errors"),
 }
 
 

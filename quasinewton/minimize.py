@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import HessianUpdateStrategy, OptimizeResult
+from scipy.optimize import HessianUpdateStrategy, OptimizeResult, OptimizeWarning
 
 from .display.progress_bar import progress
 from .methods import METHODS, default_method
@@ -17,6 +17,7 @@ from .options import Options
 from .status import Status
 
 if TYPE_CHECKING:
+    from .objective import HessianOperator
     from .solver import Solver
 
 __all__ = [
@@ -54,7 +55,8 @@ def minimize(
         a quasi-Newton method runs in machine code between the evaluations too; where `jac` is
         True, such a `fun` may also be ``fun(x, g) -> f`` that fills g.
     x0 : array_like, shape (n,)
-        Start; never changed. float32 stays float32, any other real dtype becomes float64.
+        Start; never changed. float32 stays float32, any other real dtype becomes float64. The
+        functions are called in this precision.
     args : tuple, default ()
         Further arguments of `fun`, `jac`, `hess` and `hessp`.
     method : str or callable, optional
@@ -71,10 +73,13 @@ def minimize(
         or a function of this package of that name. Default: ``'trust_cg'`` where `hess` or
         `hessp` is given, else ``'trust_hybrid'`` for n < 100 and ``'arc_hybrid'`` for larger n.
     jac : callable, bool or {'2-point', '3-point', 'cs'}, optional
-        ``jac(x, *args) -> array, shape (n,)``; True: `fun` returns the gradient too;
-        otherwise differences of `fun`, whose evaluations count in `nfev`.
+        ``jac(x, *args) -> array, shape (n,)``, (n, 1) or (1, n), for n = 1 a number too; True:
+        `fun` returns the gradient too; otherwise differences of `fun`, whose evaluations count in
+        `nfev`: None takes forward ones, and central ones where x0 or the values of `fun` are in
+        less than double precision.
     hess : callable, matrix, HessianUpdateStrategy or {'2-point', '3-point', 'cs'}, optional
-        ``hess(x, *args)`` returns an array, a sparse matrix or a LinearOperator of shape (n, n).
+        ``hess(x, *args)`` returns an array, a sparse matrix or a LinearOperator of shape (n, n);
+        for n = 1 a number too.
         Only `trust_cg` and the option `check_curvature` use it. Strings: differences of the
         gradient, as by default.
     hessp : callable, optional
@@ -100,9 +105,12 @@ def minimize(
     -------
     OptimizeResult
         ``x, fun, jac, success, status, message, nit, nfev, njev, nhev, optimality,
-        execution_time, method``, for quasi-Newton methods ``hess`` (the model at the end, a
-        LinearOperator), ``curvature`` (is this a minimum? a
-        `quasinewton.solver.curvature.Curvature`), and ``history``, ``allvecs`` where asked for.
+        execution_time, method``, ``hess`` and ``hess_inv`` (LinearOperators with a method
+        ``todense``: the quasi-Newton model at the end; without one, for `trust_cg` with
+        ``enriched=False``, products with the Hessian at x, made when they are looked at),
+        ``curvature`` (is this a minimum? a `quasinewton.solver.curvature.Curvature`), and
+        ``history``, ``allvecs`` where asked for. For errors of estimates see
+        `quasinewton.standard_errors`.
         `status` is a `quasinewton.Status`; only a small gradient counts as success. If there is
         none, `x` is the best point seen; `jac` is NaN if its gradient was not found out.
 
@@ -205,7 +213,34 @@ def _run(
     finally:
         if isinstance(callback, progress):
             callback.end(solver.intermediate)
-    return solver.finish()
+    result = solver.finish()
+    if solver.options.disp and not result.success:  # SciPy's methods too warn then
+        warnings.warn(result.message, OptimizeWarning, stacklevel=3)
+    if "hess" not in result and np.isfinite(result.jac).all():
+        result.hess = _hessian(result, fun, args, jac, hess, hessp, solver.options)
+        result.hess_inv = result.hess.inverse()
+    return result
+
+
+def _hessian(
+    result: OptimizeResult,
+    fun: Callable[..., Any],
+    args: tuple[Any, ...],
+    jac: Any,
+    hess: Any,
+    hessp: Any,
+    options: Options,
+) -> HessianOperator:
+    """The Hessian at the end of a run whose method keeps no model of it."""
+    from .objective import HessianOperator, Objective
+
+    x, g = result.x.copy(), result.jac.copy()
+    if isinstance(hess, HessianUpdateStrategy) and hessp is None:
+        return HessianOperator(hess.dot, x)
+    objective = Objective(
+        fun, x, args, jac, hess, hessp, options.finite_diff_rel_step, options.eps
+    )
+    return HessianOperator(lambda d: objective.product(x, g, d, 0), x)
 
 
 #: The attribute of an exception that always is what `attach` has put there.
@@ -244,14 +279,15 @@ def _solver(method: str | None, x0: Any, options: dict[str, Any], tol: float | N
 
     if is_tensor(x0):  # the functions get NumPy arrays; `Solver` is what keeps tensors
         x0 = np.asarray(x0)
-    parsed = Options.parse(options, tol)
+    given = Options.named(options, tol)
+    parsed = Options.parse(given)
     resume = parsed.resume
     if resume is None:
         assert method is not None
         return Solver(x0, method, parsed)
-    if tol is not None:
-        options = {"gtol": tol, **options}
-    solver = Solver.load(resume, {name: v for name, v in options.items() if hasattr(parsed, name)})
+    # None takes back what the file says
+    changes = dict.fromkeys(options.keys() & parsed.state().keys()) | given
+    solver = Solver.load(resume, changes)
     if method is not None and method != solver.method:
         raise ValueError(f"`method` is {method!r}, {resume} is a run of {solver.method!r}")
     start = as_start(x0)

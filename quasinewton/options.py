@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
 import os
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import numpy as np
 from scipy.optimize import OptimizeWarning
 
 __all__ = ["Options"]
@@ -29,16 +31,17 @@ class Options:
         Stop, without success, after an accepted step with ``|s| <= xtol (xtol + |x|)``, or with
         a decrease of at most ``ftol max(|f|, |f_new|)``.
     maxiter : int, default max(1000, 200 n)
-        Most iterations (trial steps, rejected ones included).
+        Most iterations (trial steps, rejected ones included); inf for no limit.
     maxfev : int, default no limit
-        Most evaluations of the objective, differences included.
+        Most evaluations of the objective, differences included. A fraction is cut off, here and in
+        `maxiter`.
     maxtime : float, default no limit
         Most seconds.
     f_target : float, default -inf
         Stop, without success, once f <= f_target.
     memory : int
         Pairs kept by the quasi-Newton methods; default all of them, in an n x n matrix, for
-        n < 100, else 10. `maxcor` is another name for it.
+        n < 100, else 10.
     norm : {'shape', 'euclidean'}, default 'shape'
         Norm of the cubic term.
     weight_rule : {'length', 'ranganath'}, default 'length'
@@ -48,20 +51,26 @@ class Options:
         Whether `trust_cg` puts quasi-Newton steps between its Newton steps where they decrease f
         by more an evaluation; default False for `minimize` with a HessianUpdateStrategy as `hess`.
     initial_weight : float
-        First cubic weight; default 0 with 'length' (the first length bounds the step),
-        100 with 'ranganath'.
+        First cubic weight, finite; default 0 with 'length' (the first length bounds the step),
+        100 with 'ranganath', where it must be positive.
     initial_trust_radius : float
-        Bound on the first step; default the norm of x0, or ``min(1, |g|)`` where that is 0.
+        Bound on the first step, finite; default the norm of x0, or ``min(1, |g|)`` where that
+        is 0.
     max_trust_radius : float, default inf
         Bound on the length of every step.
-    finite_diff_rel_step : float
-        Relative step of the differences that stand in for a missing derivative.
+    finite_diff_rel_step : float or array_like, shape (n,)
+        Relative steps of the differences that stand in for a missing derivative; one of a product
+        is as much longer as the noise of a gradient by differences demands. Default: by the
+        precision in which the function returns its values.
+    eps : float or array_like, shape (n,)
+        Absolute steps of the forward differences by which a gradient is made if `jac` is None and
+        `finite_diff_rel_step` too.
     check_derivatives : bool, default False
         Compare the gradient, and the products of `hessp` or `hess`, with differences at x0 before
         the run; `quasinewton.objective.DerivativeError`, with the table, where they differ.
         These evaluations are not counted.
     disp : bool, default False
-        Print the message and the counts at the end.
+        Print the message and the counts at the end; an `OptimizeWarning` without success.
     verbose : {0, 1, 2, 3}, default 0
         1: as `disp`; 2: a line for every tenth iteration too; 3: for every iteration. Lines go to
         the logger ``quasinewton`` where its level takes INFO, else to stdout.
@@ -92,13 +101,20 @@ class Options:
     rule_parameters : dict, default {}
         Changes to the constants of the globalization, see
         `quasinewton.globalization.RuleParameters`.
+
+    Notes
+    -----
+    None stands for the default of every option. The names of SciPy's methods are taken too:
+    ``maxcor`` for `memory`, ``maxfun`` for `maxfev`, ``xrtol`` for `xtol`, ``initial_tr_radius``
+    for `initial_trust_radius`. Options of its methods that mean nothing here, as of a line search,
+    are passed over, with an `OptimizeWarning` that names them if they are not at their default.
     """
 
     gtol: float = 1e-5
     grtol: float = 0.0
     xtol: float = 0.0
     ftol: float = 0.0
-    maxiter: int | None = None
+    maxiter: float | None = None
     maxfev: int | None = None
     maxtime: float = math.inf
     f_target: float = -math.inf
@@ -109,7 +125,8 @@ class Options:
     initial_weight: float | None = None
     initial_trust_radius: float | None = None
     max_trust_radius: float = math.inf
-    finite_diff_rel_step: float | None = None
+    finite_diff_rel_step: float | tuple[float, ...] | None = None
+    eps: float | tuple[float, ...] | None = None
     check_derivatives: bool = False
     disp: bool = False
     verbose: int = 0
@@ -138,60 +155,102 @@ class Options:
         TypeError, ValueError
             Naming the option, what was given and what is expected.
         """
-        given = dict(options or {})
-        if "maxcor" in given:
-            given.setdefault("memory", given.pop("maxcor"))
-            given.pop("maxcor", None)
-        if tol is not None:
-            given.setdefault("gtol", tol)
-        known = {f.name for f in fields(cls)}
-        unknown = [name for name in given if name not in known]
-        if unknown:
-            warnings.warn(
-                f"Unknown solver options: {', '.join(unknown)}", OptimizeWarning, stacklevel=4
-            )
-        values = {name: given[name] for name in given if name in known}
-        for name in _OPTIONAL:
-            if name in values and values[name] is None:
-                del values[name]
-        for name, (kind, low, open_low) in _RANGES.items():
+        values = cls.named(options, tol)
+        for name, interval in _RANGES.items():
             if name in values:
-                values[name] = _number(name, values[name], kind, low, open_low)
+                values[name] = _number(name, values[name], *interval)
+        for name in _STEPS:
+            if name in values:
+                values[name] = _steps(name, values[name])
+        for name in _SWITCHES:
+            if name in values:
+                values[name] = _switch(name, values[name])
         for name, choices in _CHOICES.items():
-            if name in values and values[name] not in choices:
+            if name not in values:
+                continue
+            values[name] = _scalar(values[name])
+            if values[name] not in choices:
                 raise ValueError(
                     f"option `{name}` must be one of {', '.join(map(repr, choices))}, "
                     f"got {values[name]!r}"
                 )
         for name in ("checkpoint", "resume"):
-            if values.get(name) is not None:
+            if name in values:
                 values[name] = _path(name, values[name])
+        if values.get("initial_weight") == 0.0 and values.get("weight_rule") == "ranganath":
+            raise ValueError(
+                "option `initial_weight` must be > 0 where `weight_rule` is 'ranganath', which "
+                "multiplies it, got 0"
+            )
         return cls(**values)
+
+    @classmethod
+    def named(cls, options: Mapping[str, Any] | None, tol: float | None = None) -> dict[str, Any]:
+        """The options that are given, not checked, by their names here and without any None.
+
+        What is unknown, or an option of SciPy's that means nothing here, draws an
+        `OptimizeWarning`.
+        """
+        given = {name: value for name, value in dict(options or {}).items() if value is not None}
+        if tol is not None:
+            given.setdefault("gtol", tol)
+        for alias, name in _ALIASES.items():
+            if alias in given:
+                value = given.pop(alias)
+                if given.setdefault(name, value) != value:
+                    raise ValueError(
+                        f"options `{alias}` and `{name}` are two names of one, "
+                        f"got {value!r} and {given[name]!r}"
+                    )
+        known = {f.name for f in fields(cls)}
+        unknown = [name for name in given if name not in known and name not in _FOREIGN]
+        idle = [
+            name for name, values in _FOREIGN.items()
+            if name in given and _scalar(given[name]) not in values
+        ]  # fmt: skip
+        if isinstance(_scalar(given.get("norm")), numbers.Real):
+            # SciPy's: the order of the norm of the gradient in the test of convergence
+            if given.pop("norm") != math.inf:
+                idle.append("norm")
+        for what, names in (
+            ("Unknown solver options", unknown),
+            ("Options of other solvers that mean nothing here", idle),
+        ):
+            if names:
+                warnings.warn(f"{what}: {', '.join(names)}", OptimizeWarning, stacklevel=5)
+        return {name: value for name, value in given.items() if name in known}
 
     def state(self) -> dict[str, Any]:
         """The options that a checkpoint keeps, as JSON holds them."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _UNSAVED}
 
 
-#: (type, least value, least value excluded)
-_RANGES: dict[str, tuple[type, float, bool]] = {
-    "gtol": (float, 0.0, False),
-    "grtol": (float, 0.0, False),
-    "xtol": (float, 0.0, False),
-    "ftol": (float, 0.0, False),
-    "maxiter": (int, 0, False),
-    "maxfev": (int, 1, False),
-    "maxtime": (float, 0.0, False),
-    "f_target": (float, -math.inf, False),
-    "memory": (int, 1, False),
-    "initial_weight": (float, 0.0, False),
-    "initial_trust_radius": (float, 0.0, True),
-    "max_trust_radius": (float, 0.0, True),
-    "finite_diff_rel_step": (float, 0.0, True),
-    "checkpoint_every": (int, 1, False),
-    "checkpoint_seconds": (float, 0.0, False),
-    "verbose": (int, 0, False),
+#: (type, least value, least value excluded, infinity allowed)
+_RANGES: dict[str, tuple[type, float, bool, bool]] = {
+    "gtol": (float, 0.0, False, True),
+    "grtol": (float, 0.0, False, True),
+    "xtol": (float, 0.0, False, True),
+    "ftol": (float, 0.0, False, True),
+    "maxiter": (int, 0, False, True),
+    "maxfev": (int, 1, False, True),
+    "maxtime": (float, 0.0, False, True),
+    "f_target": (float, -math.inf, False, True),
+    "memory": (int, 1, False, False),
+    "initial_weight": (float, 0.0, False, False),
+    "initial_trust_radius": (float, 0.0, True, False),
+    "max_trust_radius": (float, 0.0, True, True),
+    "checkpoint_every": (int, 1, False, False),
+    "checkpoint_seconds": (float, 0.0, False, True),
+    "verbose": (int, 0, False, False),
 }
+
+#: Numbers of which a fraction is cut off.
+_CUT = ("maxiter", "maxfev")
+
+#: A number > 0, or one for each variable.
+_STEPS = ("finite_diff_rel_step", "eps")
+
+_SWITCHES = ("check_curvature", "check_derivatives", "disp", "return_all")
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "norm": ("shape", "euclidean"),
@@ -203,12 +262,22 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
 #: Options that a checkpoint does not keep as such: the pairs of `model` are in its state.
 _UNSAVED = ("model", "resume")
 
-#: Options for which None means the default.
-_OPTIONAL = (
-    "maxiter", "maxfev", "maxtime", "f_target", "memory", "initial_weight",
-    "initial_trust_radius", "max_trust_radius", "finite_diff_rel_step", "gtol", "grtol",
-    "checkpoint_every", "checkpoint_seconds",
-)  # fmt: skip
+#: What SciPy's methods call some options.
+_ALIASES = {
+    "maxcor": "memory",
+    "maxfun": "maxfev",
+    "xrtol": "xtol",
+    "initial_tr_radius": "initial_trust_radius",
+}
+
+#: Options of SciPy's methods that mean nothing here, and the values with which they say nothing.
+_FOREIGN: dict[str, tuple[Any, ...]] = {
+    "c1": (1e-4,), "c2": (0.9, 0.4), "maxls": (20,), "iprint": (-1,),  # line searches
+    "hess_inv0": (), "workers": (1,), "eta": (0.15,), "inexact": (True,),
+    "subproblem_maxiter": (), "barrier_tol": (1e-8,), "sparse_jacobian": (),
+    "factorization_method": (), "initial_constr_penalty": (1.0,),
+    "initial_barrier_parameter": (0.1,), "initial_barrier_tolerance": (0.1,),
+}  # fmt: skip
 
 
 def _path(name: str, value: Any) -> str:
@@ -218,14 +287,50 @@ def _path(name: str, value: Any) -> str:
         raise TypeError(f"option `{name}` must be a path, got {value!r}") from error
 
 
-def _number(name: str, value: Any, kind: type, low: float, open_low: bool) -> float | int:
-    expected = "an integer" if kind is int else "a number"
-    if not isinstance(value, numbers.Real) or (
-        kind is int and not isinstance(value, numbers.Integral) and float(value) % 1 != 0
-    ):
+def _scalar(value: Any) -> Any:
+    """The number in an array or a tensor that holds one; anything else as it is."""
+    if hasattr(value, "item") and not isinstance(value, numbers.Real):
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):
+            return value.item()
+    return value
+
+
+def _number(
+    name: str, value: Any, kind: type, low: float, open_low: bool, infinite: bool
+) -> float | int:
+    expected = "an integer" if kind is int else "a number" if infinite else "a finite number"
+    value = _scalar(value)
+    if not isinstance(value, numbers.Real):
         raise TypeError(f"option `{name}` must be {expected}, got {value!r}")
-    number: float | int = int(float(value)) if kind is int else float(value)
-    if math.isnan(number) or number < low or (open_low and number == low):
+    number = float(value)
+    if math.isnan(number) or number < low or (open_low and number == low) or (
+        number == math.inf and not infinite
+    ):  # fmt: skip
         relation = ">" if open_low else ">="
         raise ValueError(f"option `{name}` must be {expected} {relation} {low:g}, got {value!r}")
-    return number
+    if kind is float or number == math.inf:
+        return number
+    if number % 1 != 0 and name not in _CUT:
+        raise TypeError(f"option `{name}` must be {expected}, got {value!r}")
+    return int(number)
+
+
+def _switch(name: str, value: Any) -> bool:
+    value = _scalar(value)
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"option `{name}` must be a bool, got {value!r}")
+    return float(value) > 0.0  # SciPy's old methods take an integer for `disp`
+
+
+def _steps(name: str, value: Any) -> float | tuple[float, ...]:
+    try:
+        steps = np.asarray(_scalar(value), np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(
+            f"option `{name}` must be a number or one for each variable, got {value!r}"
+        ) from error
+    if steps.ndim > 1 or not (np.isfinite(steps) & (steps > 0.0)).all() or steps.size == 0:
+        raise ValueError(
+            f"option `{name}` must be a finite number > 0 or one for each variable, got {value!r}"
+        )
+    return float(steps) if steps.ndim == 0 else tuple(steps.tolist())

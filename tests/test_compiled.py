@@ -359,3 +359,35 @@ def test_checkpoints_are_kept_and_resumed(tmp_path):
     )  # fmt: skip
     rest = minimize(rosen, x0, jac=True, resume=path, options={"maxiter": 1000})
     assert np.array_equal(rest.x, whole.x) and rest.nfev == whole.nfev
+
+
+@numba.njit
+def shifted(x, a=2.0):
+    """Default arguments; f as an array of one number, the gradient as a column."""
+    return np.array([((x - a) ** 2).sum()]), (2.0 * (x - a)).reshape(-1, 1)
+
+
+@numba.njit
+def value_of_one(x):
+    return np.array((x[0] - 2.0) ** 2)
+
+
+@numba.njit
+def slope_of_one(x, a=2.0):
+    return 2.0 * (x[0] - a)
+
+
+@numba.njit
+def one_for_all(x):
+    return (x * x).sum(), np.ones(1)
+
+
+def test_compiled_functions_return_what_those_of_python_may():
+    for fun, jac, x0 in ((shifted, True, [1.0, -3.0]), (value_of_one, slope_of_one, [5.0])):
+        plain = jac if jac is True else jac.py_func
+        expected = minimize(fun.py_func, x0, jac=plain)
+        r = minimize(fun, x0, jac=jac)
+        assert r.success and np.array_equal(r.x, expected.x) and r.nfev == expected.nfev
+    for fun, jac in ((one_for_all, True), (value_of_one, slope_of_one)):
+        with pytest.raises(ValueError, match="gradient must have shape"):
+            minimize(fun, [1.0, 2.0, 3.0], jac=jac)

@@ -17,6 +17,7 @@ from scipy.optimize import rosen, rosen_der
 import quasinewton
 import quasinewton.interop
 import quasinewton.objective.derivatives
+import quasinewton.objective.hessian
 from quasinewton.globalization import RuleParameters
 from quasinewton.methods import METHODS, QUASI_NEWTON
 from quasinewton.options import Options
@@ -55,8 +56,8 @@ def test_every_page_is_in_the_contents(page):
 def test_api_pages_have_every_public_name():
     text = "".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
     modules = [
-        quasinewton.objective.derivatives, quasinewton.interop, quasinewton.plot,
-        quasinewton.problems,
+        quasinewton.objective.derivatives, quasinewton.objective.hessian, quasinewton.interop,
+        quasinewton.plot, quasinewton.problems,
     ]  # fmt: skip
     for name in {*quasinewton.__all__, *(n for m in modules for n in m.__all__)}:
         module = isinstance(getattr(quasinewton, name, None), ModuleType)

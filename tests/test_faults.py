@@ -303,7 +303,7 @@ def test_an_exception_through_two_runs_has_the_result_of_the_outer_one():
 
 WRONG_SHAPES = {
     "fun": [lambda v: np.ones(2), lambda v: [], lambda v: None, lambda v: "f", lambda v: 1j * v],
-    "jac": [lambda v: v[:2], lambda v: v[None], lambda v: 1.0, lambda v: None, lambda v: 1j * v,
+    "jac": [lambda v: v[:2], lambda v: v[None, :2], lambda v: 1.0, lambda v: None, lambda v: 1j * v,
             lambda v: list("abc"), lambda v: np.array([{}, 1, 2], object)],
     "hessp": [lambda v: v[:2], lambda v: 1.0, lambda v: 1j * v],
 }  # fmt: skip

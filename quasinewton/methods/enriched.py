@@ -19,6 +19,7 @@ from .recipes import QUASI_NEWTON
 from .trust_cg import TrustCG
 
 if TYPE_CHECKING:
+    from ..models.model import CompactModel
     from ..options import Options
 
 __all__ = ["Enriched"]
@@ -154,6 +155,10 @@ class Enriched:
     def bound(self) -> None:
         """Make the trial anew if it is farther than the options let it be."""
         self.now.bound()
+
+    def current_model(self) -> CompactModel:
+        """The model that the pairs of all steps make."""
+        return self.quasi.current_model()
 
     def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; arrays are not copies."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from .model import CompactModel
 
-__all__ = ["ModelOperator", "shifted_solve"]
+__all__ = ["ModelInverse", "ModelOperator", "shifted_solve"]
 
 #: An eigenvalue of B + shift I that is smaller beside the largest than this is zero.
 _SINGULAR = 1e-14
@@ -81,8 +80,8 @@ class ModelOperator(LinearOperator):  # type: ignore[misc]
         super().__init__(model.rows.dtype, (model.n, model.n))
 
     def _matvec(self, v: np.ndarray) -> np.ndarray:
-        product: np.ndarray = self.model.matvec(np.asarray(v, self.dtype).reshape(-1))
-        return product
+        product = self.model.matvec(np.asarray(v, self.dtype).reshape(-1))
+        return np.asarray(product, self.dtype)
 
     def _adjoint(self) -> ModelOperator:
         return self
@@ -127,7 +126,40 @@ class ModelOperator(LinearOperator):  # type: ignore[misc]
         columns = [shifted_solve(self.model, np.ascontiguousarray(c), shift) for c in b.T]
         return np.array(columns, self.dtype).reshape(b.T.shape).T
 
-    def inverse(self, shift: float = 0.0) -> LinearOperator:
+    def todense(self) -> np.ndarray:
+        """B as a matrix, shape (n, n)."""
+        return np.asarray(self @ np.eye(self.model.n, dtype=self.dtype))
+
+    def inverse(self, shift: float = 0.0) -> ModelInverse:
         """(B + shift I)^-1 as a LinearOperator, by `solve`."""
-        product = partial(self.solve, shift=shift)
-        return LinearOperator(self.shape, matvec=product, rmatvec=product, dtype=self.dtype)
+        return ModelInverse(self, shift)
+
+
+class ModelInverse(LinearOperator):  # type: ignore[misc]
+    """(B + shift I)^-1 of a `ModelOperator` as a LinearOperator; O(nm) a product.
+
+    Parameters
+    ----------
+    operator : ModelOperator
+    shift : float, default 0
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        By products and `todense`, where B + shift I is singular to working precision.
+    """
+
+    def __init__(self, operator: ModelOperator, shift: float = 0.0) -> None:
+        self.operator, self.shift = operator, shift
+        super().__init__(operator.dtype, operator.shape)
+
+    def _matvec(self, v: np.ndarray) -> np.ndarray:
+        x = self.operator.solve(np.asarray(v).reshape(-1), self.shift)
+        return np.asarray(x, self.dtype)
+
+    def _adjoint(self) -> ModelInverse:
+        return self
+
+    def todense(self) -> np.ndarray:
+        """The matrix, shape (n, n)."""
+        return np.asarray(self @ np.eye(self.shape[0], dtype=self.dtype))

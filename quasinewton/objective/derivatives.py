@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .objective import as_matrix, as_vector
+
 __all__ = ["Comparison", "DerivativeCheck", "DerivativeError", "check_gradient", "check_hessp"]
 
 Vector = NDArray[Any]
@@ -138,7 +140,10 @@ def require_derivatives(
         value, gradient = (lambda x: fun(x, *args)), (lambda x: jac(x, *args))
     else:
         return
-    if not (math.isfinite(_value(value, x0)) and np.isfinite(gradient(x0.copy())).all()):
+    if not (
+        math.isfinite(_value(value, x0))
+        and np.isfinite(_vector("jac", gradient(x0.copy()), x0)).all()
+    ):
         return  # the run will say so
     check = check_gradient(value, gradient, x0)
     if not check.ok:
@@ -146,7 +151,7 @@ def require_derivatives(
     if hessp is not None:
         check = check_hessp(gradient, lambda x, p: hessp(x, p, *args), x0)
     elif callable(hess):
-        check = check_hessp(gradient, lambda x, p: hess(x, *args) @ p, x0)
+        check = check_hessp(gradient, lambda x, p: as_matrix(hess(x, *args), x.size) @ p, x0)
     if not check.ok:
         raise DerivativeError("hess" if hessp is None else "hessp", check)
 
@@ -410,15 +415,13 @@ def _value(fun: Callable[[Vector], Any], x: Vector) -> float:
 
 
 def _vector(name: str, value: ArrayLike, x: Vector) -> Vector:
-    vector = np.asarray(value)
-    if vector.dtype.kind not in "biuf":
+    vector = as_vector(f"array that `{name}` returns", value, x.shape)
+    if vector.dtype.kind not in "biufO":
         raise TypeError(f"`{name}` must return real numbers, got {type(value).__name__}")
-    if vector.shape != x.shape:
-        raise ValueError(
-            f"`{name}` must return an array of shape {x.shape}, got shape {vector.shape}"
-        )
-    # a copy: the user's function may hand out the same array every time
-    return np.array(vector, np.float64)
+    try:  # a copy: the user's function may hand out the same array every time
+        return np.array(vector, np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"`{name}` must return real numbers, got {value!r:.200}") from error
 
 
 def _directions(rng: np.random.Generator, count: int, x: Vector) -> list[Vector]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +13,17 @@ from scipy.optimize._numdiff import approx_derivative
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
-from ..vectors import clone, is_tensor, machine_epsilon, norm2
+from ..vectors import clone, is_tensor, norm2
 
-__all__ = ["Counts", "Objective", "OutOfBudget", "as_value"]
+__all__ = [
+    "Counts", "Objective", "OutOfBudget", "as_matrix", "as_value", "as_vector", "precision",
+]  # fmt: skip
 
 _DIFFERENCES = ("2-point", "3-point", "cs")
+
+#: Relative precision of numbers that are not double, by the name of their dtype.
+_PRECISION = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+_DOUBLE = 2.0**-52
 
 
 class Counts:
@@ -47,8 +54,11 @@ class Objective:
         A callable returns an array, a sparse matrix or a LinearOperator.
     hessp : callable or None
         ``hessp(x, p, *args) -> array``.
-    rel_step : float or None
-        Relative step of differences.
+    rel_step : float, n floats or None
+        Relative step of differences; by default that for the precision of what `fun`, or for
+        products `jac`, returns.
+    abs_step : float, n floats or None
+        Absolute step for a gradient by differences, if `jac` and `rel_step` are None.
     counts : Counts, optional
         Where to go on counting.
     spent : callable, optional
@@ -64,7 +74,8 @@ class Objective:
         jac: Any = None,
         hess: Any = None,
         hessp: Any = None,
-        rel_step: float | None = None,
+        rel_step: float | tuple[float, ...] | None = None,
+        abs_step: float | tuple[float, ...] | None = None,
         counts: Counts | None = None,
         spent: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -89,21 +100,30 @@ class Objective:
                 "`hess` must be callable, a matrix, a HessianUpdateStrategy, None or one of "
                 f"{_DIFFERENCES}, got {type(hess).__name__}"
             )
+        for name, steps in (("finite_diff_rel_step", rel_step), ("eps", abs_step)):
+            shape = np.asarray(steps).shape
+            if shape not in ((), x0.shape):
+                raise ValueError(
+                    f"option `{name}` must be a number or have shape {x0.shape}, got shape {shape}"
+                )
         self.counts = Counts() if counts is None else counts
         self._spent = spent
+        if is_tensor(x0) and not (callable(jac) or (isinstance(jac, bool | np.bool_) and jac)):
+            raise ValueError("a run on tensors needs `jac`: there are no differences of `fun`")
         self.n = x0.shape[0]
-        self._x0_norm = norm2(x0)
+        self._x0 = x0
         self._fun, self._jac, self._hess, self._hessp = fun, jac, hess, hessp
         self._args = args
         self.joint = isinstance(jac, bool | np.bool_) and bool(jac)
-        self._scheme: str | None = None  # of differences for the gradient
-        if isinstance(jac, str):
-            self._scheme = jac
-        elif not (callable(jac) or self.joint):
-            self._scheme = "2-point"
-        if is_tensor(x0) and self._scheme is not None:
-            raise ValueError("a run on tensors needs `jac`: there are no differences of `fun`")
-        self._rel_step = rel_step
+        self.gives_gradient = callable(jac) or self.joint  # or differences of `fun` do
+        self._scheme = jac if isinstance(jac, str) else None
+        # SciPy's methods too take absolute steps only where neither of the others is chosen.
+        by_default = self._scheme is None and rel_step is None
+        self._abs_step = np.asarray(abs_step) if by_default and abs_step is not None else None
+        self._rel_step = None if rel_step is None else np.asarray(rel_step)
+        # Relative precision in which `fun` and `jac` return what differences are made of: the worst
+        # seen.
+        self.precision = self._g_precision = precision(x0)
         self._x: np.ndarray | None = None  # where `fun` was called last
         self._f = math.nan
         self.held: Any = None  # the gradient, where it came with the value
@@ -125,23 +145,29 @@ class Objective:
                 raise ValueError(
                     f"`fun` must return (f, gradient) where `jac` is True, got {value!r}"
                 ) from error
-        self._f = as_value(value)
+        self._f = self._value(value)
         return self._f
+
+    def _value(self, value: Any) -> float:
+        if type(value) is not float:
+            self.precision = max(self.precision, precision(value))
+        return as_value(value)
 
     def gradient(self) -> np.ndarray:
         """The gradient at the point of the last call of `fun`."""
         if self.joint:
             return self.held  # type: ignore[no-any-return]
         assert self._x is not None
-        return self._gradient_at(self._x, self._f)
+        return self.gradient_at(self._x, self._f)
 
-    def _gradient_at(self, x: np.ndarray, f: float | None) -> np.ndarray:
+    def gradient_at(self, x: np.ndarray, f: float | None = None) -> np.ndarray:
+        """The gradient at x, where `fun` is f if that is known."""
         if self.joint:
             self.counts.nfev += 1
             self.counts.njev += 1
             return self._fun(clone(x), *self._args)[1]  # type: ignore[no-any-return]
         self.counts.njev += 1
-        if self._scheme is None:
+        if self.gives_gradient:
             return self._jac(clone(x), *self._args)  # type: ignore[no-any-return]
 
         def counted(z: np.ndarray) -> Any:
@@ -149,12 +175,33 @@ class Objective:
                 raise OutOfBudget
             self.counts.nfev += 1
             value = self._fun(z.copy(), *self._args)
-            return value if self._scheme == "cs" else as_value(value)
+            return value if scheme == "cs" else self._value(value)
 
+        scheme = self._scheme
+        if scheme is None:
+            # forward differences of values in single precision have two or three digits
+            single = self.precision > _DOUBLE and self._abs_step is None
+            scheme = "3-point" if single else "2-point"
+        if scheme == "2-point" and f is None:
+            f = counted(x)
         gradient = approx_derivative(
-            counted, x.astype(np.float64), method=self._scheme, rel_step=self._rel_step, f0=f
-        )
+            counted, x, method=scheme, abs_step=self._steps(x, scheme),
+            f0=math.nan if f is None else f,  # which only '2-point' looks at
+        )  # fmt: skip
         return np.atleast_1d(gradient)
+
+    def _steps(self, x: np.ndarray, scheme: str) -> np.ndarray:
+        """Steps for the elements of the gradient."""
+        if self._abs_step is not None:
+            return self._abs_step
+        size = np.abs(x.astype(np.float64))
+        sign = np.where(x < 0.0, -1.0, 1.0)
+        power = 1.0 / 3.0 if scheme == "3-point" else 0.5
+        h = self.precision**power * np.maximum(size, 1.0)
+        if self._rel_step is not None:
+            relative = self._rel_step * size
+            h = np.where(relative > self.precision * size, relative, h)
+        return np.asarray(sign * h)
 
     def product(self, x: Any, g: Any, d: Any, version: int) -> Any:
         """H(x) d.
@@ -168,7 +215,7 @@ class Objective:
         """
         if self._hessp is not None:
             self.counts.nhev += 1
-            return _flat(self._hessp(clone(x), clone(d), *self._args))
+            return self._hessp(clone(x), clone(d), *self._args)
         if self._hess is None or isinstance(self._hess, str):
             return self._difference(x, g, d)
         if version != self._version:
@@ -176,7 +223,7 @@ class Objective:
             self._version = version
         if _is_strategy(self._matrix):
             return self._matrix.dot(d)
-        return _flat(self._matrix @ d)
+        return self._matrix @ d
 
     def _renew(self, x: np.ndarray, g: np.ndarray) -> None:
         """Make the Hessian that `hess` stands for that of x."""
@@ -194,31 +241,41 @@ class Objective:
         else:
             self.counts.nhev += 1
             self._matrix = hess(clone(x), *self._args)
-            if not (_is_matrix(self._matrix) or is_tensor(self._matrix)):
-                self._matrix = np.asarray(self._matrix)
-        if self._matrix.shape != (self.n, self.n):
-            raise ValueError(
-                f"the Hessian must have shape {(self.n, self.n)}, got {self._matrix.shape}"
-            )
+        self._matrix = as_matrix(self._matrix, self.n)
 
     def _difference(self, x: Any, g: Any, d: Any) -> Any:
-        """(g(x + h d) - g(x)) / h, with h |d| in proportion to |x|."""
-        eps = machine_epsilon(x)
-        if self._scheme in ("2-point", "3-point"):
-            eps = eps ** (2.0 / 3.0)  # the gradient is itself a difference
-        scale = max(norm2(x), self._x0_norm) or 1.0
-        relative = self._rel_step or math.sqrt(eps)
-        h = relative * scale / norm2(d)
+        """(g(x + h d) - g(x)) / h."""
+        known = self.precision, self._g_precision
+        h = self._length(x, d)
+        shifted = x + h * d
+        gradient = self.gradient_at(shifted if is_tensor(x) else shifted.astype(x.dtype))
+        if self.gives_gradient:
+            self._g_precision = max(self._g_precision, precision(gradient))
+        if (self.precision, self._g_precision) != known:  # worse than was thought
+            return self._difference(x, g, d)
         if is_tensor(x):
-            return (self._gradient_at(x + h * d, None) - g) / h
-        shifted = (x + h * d).astype(x.dtype)
-        gradient = np.asarray(self._gradient_at(shifted, None), np.float64).reshape(-1)
-        return np.asarray((gradient - g) / h, x.dtype)
+            return (gradient - g) / h
+        gradient = as_vector("gradient", gradient, x.shape)
+        return np.asarray((gradient - g.astype(np.float64)) / h, x.dtype)
 
-
-def _flat(v: Any) -> Any:
-    """A product as a vector: of NumPy, or the tensor that it is."""
-    return v if is_tensor(v) else np.asarray(v).reshape(-1)
+    def _length(self, x: Any, d: Any) -> float:
+        """The h of `_difference`: h |d| in proportion to |x|, or to given steps."""
+        steps, by_abs = self._rel_step, self._abs_step
+        if not self.gives_gradient:  # a gradient of less precision asks for a longer step
+            relative = self.precision ** (1.0 / 3.0)
+            if steps is not None and self._scheme != "3-point":
+                steps = steps ** (2.0 / 3.0)
+        else:
+            relative = math.sqrt(self._g_precision)
+        if by_abs is not None and by_abs.ndim:
+            widths = by_abs * self.precision ** (1.0 / 3.0 - 0.5)
+        elif steps is not None and steps.ndim:
+            size = np.maximum(np.abs(x), np.abs(self._x0))
+            widths = steps * np.where(size > 0.0, size, 1.0)
+        else:
+            scale = max(norm2(x), norm2(self._x0)) or 1.0
+            return float((relative if steps is None else steps) * scale / norm2(d))
+        return math.sqrt(self.n) / float(np.linalg.norm(d / widths))
 
 
 def as_value(value: Any) -> float:
@@ -233,6 +290,43 @@ def as_value(value: Any) -> float:
         raise ValueError(
             f"The user-provided objective function must return a scalar value, got {value!r}"
         ) from error
+
+
+def as_vector(name: str, value: Any, shape: tuple[int]) -> np.ndarray:
+    """An array of shape (n,) from what a function returned: n numbers in a row or a column."""
+    if hasattr(value, "detach"):
+        value = value.detach()
+    v = np.asarray(value)
+    if v.shape != shape:
+        (n,) = shape
+        if v.size != n or max(v.shape, default=1) != n:
+            raise ValueError(f"the {name} must have shape {shape}, got {v.shape}")
+        v = v.reshape(shape)
+    return v
+
+
+def as_matrix(value: Any, n: int) -> Any:
+    """The matrix of shape (n, n) that `hess` returned; for n = 1 a number is one too."""
+    matrix = value if _is_matrix(value) or is_tensor(value) else np.asarray(value)
+    if n == 1 and matrix.shape in ((), (1,)):
+        matrix = np.reshape(matrix, (1, 1))
+    if matrix.shape != (n, n):
+        raise ValueError(f"the Hessian must have shape {(n, n)}, got {matrix.shape}")
+    return matrix
+
+
+def precision(value: Any) -> float:
+    """Relative precision of a number or an array by its dtype."""
+    if type(value) in (float, np.float64):
+        return _DOUBLE
+    dtype = getattr(value, "dtype", None)
+    return _precision_of(np.asarray(value).dtype if dtype is None else dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _precision_of(dtype: Any) -> float:
+    name = getattr(dtype, "name", None) or str(dtype)  # of NumPy; of others, such as torch.float32
+    return _PRECISION.get(name.rpartition(".")[2], _DOUBLE)
 
 
 def _is_strategy(hess: Any) -> bool:

@@ -296,27 +296,38 @@ def is_compiled(function: Any) -> bool:
 @functools.lru_cache(maxsize=128)
 def _adapt(fun: Any, jac: Any, dtype: np.dtype[Any]) -> Evaluation:
     adapter: Callable[..., Any]
-    if jac is not None:
-
-        def adapter(x, g, what):  # type: ignore[no-untyped-def]
-            if what == GRADIENT:
-                g[:] = jac(x)
-                return 0.0
-            return fun(x)
-
-    elif len(inspect.signature(fun.py_func).parameters) == 1:
-
-        def adapter(x, g, what):  # type: ignore[no-untyped-def]
-            f, gradient = fun(x)
-            g[:] = gradient
-            return f
-
-    else:
-
-        def adapter(x, g, what):  # type: ignore[no-untyped-def]
-            return fun(x, g)
-
+    vector = numba.from_dtype(dtype)[::1]
+    arguments = inspect.signature(fun.py_func).parameters.values()
+    fills = sum(a.default is a.empty and a.kind is a.POSITIONAL_OR_KEYWORD for a in arguments) > 1
     try:
+        if jac is not None:
+            value, gradient = _returning_number(fun, vector), _returning_vector(jac, vector)
+
+            def adapter(x, g, what):  # type: ignore[no-untyped-def]
+                if what == GRADIENT:
+                    slope = gradient(x)
+                    if len(slope) != g.size:  # one would be taken for all
+                        raise ValueError("the gradient must have shape (n,)")
+                    g[:] = slope
+                    return 0.0
+                return value(x)
+
+        elif fills:
+            value = _returning_number(fun, vector, vector)
+
+            def adapter(x, g, what):  # type: ignore[no-untyped-def]
+                return value(x, g)
+
+        else:
+            both = _returning_both(fun, vector)
+
+            def adapter(x, g, what):  # type: ignore[no-untyped-def]
+                f, slope = both(x)
+                if len(slope) != g.size:
+                    raise ValueError("the gradient must have shape (n,)")
+                g[:] = slope
+                return f
+
         function = numba.njit(_signature(dtype), nogil=True)(adapter)
     except numba.core.errors.TypingError as error:
         raise TypeError(
@@ -325,6 +336,79 @@ def _adapt(fun: Any, jac: Any, dtype: np.dtype[Any]) -> Evaluation:
             f"beside a `jac` that returns the gradient: {error}"
         ) from error
     return Evaluation(function, jac is None)
+
+
+def _returned(function: Any, *arguments: Any) -> Any:
+    """The type that numba infers for what a function returns."""
+    context = numba.core.registry.cpu_target.typing_context
+    return numba.typeof(function).get_call_type(context, arguments, {}).return_type
+
+
+@numba.njit
+def _item(value, x):  # type: ignore[no-untyped-def]
+    return value.item()
+
+
+@numba.njit
+def _row(gradient, x):  # type: ignore[no-untyped-def]
+    if gradient.size != x.size or max(gradient.shape) != x.size:
+        raise ValueError("the gradient must have shape (n,)")
+    return gradient.ravel()
+
+
+@numba.njit
+def _single(gradient, x):  # type: ignore[no-untyped-def]
+    if x.size != 1:
+        raise ValueError("the gradient must have shape (n,), got a number")
+    return np.full(1, gradient)
+
+
+@numba.njit
+def _same(value, x):  # type: ignore[no-untyped-def]
+    return value
+
+
+def _to_number(returned: Any) -> Any:
+    return _item if isinstance(returned, numba.types.Array) else _same
+
+
+def _to_vector(returned: Any) -> Any:
+    if isinstance(returned, numba.types.Number):
+        return _single
+    return _row if isinstance(returned, numba.types.Array) and returned.ndim > 1 else _same
+
+
+def _returning_number(fun: Any, *arguments: Any) -> Any:
+    """`fun`, or around it a function that makes a number of an array of one."""
+    convert = _to_number(_returned(fun, *arguments))
+    if convert is _same:
+        return fun
+    if len(arguments) > 1:
+        return numba.njit(lambda x, g: convert(fun(x, g), x))
+    return numba.njit(lambda x: convert(fun(x), x))
+
+
+def _returning_vector(jac: Any, vector: Any) -> Any:
+    """`jac`, or around it a function that makes a vector of a row, a column or a number."""
+    convert = _to_vector(_returned(jac, vector))
+    return jac if convert is _same else numba.njit(lambda x: convert(jac(x), x))
+
+
+def _returning_both(fun: Any, vector: Any) -> Any:
+    """The same for a function that returns value and gradient."""
+    types: Any = getattr(_returned(fun, vector), "types", ())
+    if len(types) != 2:
+        return fun  # which is an error that its caller explains
+    to_number, to_vector = _to_number(types[0]), _to_vector(types[1])
+    if to_number is _same and to_vector is _same:
+        return fun
+
+    @numba.njit
+    def both(x):  # type: ignore[no-untyped-def]
+        f, gradient = fun(x)
+        return to_number(f, x), to_vector(gradient, x)
+
+    return both
 
 
 def _signature(dtype: np.dtype[Any]) -> Any:

@@ -14,10 +14,10 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from ..display.table import ProgressTable
-from ..globalization import NOISE, RuleParameters
-from ..kernels import plain
+from ..globalization import RuleParameters
+from ..kernels import EPS, plain
 from ..methods import METHODS, QUASI_NEWTON, build, is_ready, restore
-from ..objective import Counts, Objective, OutOfBudget, as_value
+from ..objective import Counts, Objective, OutOfBudget, as_value, as_vector, precision
 from ..options import Options
 from ..saving import check_shape, fill, part
 from ..status import MESSAGES, Status
@@ -109,6 +109,7 @@ class Solver:
         self._allvecs = [clone(self.x0)] if self.options.return_all else None
         self._recorded = self._history is not None or self._allvecs is not None
         self._timed = self.options.maxtime < math.inf
+        self._precision = EPS  # of the values of f, the worst seen
 
     @property
     def running(self) -> bool:
@@ -210,9 +211,10 @@ class Solver:
         self._check_running("tell")
         if self._direction is not None:
             raise ValueError("`tell` where a product is wanted: `tell_product` takes that")
-        f = as_value(f)
+        noise, f = precision(f), as_value(f)
         counted = g is not None and not callable(g)
         g = self._gradient(f, g)
+        self._precision = max(self._precision, noise)
         self.counts.nfev += 1
         self.counts.njev += counted or g is not None
         self._take(f, g)
@@ -415,8 +417,8 @@ class Solver:
             if evaluation is not None and evaluation.joint:
                 fun = evaluation
         objective = Objective(
-            fun, self.x0, args, jac, hess, hessp, self.options.finite_diff_rel_step, self.counts,
-            self._spent,
+            fun, self.x0, args, jac, hess, hessp, self.options.finite_diff_rel_step,
+            self.options.eps, self.counts, self._spent,
         )  # fmt: skip
         steps = self._iterate(objective, evaluation, every)
         path = self.options.checkpoint
@@ -446,6 +448,7 @@ class Solver:
                     self._take_product(self._vector("Hessian product", hd))
                 elif evaluation is None or self._method is None or self._examination is not None:
                     f = objective.fun(self.ask())
+                    self._precision = objective.precision
                     gradient = objective.held if objective.joint else objective.gradient
                     self._evaluated(f, gradient, objective.joint)
                 else:
@@ -636,6 +639,7 @@ class Solver:
                 result.curvature = ModelCurvature(model, result.success)
             if not is_tensor(self.x0):
                 result.hess = ModelOperator(model)
+                result.hess_inv = result.hess.inverse()
         if self._history is not None:
             result.history = {key: np.array(v) for key, v in self._history.items()}
         if self._allvecs is not None:
@@ -652,9 +656,7 @@ class Solver:
         """What the user returned as an array of the dtype of x0, contiguous."""
         if is_tensor(self.x0):
             return _tensor(name, v, self.x0)
-        v = np.asarray(v)
-        if v.shape != self.x0.shape:
-            raise ValueError(f"the {name} must have shape {self.x0.shape}, got {v.shape}")
+        v = as_vector(name, v, self.x0.shape)
         if v.dtype != self.x0.dtype or not v.flags.c_contiguous:
             if v.dtype.kind not in "biufO":
                 raise TypeError(f"the {name} must be real, got an array of dtype {v.dtype}")
@@ -727,7 +729,7 @@ class Solver:
         self.status = Status.PRECISION
 
     def _is_lower(self, f: float) -> bool:
-        return f < self.f - NOISE * max(abs(f), abs(self.f))
+        return f < self.f - 10.0 * self._precision * max(abs(f), abs(self.f))
 
     def _take_probe(self, examination: Examination, f: float, g: np.ndarray | None) -> None:
         """Judge a point beside a stationary one; start the method anew there if it is lower."""
@@ -885,12 +887,23 @@ def _tensor(name: str, v: Any, like: Any) -> Any:
     if not is_tensor(v):
         raise TypeError(f"the {name} must be a tensor as `x0` is, got {type(v).__name__}")
     if v.shape != like.shape:
-        raise ValueError(f"the {name} must have shape {like.shape}, got {v.shape}")
+        if max(v.shape, default=1) != like.shape[0] or math.prod(v.shape) != like.shape[0]:
+            raise ValueError(f"the {name} must have shape {like.shape}, got {v.shape}")
+        v = v.reshape(like.shape)
     if v.dtype != like.dtype or v.device != like.device:
         raise TypeError(
             f"the {name} must be {like.dtype} on {like.device}, got {v.dtype} on {v.device}"
         )
     return v.detach() if hasattr(v, "detach") else v
+
+
+def _real(v: Any) -> float:
+    try:
+        if isinstance(v, str | bytes):
+            raise TypeError("a string is no number")
+        return float(v)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"`x0` must hold real numbers, got {v!r}") from error
 
 
 def as_start(x0: Any) -> Any:
@@ -913,6 +926,8 @@ def as_start(x0: Any) -> Any:
         raise ValueError(f"`x0` must be a vector of real numbers, got {x0!r}") from error
     if x.dtype.kind == "c":
         raise TypeError("`x0` must be real, got a complex array")
+    if x.dtype.kind == "O":  # as rows of a table of pandas are
+        x = np.array([_real(v) for v in x.flat]).reshape(x.shape)
     if x.dtype.kind not in "biuf":
         raise TypeError(f"`x0` must hold real numbers, got an array of dtype {x.dtype}")
     if x.ndim != 1:

@@ -25,6 +25,8 @@ class Limits:
         As in `quasinewton.options.Options`.
     harmless : float
         A step shorter than this cannot take a finite number out of range.
+    depth : float
+        No function has a minimum so many times below its scale at the start.
     tolerance, abyss : float
         Of max|g_i|, and the f below which a function is unbounded; set by `start`.
     joint : float
@@ -45,6 +47,7 @@ class Limits:
     maxiter: float
     maxfev: float
     harmless: float
+    depth: float
     tolerance: float = 0.0
     abyss: float = -math.inf
     joint: float = 0.0
@@ -60,7 +63,7 @@ class Limits:
             f_target=options.f_target,
             maxiter=max(1000, 200 * n) if options.maxiter is None else options.maxiter,
             maxfev=math.inf if options.maxfev is None else options.maxfev,
-            harmless=1e-20 * largest,
+            harmless=1e-20 * largest, depth=min(1e100, math.sqrt(largest)),
         )  # fmt: skip
 
     def record(self, joint: bool, most: float = math.inf) -> np.ndarray:
@@ -84,8 +87,7 @@ _RUNNING, _CONVERGED, _MAXITER, _MAXFEV, _F_TARGET, _UNBOUNDED, _XTOL, _FTOL = m
 def start(limits, f, optimality):
     """Set what depends on f and max|g_i| at the start."""
     limits.tolerance = max(limits.gtol, limits.grtol * optimality)
-    # No function of this scale that has a minimum has it down there.
-    limits.abyss = -1e100 * max(1.0, abs(f), optimality)
+    limits.abyss = -limits.depth * max(1.0, abs(f), optimality)
 
 
 @kernel

@@ -19,7 +19,7 @@ from . import machine
 __all__ = [
     "BLOCK", "add_combination", "add_multiple", "clone", "conjugate", "copy",
     "difference_products", "difference_sizes", "divide", "dot", "is_tensor", "largest_number",
-    "machine_epsilon", "max_abs", "move", "multiply_rows", "multiply_rows_by_three", "norm2",
+    "max_abs", "move", "multiply_rows", "multiply_rows_by_three", "norm2",
     "read_only", "rotate_rows", "scale", "slope_between", "store_pair", "zeros",
 ]  # fmt: skip
 
@@ -60,13 +60,6 @@ def largest_number(like: Any) -> float:
     if isinstance(like, np.ndarray):
         return float(np.finfo(like.dtype).max)
     return float(_standard().largest_number(like))
-
-
-def machine_epsilon(like: Any) -> float:
-    """The spacing of numbers about 1 of an array's dtype."""
-    if isinstance(like, np.ndarray):
-        return float(np.finfo(like.dtype).eps)
-    return float(_standard().machine_epsilon(like))
 
 
 def read_only(v: Any) -> Any:

@@ -72,10 +72,6 @@ def largest_number(like: Any) -> float:
     return float(array_namespace(like).finfo(like.dtype).max)
 
 
-def machine_epsilon(like: Any) -> float:
-    return float(array_namespace(like).finfo(like.dtype).eps)
-
-
 def max_abs(v: Any) -> float:
     largest = float(_largest(v))
     return largest if math.isfinite(largest) else math.nan
