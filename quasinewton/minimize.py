@@ -169,11 +169,15 @@ def _run(
     if isinstance(hess, HessianUpdateStrategy) and options.get("resume") is None:
         options = {"enriched": False, **options}  # it wants to see every step
     solver = _solver(method, x0, options, tol)
+    if isinstance(callback, progress):
+        solver.announce = callback.announce
     if solver.options.check_derivatives and np.isfinite(solver.x0).all():
         from .objective import require_derivatives
         from .solver.compiled import Evaluation
 
-        evaluation = None if args else Evaluation.of(fun, jac, solver.x0.dtype)
+        evaluation = None
+        if not args:
+            evaluation = Evaluation.of(fun, jac, solver.x0.dtype, solver.announce)
         checked = fun if evaluation is None or not evaluation.joint else evaluation
         require_derivatives(checked, solver.x0, args, jac, hess, hessp)
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
 
 from scipy.optimize import OptimizeResult
 
@@ -23,12 +24,12 @@ logger = logging.getLogger("quasinewton")
 logger.addHandler(logging.NullHandler())
 
 
-def _say(line: str) -> None:
-    """To the logger where it takes INFO, else to stdout; never to both."""
+def _say(line: str, file: TextIO | None = None) -> None:
+    """To the logger where it takes INFO, else to stdout or another stream; never to both."""
     if logger.isEnabledFor(logging.INFO):
         logger.info(line)
     else:
-        print(line, flush=True)
+        print(line, file=file, flush=True)
 
 
 def _short(value: float, width: int = 9) -> str:
@@ -43,9 +44,9 @@ class ProgressTable:
         self.verbose = self.level >= 2
         self._rows = 0
 
-    def announce(self) -> None:
-        """Say that the run is about to wait for the compiler."""
-        _say("Compiling, for some seconds; the machine code is kept for later runs.")
+    def announce(self, what: str) -> None:
+        """Say what the run is about to wait for; on stderr, since it is no part of the table."""
+        _say(what, sys.stderr)
 
     def row(self, solver: Any, step: float, rho: float, weight: float) -> None:
         """One line for the iteration just ended."""

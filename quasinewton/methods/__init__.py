@@ -10,7 +10,13 @@ from .recipes import METHODS, QUASI_NEWTON, Recipe, default_method
 if TYPE_CHECKING:
     from ..options import Options
 
-__all__ = ["METHODS", "QUASI_NEWTON", "Recipe", "build", "default_method", "is_ready", "restore"]
+__all__ = [
+    "COMPILING", "METHODS", "QUASI_NEWTON", "Recipe", "build", "default_method", "is_ready",
+    "restore",
+]  # fmt: skip
+
+#: What a front end says before the first run of all, where the method is not `is_ready`.
+COMPILING = "Compiling, for some seconds; the machine code is kept for later runs."
 
 
 def build(method: str) -> Callable[[Any, float, Any, Options], Any]:
@@ -62,3 +68,7 @@ def restore(method: str, state: dict[str, Any], options: Options) -> Any:
     from .quasi_newton import QuasiNewton
 
     return QuasiNewton.restore(state, QUASI_NEWTON[method], options)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

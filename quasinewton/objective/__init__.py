@@ -6,19 +6,21 @@ from .derivatives import (
     DerivativeError,
     check_gradient,
     check_hessp,
-    require_derivatives,
+    require_derivatives as require_derivatives,
 )
-from .objective import Counts, Objective, OutOfBudget, as_value
+from .objective import Counts as Counts
+from .objective import Objective as Objective
+from .objective import OutOfBudget as OutOfBudget
+from .objective import as_value as as_value
 
 __all__ = [
     "Comparison",
-    "Counts",
     "DerivativeCheck",
     "DerivativeError",
-    "Objective",
-    "OutOfBudget",
-    "as_value",
     "check_gradient",
     "check_hessp",
-    "require_derivatives",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

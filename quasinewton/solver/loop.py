@@ -17,7 +17,7 @@ from scipy.optimize import OptimizeResult
 from ..display.table import ProgressTable
 from ..globalization import NOISE, RuleParameters
 from ..kernels import plain
-from ..methods import METHODS, QUASI_NEWTON, build, is_ready, restore
+from ..methods import COMPILING, METHODS, QUASI_NEWTON, build, is_ready, restore
 from ..objective import Counts, Objective, OutOfBudget, as_value
 from ..options import Options
 from ..saving import part
@@ -103,6 +103,10 @@ class Solver:
         self._limits = Limits.of(self.options, self.n, largest_number(self.x0))
         self._optimality0 = math.nan
         self._table = ProgressTable(self.options)
+        #: Told before a wait for the compiler; nobody is, and nothing looked up, in a quiet run.
+        self.announce: Callable[[str], None] | None = (
+            self._table.announce if self._table.level >= 1 else None
+        )
         self._history: dict[str, list[Any]] | None = None
         if self.options.history:
             names = HISTORY + (SPECTRUM if self.options.history == "spectrum" else ())
@@ -357,7 +361,7 @@ class Solver:
         if self.method in QUASI_NEWTON and not args:
             from .compiled import Evaluation
 
-            evaluation = Evaluation.of(fun, jac, self.x0.dtype)
+            evaluation = Evaluation.of(fun, jac, self.x0.dtype, self.announce)
             if evaluation is not None and evaluation.joint:
                 fun = evaluation
         objective = Objective(
@@ -581,8 +585,8 @@ class Solver:
         if g is None or not finite or not _is_finite(g):
             self.status = Status.NONFINITE_START
             return
-        if self._table.level >= 1 and not is_ready(self.method, self.x0, self.options):
-            self._table.announce()
+        if self.announce is not None and not is_ready(self.method, self.x0, self.options):
+            self.announce(COMPILING)
         self._method = build(self.method)(self.x0, self._f0, g, self.options)
         self._g0 = None  # the method holds the gradient from now on
         self._optimality0 = self._method.optimality
