@@ -109,6 +109,11 @@ class Objective:
         self._matrix: Any = None
         self._previous: tuple[np.ndarray, np.ndarray] | None = None
 
+    @property
+    def differences(self) -> bool:
+        """Whether the gradient is made of differences of f."""
+        return self._scheme is not None
+
     def fun(self, x: np.ndarray) -> float:
         """The objective at x. x is handed to the user, who may keep or change it."""
         self.counts.nfev += 1

@@ -22,8 +22,9 @@ from ..objective import Counts, Objective, OutOfBudget, as_value
 from ..options import Options
 from ..saving import part
 from ..status import MESSAGES, Status
-from ..vectors import clone, is_tensor, largest_number, max_abs, zeros
+from ..vectors import clone, is_tensor, largest_number, max_abs, norm2, zeros
 from . import checkpoint
+from .advice import Rejections
 from .curvature import Curvature, Examination, ModelCurvature
 from .stopping import Limits, start, stop
 
@@ -97,10 +98,14 @@ class Solver:
         self._examination: Examination | None = None
         self._curvature: Curvature | None = None  # of `x`, where that has been examined
         self._accepted = 0
+        self._rejections = Rejections()
+        self._differences = False  # whether `run` makes the gradient of them
         self._f0 = math.nan
         self._g0: np.ndarray | None = None
         self._started_at = time.perf_counter()
-        self._limits = Limits.of(self.options, self.n, largest_number(self.x0))
+        largest = largest_number(self.x0)
+        self._limits = Limits.of(self.options, self.n, largest)
+        self._eps = float(np.finfo(np.float32 if largest < 1e39 else np.float64).eps)
         self._optimality0 = math.nan
         self._table = ProgressTable(self.options)
         #: Told before a wait for the compiler; nobody is, and nothing looked up, in a quiet run.
@@ -231,6 +236,11 @@ class Solver:
         self.nit += 1
         if method.accepted:
             self._accepted += 1
+            self._rejections.in_a_row = 0
+        else:
+            self._rejections.note(
+                step, before, f, norm2(method.g), norm2(method.x), self._eps
+            )
         if self._recorded:
             self._note(step, weight)
         status = _stop(
@@ -368,6 +378,7 @@ class Solver:
             fun, self.x0, args, jac, hess, hessp, self.options.finite_diff_rel_step, self.counts,
             self._spent,
         )  # fmt: skip
+        self._differences = objective.differences
         return self._iterate(objective, evaluation, every)
 
     def _iterate(
@@ -456,6 +467,7 @@ class Solver:
             "f0": self._f0,
             "elapsed": time.perf_counter() - self._started_at,
             "optimality0": self._optimality0,
+            "rejections": self._rejections.saved(),
         }
         if self._g0 is not None:
             state["g0"] = self._g0
@@ -483,6 +495,7 @@ class Solver:
         solver._f0 = float(state["f0"])
         solver._started_at -= float(state["elapsed"])
         solver._optimality0 = float(state["optimality0"])
+        solver._rejections = Rejections(state.get("rejections", ()))
         if "g0" in state:
             solver._g0 = solver._vector("gradient", state["g0"])
         method_state = part(state, "method.")
@@ -518,18 +531,20 @@ class Solver:
         x, f, g = self.x, self.f, self.g
         if method is not None and status is not Status.CONVERGED:
             x, f, g = method.best
+        optimality = math.nan if g is None else float(abs(g).max())
+        advice = self._rejections.advice(status, self.nit, optimality, self._differences)
         result = OptimizeResult(
             x=clone(x),
             fun=f,
             jac=zeros((self.n,), self.x0) + math.nan if g is None else clone(g),
             success=status is Status.CONVERGED,
             status=int(status),
-            message=MESSAGES[status],
+            message=f"{MESSAGES[status]} {advice}".rstrip(),
             nit=self.nit,
             nfev=self.counts.nfev,
             njev=self.counts.njev,
             nhev=self.counts.nhev,
-            optimality=math.nan if g is None else float(abs(g).max()),
+            optimality=optimality,
             execution_time=elapsed,
             method=self.method,
         )
