@@ -179,7 +179,9 @@ def _run(
         if not args:
             evaluation = Evaluation.of(fun, jac, solver.x0.dtype, solver.announce)
         checked = fun if evaluation is None or not evaluation.joint else evaluation
-        require_derivatives(checked, solver.x0, args, jac, hess, hessp)
+        given = solver.options.check_derivatives
+        tolerance = None if given is True else given
+        require_derivatives(checked, solver.x0, args, jac, hess, hessp, tolerance)
     try:
         for state in solver.run(fun, jac, hess, hessp, args, every=1 if notify else 100):
             if notify is not None:

@@ -56,9 +56,10 @@ class Options:
         Bound on the length of every step.
     finite_diff_rel_step : float
         Relative step of the differences that stand in for a missing derivative.
-    check_derivatives : bool, default False
+    check_derivatives : bool or float, default False
         Compare the gradient, and the products of `hessp` or `hess`, with differences at x0 before
-        the run; `quasinewton.objective.DerivativeError`, with the table, where they differ.
+        the run; `quasinewton.objective.DerivativeError`, with the table, where they differ. A
+        number is the largest relative error that passes (True: 1e-5, in single precision 5e-3).
         These evaluations are not counted.
     disp : bool, default False
         Print the message and the counts at the end.
@@ -109,7 +110,7 @@ class Options:
     initial_trust_radius: float | None = None
     max_trust_radius: float = math.inf
     finite_diff_rel_step: float | None = None
-    check_derivatives: bool = False
+    check_derivatives: bool | float = False
     disp: bool = False
     verbose: int = 0
     return_all: bool = False
@@ -162,6 +163,11 @@ class Options:
                     f"option `{name}` must be one of {', '.join(map(repr, choices))}, "
                     f"got {values[name]!r}"
                 )
+        tolerance = values.get("check_derivatives", False)
+        if tolerance in (False, True):  # 0 and 1 too
+            values["check_derivatives"] = bool(tolerance)
+        else:
+            values["check_derivatives"] = _number("check_derivatives", tolerance, float, 0.0, True)
         for name in ("checkpoint", "resume"):
             if values.get(name) is not None:
                 values[name] = _path(name, values[name])
