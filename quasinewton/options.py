@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import numbers
 import os
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from scipy.optimize import OptimizeWarning
 
-__all__ = ["Options"]
+__all__ = ["Options", "refuse", "users_level"]
 
 
 @dataclass(frozen=True)
@@ -147,8 +149,9 @@ class Options:
         known = {f.name for f in fields(cls)}
         unknown = [name for name in given if name not in known]
         if unknown:
+            listed = ", ".join(f"{name}{_suggestion(name, known)}" for name in unknown)
             warnings.warn(
-                f"Unknown solver options: {', '.join(unknown)}", OptimizeWarning, stacklevel=4
+                f"Unknown solver options: {listed}", OptimizeWarning, stacklevel=users_level()
             )
         values = {name: given[name] for name in given if name in known}
         for name in _OPTIONAL:
@@ -214,6 +217,45 @@ _OPTIONAL = (
     "initial_trust_radius", "max_trust_radius", "finite_diff_rel_step", "gtol", "grtol",
     "checkpoint_every", "checkpoint_seconds",
 )  # fmt: skip
+
+
+def refuse(function: str, unexpected: Mapping[str, Any]) -> None:
+    """Raise the TypeError for keywords that a function does not take, and say where they belong.
+
+    Parameters
+    ----------
+    function : str
+        Its name.
+    unexpected : mapping
+        The keywords and their values.
+    """
+    known = {f.name for f in fields(Options)}
+    for name, value in unexpected.items():
+        message = f"{function}() got an unexpected keyword argument {name!r}"
+        if name in known:
+            message += f", which is an option: options={{{name!r}: {value!r}}}"
+        elif name in ("bounds", "constraints"):
+            message += ": this library minimises without constraints"
+        else:
+            message += _suggestion(name, known)
+        raise TypeError(message)
+
+
+def _suggestion(name: Any, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(name), known, n=1)
+    return f" (did you mean the option {close[0]!r}?)" if close else ""
+
+
+def users_level() -> int:
+    """The `stacklevel` of a warning that points at the line of the user who called this package.
+
+    SciPy's lines, where it calls a method of ours, are not the user's either.
+    """
+    frame, level = sys._getframe(1), 1
+    ours = {__name__.partition(".")[0], "scipy"}
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ours:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _path(name: str, value: Any) -> str:

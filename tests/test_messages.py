@@ -48,7 +48,7 @@ def test_a_run_to_the_last_digit_and_one_of_differences():
     x0 = np.linspace(-1.0, 1.0, 10)
     exact = minimize(rosen, x0, jac=rosen_der, method="trust_cg", options={"gtol": 1e-300})
     assert exact.status == Status.PRECISION and "rounding" in exact.message
-    coarse = minimize(rosen, X0, method="arc_lsr1", options={"gtol": 1e-12})
+    coarse = minimize(rosen, X0, method="arc_lsr1", options={"gtol": 1e-300})
     assert coarse.status == Status.PRECISION and "give `jac`" in coarse.message
 
 
@@ -102,3 +102,82 @@ def test_rejections_that_it_does_not_explain():
         )
     most = advice["check_derivatives"].advice(Status.MAXITER, 10, 1.0, False)
     assert most.startswith("8 of 10 trials") and "check_derivatives" in most
+
+
+def joint(x):
+    return rosen(x), rosen_der(x)
+
+
+SAID = [
+    (lambda: minimize(joint, X0), ValueError, "pass `jac=True`"),
+    (lambda: minimize(joint, X0, method="trust_cg"), ValueError, "pass `jac=True`"),
+    (lambda: minimize(lambda x: None, X0), ValueError, "got None: is there a `return`"),
+    (lambda: minimize(rosen, X0, jac=lambda x: None), TypeError, "gradient is None: is there a"),
+    (lambda: minimize(lambda x: (rosen(x), None), X0, jac=True), TypeError, r"got \(f, None\)"),
+    (
+        lambda: minimize(rosen, X0, jac=rosen_der, hessp=lambda x, p: None),
+        TypeError,
+        "`hessp` returned None",
+    ),
+    (
+        lambda: minimize(rosen, X0, jac=rosen_der, hess=lambda x: None),
+        TypeError,
+        "`hess` returned None",
+    ),
+    (lambda: minimize(rosen, X0, maxiter=5), TypeError, r"options=\{'maxiter': 5\}"),
+    (lambda: minimize(rosen, X0, gtoll=5), TypeError, "mean the option 'gtol'"),
+    (lambda: minimize(rosen, X0, bounds=[]), TypeError, "without constraints"),
+    (
+        lambda: quasinewton.minimize_many(joint, [X0], maxiter=5),
+        TypeError,
+        r"minimize_many\(\) .* options=\{'maxiter': 5\}",
+    ),
+    (lambda: minimize(rosen, X0, method="BFGS"), ValueError, "SciPy's: 'trust_hybrid' is nearest"),
+    (lambda: minimize(rosen, X0, method="Newton-CG"), ValueError, "'trust_cg' is nearest"),
+    (lambda: minimize(rosen, X0, method="Powell"), ValueError, "no method of its kind"),
+    (lambda: minimize(rosen, X0, method="arc-lrs1"), ValueError, "did you mean 'arc_lsr1'"),
+    (lambda: Solver(X0, "L-BFGS-B"), ValueError, "'arc_hybrid' is nearest"),
+    (
+        lambda: quasinewton.minimize_many(joint, [X0], method="trust_cg"),
+        ValueError,
+        "one of arc_lsr1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "words"), SAID)
+def test_what_was_meant_and_how_to_say_it(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_a_gradient_of_none_where_f_is_infinite_is_nobodys_fault():
+    def fun(x):
+        return (np.inf, None) if x[0] < 0.5 else (rosen(x), rosen_der(x))
+
+    assert minimize(fun, [2.0, 1.0], jac=True).success
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda options: minimize(rosen, X0, jac=rosen_der, options=options),
+        lambda options: minimize(
+            rosen, X0, jac=rosen_der, method=quasinewton.trust_cg, options=options
+        ),
+        lambda options: scipy.optimize.minimize(
+            rosen, X0, jac=rosen_der, method=quasinewton.trust_cg, options=options
+        ),
+        lambda options: Solver(X0, options=options),
+        lambda options: quasinewton.minimize_many(joint, [X0], options=options),
+    ],
+)
+def test_a_misspelt_option_is_shown_at_the_line_of_the_user(call):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call({"maxitr": 5})
+    assert caught
+    for warning in caught:
+        assert warning.category is OptimizeWarning
+        assert "maxitr (did you mean the option 'maxiter'?)" in str(warning.message)
+        assert warning.filename == __file__

@@ -57,7 +57,7 @@ class Comparison:
     note: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DerivativeCheck:
     """The outcome of a check; `print` shows it as a table with a verdict.
 
@@ -86,6 +86,11 @@ class DerivativeCheck:
     def ok(self) -> bool:
         """Whether every relative error is within `tolerance`."""
         return self.worst <= self.tolerance
+
+    def __repr__(self) -> str:
+        """The verdict; `print` shows the table."""
+        verdict = "ok" if self.ok else "FAILED"
+        return f"<DerivativeCheck {verdict}: {self.what}, n = {self.n}, worst {self.worst:.1e}>"
 
     def __str__(self) -> str:
         width = max(len("where"), *(len(row.label) for row in self.rows))

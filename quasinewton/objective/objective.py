@@ -129,6 +129,8 @@ class Objective:
                     f"`fun` must return (f, gradient) where `jac` is True, got {value!r}"
                 ) from error
         self._f = as_value(value)
+        if self.joint and self.held is None and math.isfinite(self._f):
+            raise TypeError("`fun` must return (f, gradient) where `jac` is True, got (f, None)")
         return self._f
 
     def gradient(self) -> np.ndarray:
@@ -171,7 +173,10 @@ class Objective:
         """
         if self._hessp is not None:
             self.counts.nhev += 1
-            return np.asarray(self._hessp(x.copy(), d.copy(), *self._args)).reshape(-1)
+            product = self._hessp(x.copy(), d.copy(), *self._args)
+            if product is None:
+                raise TypeError("`hessp` returned None: is there a `return` at its end?")
+            return np.asarray(product).reshape(-1)
         if self._hess is None or isinstance(self._hess, str):
             return self._difference(x, g, d)
         if version != self._version:
@@ -197,6 +202,8 @@ class Objective:
         else:
             self.counts.nhev += 1
             self._matrix = hess(x.copy(), *self._args)
+            if self._matrix is None:
+                raise TypeError("`hess` returned None: is there a `return` at its end?")
             if not _is_matrix(self._matrix):
                 self._matrix = np.asarray(self._matrix)
         if self._matrix.shape != (self.n, self.n):
@@ -226,8 +233,13 @@ def as_value(value: Any) -> float:
     try:
         return float(np.asarray(value).item())
     except (TypeError, ValueError) as error:
+        hint = ""
+        if value is None:
+            hint = ": is there a `return` at its end?"
+        elif isinstance(value, tuple) and len(value) == 2:
+            hint = "; if it returns (f, gradient), pass `jac=True`"
         raise ValueError(
-            f"The user-provided objective function must return a scalar value, got {value!r}"
+            f"The user-provided objective function must return a scalar value, got {value!r}{hint}"
         ) from error
 
 

@@ -17,7 +17,15 @@ from scipy.optimize import OptimizeResult
 from ..display.table import ProgressTable
 from ..globalization import NOISE, RuleParameters
 from ..kernels import plain
-from ..methods import COMPILING, METHODS, QUASI_NEWTON, build, is_ready, restore
+from ..methods import (
+    COMPILING,
+    METHODS,
+    QUASI_NEWTON,
+    build,
+    is_ready,
+    restore,
+    unknown_method,
+)
 from ..objective import Counts, Objective, OutOfBudget, as_value
 from ..options import Options
 from ..saving import part
@@ -77,7 +85,7 @@ class Solver:
         options: Options | Mapping[str, Any] | None = None,
     ) -> None:
         if method not in METHODS:
-            raise ValueError(f"unknown method {method!r}; expected one of {', '.join(METHODS)}")
+            raise ValueError(unknown_method(method))
         self.method = method
         self.options = options if isinstance(options, Options) else Options.parse(options)
         self.x0 = as_start(x0)
@@ -119,6 +127,13 @@ class Solver:
         self._allvecs = [clone(self.x0)] if self.options.return_all else None
         self._recorded = self._history is not None or self._allvecs is not None
         self._timed = self.options.maxtime < math.inf
+
+    def __repr__(self) -> str:
+        """What it is and how far: no vectors, which may be long."""
+        text = f"<Solver {self.method}, n = {self.n}, {self.status.name}, iteration {self.nit}"
+        if self.g is not None:
+            text += f", f = {self.f:.6g}, max|g| = {float(abs(self.g).max()):.2g}"
+        return f"{text}>"
 
     @property
     def running(self) -> bool:
@@ -562,7 +577,7 @@ class Solver:
         if self._history is not None:
             result.history = {key: np.array(v) for key, v in self._history.items()}
         if self._allvecs is not None:
-            result.allvecs = self._allvecs
+            result.allvecs = Points(self._allvecs)
         return result
 
     def finish(self) -> OptimizeResult:
@@ -573,6 +588,10 @@ class Solver:
 
     def _vector(self, name: str, v: Any) -> Any:
         """What the user returned as an array of the dtype of x0, contiguous."""
+        if v is None:
+            raise TypeError(
+                f"the {name} is None: is there a `return` at the end of the function that gives it?"
+            )
         if is_tensor(self.x0):
             return _tensor(name, v, self.x0)
         v = np.asarray(v)
@@ -731,6 +750,14 @@ class Solver:
             row += lam, model.gamma
         for record, value in zip(self._history.values(), row, strict=True):
             record.append(value)
+
+
+class Points(list[Any]):
+    """A list of points that is printed by its size."""
+
+    def __repr__(self) -> str:
+        """The number of points and their shape."""
+        return f"<{len(self)} points of shape {tuple(self[0].shape)}>" if self else "[]"
 
 
 #: Endings after which a run may go on with other options.
