@@ -276,7 +276,9 @@ def _scipy_method(name: str, doc: str) -> Callable[..., OptimizeResult]:
             not isinstance(constraints, list | tuple) or len(constraints)
         ):
             warnings.warn(
-                f"Method {name} cannot handle constraints.", RuntimeWarning, stacklevel=users_level()
+                f"Method {name} cannot handle constraints.",
+                RuntimeWarning,
+                stacklevel=users_level(),
             )
         return _run(
             name, fun, x0, _as_tuple(args), jac, hess, hessp, callback, options, tol

@@ -276,7 +276,7 @@ def test_the_option_is_a_tolerance_too():
     for tolerance in (1e-2, 1e-4):
         check = {"options": {"check_derivatives": tolerance}}
         if tolerance < 1e-3:
-            with pytest.raises(DerivativeError, match="0.0001 passes"):
+            with pytest.raises(DerivativeError, match=r"0\.0001 passes"):
                 minimize(rosen, [-1.2, 1.0], jac=off, **check)
         else:
             minimize(rosen, [-1.2, 1.0], jac=off, **check)

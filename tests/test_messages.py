@@ -96,7 +96,7 @@ def test_rejections_that_it_does_not_explain():
     }
     for word, seen in advice.items():
         assert word in seen.advice(Status.PRECISION, 8, 1.0, False), word
-        same = Rejections(seen.saved())
+        same = Rejections(*seen.saved())
         assert same.advice(Status.PRECISION, 8, 1.0, False) == seen.advice(
             Status.PRECISION, 8, 1.0, False
         )

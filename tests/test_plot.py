@@ -9,7 +9,7 @@ from scipy.optimize import OptimizeResult, rosen, rosen_der
 import quasinewton
 
 plt = pytest.importorskip("matplotlib.pyplot")
-from quasinewton.display import plot
+from quasinewton.display import plot  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.optimize import OptimizeResult
@@ -29,7 +29,7 @@ MOST = len(COLOURS)
 #: Where the longest of several curves is so many times the shortest, their axis is logarithmic.
 _LONG = 10.0
 
-Results = OptimizeResult | Mapping[str, OptimizeResult] | Iterable[OptimizeResult]
+Results: TypeAlias = OptimizeResult | Mapping[str, OptimizeResult] | Iterable[OptimizeResult]
 
 
 def _style(k: int, points: int, marks: int = 10) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def _style(k: int, points: int, marks: int = 10) -> dict[str, Any]:
 
 
 def _panels(ax: Any, title: str, columns: int = 1, rows: int = 1) -> tuple[Any, list[Any]]:
-    """The figure and its axes in reading order: new ones, or those given, of which some may lack."""
+    """The figure and its axes in reading order: new ones, or those given, which may be fewer."""
     most = columns * rows
     if ax is not None:
         given = [ax] if hasattr(ax, "plot") else list(np.ravel(ax))
@@ -56,7 +56,7 @@ def _panels(ax: Any, title: str, columns: int = 1, rows: int = 1) -> tuple[Any, 
     with needs("matplotlib", "plot", "a picture"):
         from matplotlib import pyplot
     figure = pyplot.figure(figsize=(6.5 * columns, 2.2 + 2.6 * rows), layout="constrained")
-    figure._ipython_display_ = partial(_show, figure)
+    vars(figure)["_ipython_display_"] = partial(_show, figure)
     if title:
         figure.suptitle(title)
     return figure, list(figure.subplots(rows, columns, sharex="col", squeeze=False).flat)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .autodiff import Functions, from_autograd, from_jax, from_torch
 
 if TYPE_CHECKING:
-    from . import optimagic
+    from . import optimagic as optimagic
     from .scipy import LBFGS, LSR1, LHybrid
 
 __all__ = ["LBFGS", "LSR1", "Functions", "LHybrid", "from_autograd", "from_jax", "from_torch"]

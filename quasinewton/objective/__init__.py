@@ -6,8 +6,8 @@ from .derivatives import (
     DerivativeError,
     check_gradient,
     check_hessp,
-    require_derivatives as require_derivatives,
 )
+from .derivatives import require_derivatives as require_derivatives
 from .objective import Counts as Counts
 from .objective import Objective as Objective
 from .objective import OutOfBudget as OutOfBudget

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 
 from ..status import Status
 
@@ -15,6 +15,7 @@ _CLOSER = 1e-3
 _CLEAR = 1e3
 
 
+@dataclass(slots=True)
 class Rejections:
     """Counts rejected trials, and of short steps those on which f does what its gradient denies.
 
@@ -23,20 +24,21 @@ class Rejections:
     slowly is a fault of the functions: f jumps, stays flat, or rises.
     """
 
-    __slots__ = (
-        "first", "first_change", "flat", "in_a_row", "jump", "jumps", "last", "last_change",
-        "rises", "total", "undefined",
-    )  # fmt: skip
-
-    def __init__(self, saved: Iterable[float] = ()) -> None:
-        for name in self.__slots__:
-            setattr(self, name, 0.0)
-        for name, value in zip(self.__slots__, saved, strict=False):
-            setattr(self, name, float(value))
+    total: float = 0.0
+    in_a_row: float = 0.0
+    undefined: float = 0.0  # of those, f was not finite
+    first: float = 0.0  # length of the first of them, and the change of f there
+    first_change: float = 0.0
+    last: float = 0.0
+    last_change: float = 0.0
+    jumps: float = 0.0
+    jump: float = 0.0  # the size of the last
+    flat: float = 0.0
+    rises: float = 0.0
 
     def saved(self) -> list[float]:
         """The numbers, to be given to a new one."""
-        return [getattr(self, name) for name in self.__slots__]
+        return [float(value) for value in astuple(self)]
 
     def note(
         self, step: float, f: float, f_trial: float, g_norm: float, x_norm: float, eps: float

@@ -510,7 +510,7 @@ class Solver:
         solver._f0 = float(state["f0"])
         solver._started_at -= float(state["elapsed"])
         solver._optimality0 = float(state["optimality0"])
-        solver._rejections = Rejections(state.get("rejections", ()))
+        solver._rejections = Rejections(*map(float, state.get("rejections", ())))
         if "g0" in state:
             solver._g0 = solver._vector("gradient", state["g0"])
         method_state = part(state, "method.")
