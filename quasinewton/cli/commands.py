@@ -158,9 +158,10 @@ def _compare(args: argparse.Namespace) -> int:
     interrupted = False
     with one_blas_thread() as alone:
         threads = "one thread" if alone else "all threads (one: pip install threadpoolctl)"
-        print(f"{target.label}, n = {target.x0.size}, max|g| <= {tolerance:.3g}, at most "
-              f"{options['maxtime']:g} s a method;\nseconds of the processor, BLAS with {threads}\n"
-              f"\n{table.head()}", flush=True)  # fmt: skip
+        print(f"{target.label}, n = {target.x0.size}, max|g| <= {tolerance:.3g}\n"
+              f"at most {options['maxtime']:g} s a method\n"
+              f"seconds of the processor, BLAS with {threads}\n\n{table.head()}",
+              flush=True)  # fmt: skip
         try:
             for name in (*METHODS, *theirs):
                 run = run_ours if name in METHODS else run_scipy

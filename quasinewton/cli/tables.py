@@ -340,7 +340,7 @@ def one_blas_thread() -> Iterator[bool]:
 
 
 def best(runs: Sequence[Run], f0: float) -> str:
-    """Which of the methods converged to the lowest f at least cost, in a line.
+    """Which of the methods converged to the lowest f at least cost, in two lines.
 
     Parameters
     ----------
@@ -354,10 +354,11 @@ def best(runs: Sequence[Run], f0: float) -> str:
     least = min(run.f for run in converged)
     lowest = [run for run in converged if run.f - least <= 1e-6 * max(f0 - least, 0.0)]
     calls = min(run.evaluations for run in lowest)
-    few = ", ".join(run.method for run in lowest if run.evaluations == calls)
+    few = [run.method for run in lowest if run.evaluations == calls]
+    names = ", ".join(few[:2]) + (f" and {len(few) - 2} more" if len(few) > 2 else "")
     quick = min(lowest, key=lambda run: run.seconds)
     return (
-        f"best: {few} with {calls} calls of f, gradient and products;\n"
+        f"best: {names} with {calls} calls in all;\n"
         f"      {quick.method} with {quick.seconds:.4f} seconds"
     )
 
