@@ -163,6 +163,8 @@ def test_compare_without_products(module, capsys):
     assert main(["compare", "userfunctions:f"]) == 0
     out = capsys.readouterr().out
     assert [r["method"] for r in rows(out)] == [*METHODS, "L-BFGS-B", "BFGS", "CG"]
+    assert max(map(len, out.splitlines())) <= 80
+    assert " ".join(out.split()).count("(needs gradient and products)") == 3
 
 
 def test_compare_survives_a_method_that_raises(monkeypatch, capsys):
@@ -324,8 +326,9 @@ def test_help_has_examples(command, capsys):
         (["userfunctions:late_exit"], 1, "called sys.exit(0)"),
         (["userfunctions:late_error"], 1, "ArithmeticError: two (userfunctions.py, line "),
         (["userfunctions:early_interrupt"], 130, "interrupted"),
-        (["rosenbrock", "--option", "checkpoint=no/folder/run.npz"], 1, "no/folder"),
-        (["rosenbrock", "--option", "resume=absent.npz"], 1, "absent.npz"),
+        (["rosenbrock", "--option", "checkpoint=no/folder/run.npz"], 2, "no/folder"),
+        (["rosenbrock", "--option", "resume=absent.npz"], 2, "absent.npz"),
+        (["rosenbrock", "--option", "resume=userfunctions.py"], 2, "CheckpointError"),
     ],
 )
 def test_what_ends_a_run_is_one_line_and_no_success(arguments, code, expected, module, capsys):

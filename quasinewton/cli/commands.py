@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -115,12 +116,18 @@ def _solve(args: argparse.Namespace) -> int:
     options = find_options(args, _SHORTCUTS)
     if not args.quiet:
         options.setdefault("verbose", 3)
+    from ..solver.checkpoint import CheckpointError
     from .tables import INTERRUPTED, Table, run_ours, run_scipy
 
     tolerance = _tolerance(target, options)
     print(f"{target.label}, n = {target.x0.size}, method {method}, max|g| <= {tolerance:.3g}\n",
           flush=True)  # fmt: skip
-    ours = run_ours(target, method, options, tolerance)
+    try:
+        ours = run_ours(target, method, options, tolerance)
+    except (OSError, CheckpointError) as error:
+        if "checkpoint" in options or "resume" in options:
+            raise UsageError(located(error)) from error
+        raise
     if not args.quiet:
         print()
     table = Table(_width())
@@ -181,7 +188,8 @@ def _compare(args: argparse.Namespace) -> int:
             print(f"interrupted after {len(runs)} of {len(METHODS) + len(theirs)} methods")
     print(f"\n{best(runs, f0)}")
     if left_out:
-        print(f"left out: {', '.join(left_out)}")
+        print(textwrap.fill(f"left out: {', '.join(left_out)}", _width() or 80,
+                            subsequent_indent="  ", break_on_hyphens=False))  # fmt: skip
     if args.plot is not None:
         _draw(runs, args.plot)
     if interrupted:
