@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..methods import METHODS, default_method
+from ..methods import METHODS, default_method, unknown_method
 from .target import Target, UsageError, find_options, find_target, located, unknown
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _solve(args: argparse.Namespace) -> int:
     target = find_target(args)
     method = args.method or ("trust_cg" if args.hessp else default_method(target.x0.size))
     if method not in METHODS:
-        raise UsageError(unknown("method", method, METHODS))
+        raise UsageError(unknown_method(method))
     options = find_options(args, _SHORTCUTS)
     if not args.quiet:
         options.setdefault("verbose", 3)

@@ -143,12 +143,15 @@ class _Counted:
                 self._note(self._g)
         return self._g.copy()
 
+    def seconds(self) -> float:
+        """Since the start, by the clock that was given."""
+        return self._clock() - self._start
+
     def _note(self, g: Any) -> None:
         assert self.rows is not None and self._last is not None
         f = self._last[1]
         if f <= (self.rows[-1][0] if self.rows else math.inf):
-            seconds = self._clock() - self._start
-            self.rows.append((f, float(np.max(np.abs(g))), self.nfev, seconds))
+            self.rows.append((f, float(np.max(np.abs(g))), self.nfev, self.seconds()))
 
     def hessp(self, x: np.ndarray, p: np.ndarray) -> Any:
         assert self._target.hessp is not None
@@ -197,13 +200,12 @@ def run_ours(
     """
     _warm_ours(method, target.x0, options)
     counted = _Counted(target, record, clock=clock)
-    start = clock()
     try:
         result = minimize(x0=target.x0, method=method, options=options, **counted.functions)
         status = Status(result.status).name.lower()
     except KeyboardInterrupt as error:
         result, status = counted.ended(error), INTERRUPTED
-    return _run(method, target, counted, result, clock() - start, tolerance, status)
+    return _run(method, target, counted, result, counted.seconds(), tolerance, status)
 
 
 def run_scipy(
@@ -243,7 +245,6 @@ def run_scipy(
 
     if "products" not in SCIPY[method]:
         functions["hessp"] = None
-    start = clock()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -257,7 +258,7 @@ def run_scipy(
         result, status = counted.ended(error), str(error)
     except KeyboardInterrupt as error:
         result, status = counted.ended(error), INTERRUPTED
-    return _run(method, target, counted, result, clock() - start, tolerance, status)
+    return _run(method, target, counted, result, counted.seconds(), tolerance, status)
 
 
 def failed(method: str, error: BaseException) -> Run:
