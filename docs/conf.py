@@ -1,11 +1,6 @@
 """The pages as HTML, without the network: sphinx-build -W docs docs/_build."""
 
-import sys
-from pathlib import Path
-
 import quasinewton
-
-sys.path.insert(0, str(Path(__file__).parent))  # gallery_figures
 
 project = "quasinewton"
 author = "The quasinewton developers"
@@ -38,7 +33,6 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",
-    "image_scrapers": ("gallery_figures", "matplotlib"),
     "run_stale_examples": True,
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,

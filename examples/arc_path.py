@@ -3,12 +3,14 @@ The path of a run, and what its model has learnt
 ================================================
 
 `arc_lsr1` on Rosenbrock's function: where it goes, how long its steps are, and how close the
-SR1 model at the end is to the Hessian. The figures are matplotlib's; ``figure.savefig`` keeps them.
+SR1 model at the end is to the Hessian. The figures are matplotlib's: ``plt.show`` shows them, and
+``figure.savefig`` keeps them.
 """
 
 # %%
 # Crosses in the second figure are rejected trials: they cost a value, mostly no gradient. The
 # ratio of actual to predicted decrease tends to 1 as the model becomes exact.
+import matplotlib.pyplot as plt
 import numpy as np
 from scipy.optimize import rosen, rosen_der, rosen_hess
 
@@ -36,3 +38,4 @@ print(rosen_hess(result.x).round(2))
 # %%
 # A model that cannot be indefinite, arc_lbfgs, goes the same way here.
 figure = plot.convergence(results)
+plt.show()

@@ -10,6 +10,7 @@ problems of CUTEst and with more solvers, is on the page of benchmarks.
 
 # %%
 # Two to ten variables, each from its standard start. A run has 1000 evaluations.
+import matplotlib.pyplot as plt
 import numpy as np
 import scipy.optimize
 
@@ -62,3 +63,4 @@ print(f"{'method':12}{'solved':>8}{'cheapest':>10}")
 least = np.min(list(costs.values()), axis=0)
 for name, cost in costs.items():
     print(f"{name:12}{np.isfinite(cost).sum():8d}{(cost == least)[np.isfinite(least)].sum():10d}")
+plt.show()

@@ -11,6 +11,7 @@ is all in its arrays: saved in the middle and loaded elsewhere it goes on bit fo
 import os
 import tempfile
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from quasinewton import Solver, plot, problems
@@ -45,3 +46,4 @@ print("the same bits:", np.array_equal(second.result().x, whole.result().x))
 # The history has gone along, too.
 results = {"resumed": second.result(), "until saved": first.result()}
 figure = plot.convergence(results)
+plt.show()

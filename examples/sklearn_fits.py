@@ -13,6 +13,7 @@ are compared, and a Gaussian process, whose regressor takes any optimizer as an 
 # the intercepts, times 1 / (2 C m) for m samples. It has 650 variables.
 import time
 
+import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import log_softmax
 from sklearn.datasets import load_diabetes, load_digits
@@ -60,7 +61,8 @@ def head(objective):
 
 # numba compiles, or loads, the methods before time is taken
 for method in ("arc_hybrid", "arc_lsr1", "trust_cg"):
-    minimize(lambda x: (x @ x, 2.0 * x), np.ones(2), jac=True, method=method)
+    for n in (2, 650):
+        minimize(lambda x: (x @ x, 2.0 * x), np.ones(n), jac=True, method=method)
 
 # %%
 # scikit-learn tells its iterations only; ``trust_cg`` has products with the Hessian beside its
@@ -140,3 +142,4 @@ for name, regressor in regressors.items():
     lengths = regressor.kernel_.k1.k2.length_scale
     used = [f"{n} {v:.2f}" for n, v in zip(names, lengths, strict=True) if v < 100.0]
     print(f"{name:28}{', '.join(used)}")
+plt.show()

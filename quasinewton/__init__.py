@@ -17,7 +17,7 @@ from .minimize import (
 from .status import Status
 
 if TYPE_CHECKING:
-    from . import problems
+    from . import interop, objective, problems
     from .display import plot
     from .display.progress_bar import progress
     from .interop.scipy import LBFGS, LSR1, LHybrid
@@ -37,8 +37,10 @@ __all__ = [
     "arc_hybrid",
     "arc_lbfgs",
     "arc_lsr1",
+    "interop",
     "minimize",
     "minimize_many",
+    "objective",
     "plot",
     "problems",
     "progress",
@@ -56,7 +58,9 @@ _LAZY = {
     "LHybrid": ("interop.scipy", "LHybrid"),
     "LSR1": ("interop.scipy", "LSR1"),
     "Solver": ("solver", "Solver"),
+    "interop": ("interop", None),
     "minimize_many": ("many", "minimize_many"),
+    "objective": ("objective", None),
     "plot": ("display.plot", None),
     "problems": ("problems", None),
     "progress": ("display.progress_bar", "progress"),
@@ -72,3 +76,7 @@ def __getattr__(name: str) -> Any:
     module, attribute = _LAZY[name]
     imported = importlib.import_module(f".{module}", __name__)
     return imported if attribute is None else getattr(imported, attribute)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -6,14 +6,14 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from .methods import QUASI_NEWTON, default_method
+from .methods import QUASI_NEWTON, default_method, unknown_method
 from .minimize import attach, attached, minimize
-from .options import Options
+from .options import Options, refuse
 from .status import Status
 
 __all__ = ["minimize_many"]
@@ -33,6 +33,7 @@ def minimize_many(
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
     workers: int = 1,
+    **unexpected: Never,
 ) -> OptimizeResult:
     """Minimise one function from each of many starts.
 
@@ -82,6 +83,7 @@ def minimize_many(
     >>> minimize_many(sphere, np.ones((3, 2))).success
     array([ True,  True,  True])
     """
+    refuse("minimize_many", unexpected)
     began = time.perf_counter()
     starts = np.asarray(X0)
     if starts.ndim != 2 or starts.size == 0 or starts.dtype.kind not in "biuf":
@@ -96,9 +98,7 @@ def minimize_many(
             raise ValueError(f"`minimize_many` does not take the option `{name}`")
     k, n = starts.shape
     if method is not None and method not in QUASI_NEWTON:
-        raise ValueError(
-            f"`method` must be one of {', '.join(QUASI_NEWTON)}, got {method!r}"
-        )
+        raise ValueError(f"`method`: {unknown_method(method, QUASI_NEWTON)}")
     parsed = Options.parse(options, tol)
     batch = _Batch(np.float32 if starts.dtype == np.float32 else np.float64, starts)
 

@@ -6,14 +6,14 @@ import inspect
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 from scipy.optimize import HessianUpdateStrategy, OptimizeResult, OptimizeWarning
 
 from .display.progress_bar import progress
-from .methods import METHODS, default_method
-from .options import Options
+from .methods import METHODS, default_method, unknown_method
+from .options import Options, refuse, users_level
 from .status import Status
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def minimize(
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
     resume: str | os.PathLike[str] | None = None,
+    **unexpected: Never,
 ) -> OptimizeResult:
     r"""Find a local minimiser of a smooth function of n variables, without constraints.
 
@@ -131,6 +132,7 @@ def minimize(
     >>> result.success
     True
     """
+    refuse("minimize", unexpected)
     given = dict(options or {})
     if resume is not None:
         given["resume"] = resume
@@ -152,9 +154,9 @@ def minimize(
     if method is not None:
         if not isinstance(method, str):
             raise TypeError(f"`method` must be a string or callable, got {type(method).__name__}")
+        if method.lower() not in METHODS:
+            raise ValueError(unknown_method(method))
         method = method.lower()
-        if method not in METHODS:
-            raise ValueError(f"Unknown solver {method!r}; expected one of {', '.join(METHODS)}")
     return _run(method, fun, x0, _as_tuple(args), jac, hess, hessp, callback, given, tol)
 
 
@@ -179,15 +181,21 @@ def _run(
     if isinstance(hess, HessianUpdateStrategy) and options.get("resume") is None:
         options = {"enriched": False, **options}  # it wants to see every step
     solver = _solver(method, x0, options, tol)
-    from .solver import StopIterationRaised
+    from .solver.loop import StopIterationRaised
 
+    if isinstance(callback, progress):
+        solver.announce = callback.announce
     if solver.options.check_derivatives and np.isfinite(solver.x0).all():
         from .objective import require_derivatives
         from .solver.compiled import Evaluation
 
-        evaluation = None if args else Evaluation.of(fun, jac, solver.x0.dtype)
+        evaluation = None
+        if not args:
+            evaluation = Evaluation.of(fun, jac, solver.x0.dtype, solver.announce)
         checked = fun if evaluation is None or not evaluation.joint else evaluation
-        require_derivatives(checked, solver.x0, args, jac, hess, hessp)
+        given = solver.options.check_derivatives
+        tolerance = None if given is True else given
+        require_derivatives(checked, solver.x0, args, jac, hess, hessp, tolerance)
     try:
         for state in solver.run(fun, jac, hess, hessp, args, every=1 if notify else 100):
             if notify is not None:
@@ -331,13 +339,15 @@ def _scipy_method(name: str, doc: str) -> Callable[..., OptimizeResult]:
                 warnings.warn(
                     f"Method {name} cannot handle constraints nor bounds.",
                     RuntimeWarning,
-                    stacklevel=3,
+                    stacklevel=users_level(),
                 )
         if constraints is not None and (
             not isinstance(constraints, list | tuple) or len(constraints)
         ):
             warnings.warn(
-                f"Method {name} cannot handle constraints.", RuntimeWarning, stacklevel=3
+                f"Method {name} cannot handle constraints.",
+                RuntimeWarning,
+                stacklevel=users_level(),
             )
         return _run(
             name, fun, x0, _as_tuple(args), jac, hess, hessp, callback, options, tol

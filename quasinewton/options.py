@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import math
 import numbers
 import os
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from scipy.optimize import OptimizeWarning
 
-__all__ = ["Options"]
+__all__ = ["Options", "refuse", "users_level"]
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,10 @@ class Options:
     eps : float or array_like, shape (n,)
         Absolute steps of the forward differences by which a gradient is made if `jac` is None and
         `finite_diff_rel_step` too.
-    check_derivatives : bool, default False
+    check_derivatives : bool or float, default False
         Compare the gradient, and the products of `hessp` or `hess`, with differences at x0 before
-        the run; `quasinewton.objective.DerivativeError`, with the table, where they differ.
+        the run; `quasinewton.objective.DerivativeError`, with the table, where they differ. A
+        number is the largest relative error that passes (True: 1e-5, in single precision 5e-3).
         These evaluations are not counted.
     disp : bool, default False
         Print the message and the counts at the end; an `OptimizeWarning` without success.
@@ -127,7 +130,7 @@ class Options:
     max_trust_radius: float = math.inf
     finite_diff_rel_step: float | tuple[float, ...] | None = None
     eps: float | tuple[float, ...] | None = None
-    check_derivatives: bool = False
+    check_derivatives: bool | float = False
     disp: bool = False
     verbose: int = 0
     return_all: bool = False
@@ -174,6 +177,11 @@ class Options:
                     f"option `{name}` must be one of {', '.join(map(repr, choices))}, "
                     f"got {values[name]!r}"
                 )
+        tolerance = values.get("check_derivatives", False)
+        if tolerance in (False, True):  # 0 and 1 too
+            values["check_derivatives"] = bool(tolerance)
+        else:
+            values["check_derivatives"] = _number("check_derivatives", tolerance, float, 0.0, True)
         for name in ("checkpoint", "resume"):
             if name in values:
                 values[name] = _path(name, values[name])
@@ -212,12 +220,14 @@ class Options:
             # SciPy's: the order of the norm of the gradient in the test of convergence
             if given.pop("norm") != math.inf:
                 idle.append("norm")
+        unknown = [f"{name}{_suggestion(name, {*known, *_ALIASES})}" for name in unknown]
         for what, names in (
             ("Unknown solver options", unknown),
             ("Options of other solvers that mean nothing here", idle),
         ):
             if names:
-                warnings.warn(f"{what}: {', '.join(names)}", OptimizeWarning, stacklevel=5)
+                text = f"{what}: {', '.join(names)}"
+                warnings.warn(text, OptimizeWarning, stacklevel=users_level())
         return {name: value for name, value in given.items() if name in known}
 
     def state(self) -> dict[str, Any]:
@@ -278,6 +288,45 @@ _FOREIGN: dict[str, tuple[Any, ...]] = {
     "factorization_method": (), "initial_constr_penalty": (1.0,),
     "initial_barrier_parameter": (0.1,), "initial_barrier_tolerance": (0.1,),
 }  # fmt: skip
+
+
+def refuse(function: str, unexpected: Mapping[str, Any]) -> None:
+    """Raise the TypeError for keywords that a function does not take, and say where they belong.
+
+    Parameters
+    ----------
+    function : str
+        Its name.
+    unexpected : mapping
+        The keywords and their values.
+    """
+    known = {f.name for f in fields(Options)}
+    for name, value in unexpected.items():
+        message = f"{function}() got an unexpected keyword argument {name!r}"
+        if name in known:
+            message += f", which is an option: options={{{name!r}: {value!r}}}"
+        elif name in ("bounds", "constraints"):
+            message += ": this library minimises without constraints"
+        else:
+            message += _suggestion(name, known)
+        raise TypeError(message)
+
+
+def _suggestion(name: Any, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(name), known, n=1)
+    return f" (did you mean the option {close[0]!r}?)" if close else ""
+
+
+def users_level() -> int:
+    """The `stacklevel` of a warning that points at the line of the user who called this package.
+
+    SciPy's lines, where it calls a method of ours, are not the user's either.
+    """
+    frame, level = sys._getframe(1), 1
+    ours = {__name__.partition(".")[0], "scipy"}
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ours:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _path(name: str, value: Any) -> str:

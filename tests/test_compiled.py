@@ -288,7 +288,7 @@ def test_many_with_bad_starts_and_exceptions():
         ({"X0": [1.0, 2.0]}, "`X0` must be an array"),
         ({"X0": [["a"]]}, "`X0` must be an array"),
         ({"X0": [[1.0]], "workers": 0}, "`workers` must be"),
-        ({"X0": [[1.0]], "method": "trust_cg"}, "`method` must be one of"),
+        ({"X0": [[1.0]], "method": "trust_cg"}, "`method`: Unknown solver"),
         ({"X0": [[1.0]], "options": {"history": True}}, "does not take the option `history`"),
         ({"X0": [[1.0]], "options": {"checkpoint": "a"}}, "does not take the option `checkpoint`"),
     ],

@@ -227,3 +227,59 @@ def test_option_of_minimize():
 
     with pytest.raises(DerivativeError, match="`jac`"):
         minimize(joint, X, jac=True, options=options)
+
+
+@pytest.mark.parametrize("start", [1e-3, 1e-5, 1e-6])
+def test_the_edge_of_a_domain_is_no_error_and_hides_none(start):
+    """x - log x + y^2 from close to x = 0, where the derivatives are large."""
+
+    def fun(x):
+        return x[0] - np.log(x[0]) + x[1] ** 2
+
+    def grad(x):
+        return np.array([1.0 - 1.0 / x[0], 2.0 * x[1]])
+
+    def hessp(x, p):
+        return np.array([p[0] / x[0] ** 2, 2.0 * p[1]])
+
+    x = [start, 1.0]
+    assert check_gradient(fun, grad, x).ok
+    assert check_hessp(grad, hessp, x).ok
+    assert not check_gradient(fun, lambda x: grad(x) * [1.001, 1.0], x).ok
+    assert not check_hessp(grad, lambda x, p: 1.001 * hessp(x, p), x).ok
+
+
+@pytest.mark.parametrize("shift", [1e3, 1e9])
+def test_short_steps_that_roundoff_hides_do_not_pass_a_gradient(shift):
+    """f does not change along them, as a gradient of zero says."""
+    check = check_gradient(lambda x: shift + 3e4 * x.sum(), np.zeros_like, np.ones(3))
+    assert not check.ok
+
+
+@pytest.mark.parametrize("as_float", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_functions_in_single_precision(dtype, as_float):
+    """Whatever x is, and also where their value comes as a float of Python."""
+    value = float if as_float else np.float32
+    fun = lambda x: value(np.float32(rosen(np.asarray(x, np.float32))))  # noqa: E731
+    grad = lambda x: rosen_der(np.asarray(x, np.float32))  # noqa: E731
+    hessp = lambda x, p: rosen_hess_prod(np.asarray(x, np.float32), p)  # noqa: E731
+    x = np.array([-1.2, 1.0], dtype)
+    check = check_gradient(fun, grad, x)
+    assert check.ok and check.tolerance == 5e-3
+    assert check_hessp(grad, hessp, x).ok
+    assert not check_gradient(fun, lambda x: grad(x) * np.float32(1.05), x).ok
+
+
+def test_the_option_is_a_tolerance_too():
+    off = lambda x: 1.001 * rosen_der(x)  # noqa: E731
+    for tolerance in (1e-2, 1e-4):
+        check = {"options": {"check_derivatives": tolerance}}
+        if tolerance < 1e-3:
+            with pytest.raises(DerivativeError, match=r"0\.0001 passes"):
+                minimize(rosen, [-1.2, 1.0], jac=off, **check)
+        else:
+            minimize(rosen, [-1.2, 1.0], jac=off, **check)
+    for wrong in (-1e-3, "yes", np.nan):
+        with pytest.raises((TypeError, ValueError), match="check_derivatives"):
+            minimize(rosen, [-1.2, 1.0], options={"check_derivatives": wrong})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
@@ -9,6 +10,19 @@ import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def test_examples_show_or_save_what_they_draw():
+    """Whatever is drawn, a call of `plt.show` comes after it."""
+    drawing = set()
+    for path in EXAMPLES.glob("*.py"):
+        lines = path.read_text().splitlines()
+        drawn = [k for k, line in enumerate(lines) if re.search(r"= plot\.|subplots\(", line)]
+        shown = [k for k, line in enumerate(lines) if "plt.show()" in line]
+        if drawn:
+            drawing.add(path.name)
+            assert shown and shown[-1] > drawn[-1], path.name
+    assert {"arc_path.py", "profiles.py", "rosenbrock_paths.py", "saddle.py"} <= drawing
 
 
 def run(name, monkeypatch):

@@ -13,6 +13,7 @@ import pytest
 
 import quasinewton
 from quasinewton.globalization import interpolate, ratio
+from quasinewton.methods import COMPILING
 from quasinewton.vectors import max_abs, norm2
 
 
@@ -128,20 +129,41 @@ def test_import_does_not_load_numba():
     assert done.stdout == "False\n", done.stderr
 
 
-@pytest.mark.parametrize("verbose", [0, 1])
-def test_the_first_run_of_all_says_that_it_compiles(verbose, tmp_path):
-    """In a process whose cache folder is empty, and in no later one."""
+FRONT_ENDS = {
+    "nobody": "minimize(fun, [1.0], jac=True)",
+    "disp": "minimize(fun, [1.0], jac=True, options={'disp': True})",
+    "Solver": "Solver([1.0], options={'verbose': 1}).tell(*fun(np.ones(1)))",
+    "progress": "minimize(fun, [1.0], jac=True, callback=quasinewton.progress())",
+    "solve": "main(['solve', 'booth', '--quiet'])",
+    "compare": "main(['compare', 'booth'])",
+}
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_the_first_run_of_all_says_that_it_compiles(front_end, tmp_path):
+    """On stderr, in a process whose cache folder is empty; a quiet run does not even look."""
     code = (
         "import numpy as np\n"
+        "import quasinewton\n"
+        "from quasinewton import Solver, kernels, methods, minimize\n"
+        "from quasinewton.cli import main\n"
         "from quasinewton.methods import quasi_newton\n"
-        "from quasinewton import Solver\n"
         "quasi_newton.CompactModel = None  # the line comes before any work\n"
-        f"Solver([1.0], options={{'verbose': {verbose}}}).tell(1.0, np.ones(1))\n"
+        "looked, look = [], kernels.is_compiled\n"
+        "kernels.is_compiled = lambda kernel: looked.append(kernel) or look(kernel)\n"
+        "def fun(x): return float(x @ x), 2.0 * x\n"
+        "try:\n"
+        f"    {FRONT_ENDS[front_end]}\n"
+        "finally:\n"
+        "    print('looked', len(looked))\n"
     )
     root = str(Path(quasinewton.__file__).parent.parent)
     env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": root}
     process = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True
     )
-    assert "TypeError" in process.stderr  # ended where the model would be made
-    assert ("Compiling" in process.stdout) == (verbose > 0)
+    # ended where the model would be made, which `compare` puts into its table
+    assert "TypeError" in process.stderr + process.stdout
+    quiet = front_end == "nobody"
+    assert (COMPILING in process.stderr) == (not quiet)
+    assert COMPILING not in process.stdout and ("looked 0\n" in process.stdout) == quiet

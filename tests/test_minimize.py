@@ -622,3 +622,15 @@ def test_verbose_goes_to_the_logger_or_to_stdout_but_not_to_both(capsys, caplog)
         minimize(rosen, [-1.2, 1.0], **arguments)
     assert capsys.readouterr().out == ""
     assert [record.getMessage() for record in caplog.records] == printed
+
+
+@pytest.mark.parametrize("columns", [100, 80, 60, 30])
+def test_the_table_of_iterations_fits_the_terminal(columns, monkeypatch, capsys):
+    """Columns go, digits stay."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    minimize(rosen, [-1.2, 1.0], jac=rosen_der, options={"verbose": 3})
+    head, first, *_ = capsys.readouterr().out.splitlines()
+    assert max(len(head), len(first)) <= max(columns, 34)
+    assert "2.42000000e+01" in first and len(head.split()) == len(first.split())
+    assert len(head.split()) == 8 or columns < 80

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import rosen, rosen_der
+from scipy.optimize import OptimizeResult, rosen, rosen_der
 
 import quasinewton
 
-pytest.importorskip("matplotlib")
-from quasinewton.display import plot
+plt = pytest.importorskip("matplotlib.pyplot")
+from quasinewton.display import plot  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    """Figures of pyplot live until they are closed."""
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +90,74 @@ def test_errors_name_what_is_missing(results):
         plot.path(rosen, {"bare": bare})
     with pytest.raises(ValueError, match="against"):
         plot.convergence(results, "nit")
+    with pytest.raises(ValueError, match="at least one"):
+        plot.convergence([])
+    with pytest.raises(TypeError, match="`ax`"):
+        plot.convergence(results, ax=[1, 2])
+    with pytest.raises(ValueError, match="at most 8"):
+        plot.path(rosen, [results["arc_lsr1"]] * 9)
+
+
+def test_pyplot_knows_the_figure_until_a_notebook_has_shown_it(results, monkeypatch):
+    """IPython displays it in its own way, and the inline backend not once more."""
+    figure = plot.convergence(results)
+    assert plt.fignum_exists(figure.number)
+    with pytest.raises(NotImplementedError):  # what IPython takes for "as you would without me"
+        figure._ipython_display_()
+    assert plt.fignum_exists(figure.number)
+    monkeypatch.setattr(plt, "get_backend", lambda: "module://matplotlib_inline.backend_inline")
+    with pytest.raises(NotImplementedError):
+        figure._ipython_display_()
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_one_result_or_many(results):
+    ours = list(results.values())
+    for given, labels in (
+        (ours[0], ["arc_lsr1"]),
+        (ours, ["arc_lsr1", "trust_cg"]),
+        ([ours[0], ours[0]], ["arc_lsr1", "arc_lsr1 (2)"]),
+    ):
+        for figure in (plot.convergence(given), plot.path(rosen, given, points=5)):
+            assert [line.get_label() for line in figure.axes[0].get_lines()] == labels
+
+
+def test_axes_and_titles_of_the_caller(results):
+    r = results["arc_lsr1"]
+    _, axes = plt.subplots(2, 4)
+    before = plt.get_fignums()
+    draw = {
+        "convergence": lambda **k: plot.convergence(results, **k),
+        "steps": lambda **k: plot.steps(r, **k),
+        "path": lambda **k: plot.path(rosen, results, 5, **k),
+    }
+    for k, function in enumerate(draw.values()):
+        assert function(ax=axes[0, k], title="mine") is axes[0, 0].figure
+        assert axes[0, k].get_title() == "mine" and axes[0, k].get_lines()
+    plot.convergence(results, ax=axes[1, :2])
+    assert axes[1, 1].get_ylabel() == "max|g|"
+    plot.profiles({"a": np.ones(2)}, np.ones(2), ax=axes[1, 2])
+    assert axes[1, 2].get_lines() and not axes[1, 3].get_lines()
+    assert plt.get_fignums() == before
+    assert plot.convergence(results, title="mine").get_suptitle() == "mine"
+
+
+def test_curves_differ_without_colour_and_are_at_most_eight(results):
+    r = results["arc_lsr1"]
+    figure = plot.convergence({f"run {k}": r for k in range(11)})
+    *lines, rest = figure.axes[0].get_lines()
+    looks = {(line.get_linestyle(), line.get_marker()) for line in lines}
+    assert len(looks) == len({line.get_color() for line in lines}) == len(lines) == 8
+    assert rest.get_label() == "(3 others not drawn)"
+    costs = {f"method {k}": np.array([k + 1.0, np.inf]) for k in range(9)}
+    costs["best"] = np.array([5.0, 1.0])
+    labels = [line.get_label() for line in plot.profiles(costs, np.ones(2)).axes[0].get_lines()]
+    assert "best" in labels and "method 0" in labels and "method 8" not in labels
+
+
+def test_a_run_of_ten_times_the_length_gets_a_logarithmic_axis(results):
+    r = results["arc_lsr1"]
+    assert plot.convergence(results).axes[0].get_xscale() == "linear"
+    history = {**r.history, "nfev": 20 * r.history["nfev"]}
+    figure = plot.convergence({"short": r, "long": OptimizeResult(history=history)})
+    assert {axes.get_xscale() for axes in figure.axes} == {"log"}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 
+import numba
 import numpy as np
 import pytest
 import scipy.optimize
 from scipy.optimize import rosen, rosen_der
 
 import quasinewton
+from quasinewton.display import progress_bar
 
 
 class Terminal(io.StringIO):
@@ -106,3 +108,33 @@ def test_scipy_calls_it_too():
 def test_a_wrong_interval_is_an_error():
     with pytest.raises(ValueError, match="interval"):
         quasinewton.progress(interval=-1.0)
+
+
+def test_without_tqdm_a_terminal_gets_lines(monkeypatch):
+    monkeypatch.setattr(progress_bar, "find_spec", lambda name: None)
+    stream = Terminal()
+    result = solve(quasinewton.progress(stream))
+    text = stream.getvalue()
+    assert text.replace("\n", "").isprintable()
+    assert f"iteration {result.nit}, f " in text and text.endswith("CONVERGED\n")
+
+
+def test_a_numba_objective_is_announced_once(capsys):
+    """It is compiled in every process, and not again for the next run."""
+
+    @numba.njit
+    def sphere(x):
+        return (x * x).sum(), 2.0 * x
+
+    for _ in range(2):
+        quasinewton.minimize(sphere, [1.0, 2.0], jac=True, options={"disp": True})
+    captured = capsys.readouterr()
+    assert captured.err.count("Compiling the objective") == (not numba.config.DISABLE_JIT)
+    assert "Compiling" not in captured.out
+
+    @numba.njit
+    def quiet(x):
+        return (x * x).sum(), 2.0 * x
+
+    quasinewton.minimize(quiet, [1.0, 2.0], jac=True)
+    assert capsys.readouterr() == ("", "")

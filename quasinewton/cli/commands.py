@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
+import math
 import os
 import re
+import shutil
 import sys
+import textwrap
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..methods import METHODS, default_method
-from .target import Target, UsageError, find_options, find_target, unknown
+from ..methods import METHODS, default_method, unknown_method
+from .target import Target, UsageError, find_options, find_target, located, unknown
 
 if TYPE_CHECKING:
     from .tables import Run
@@ -24,6 +29,9 @@ _PROGRAM = "python -m quasinewton"
 
 #: From this size on, methods that keep an n x n array are left out.
 _MATRIX_LIMIT = 2000
+
+#: Seconds that `compare` gives each method, unless told otherwise.
+_MAXTIME = 60.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,25 +45,62 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 converged (or checks passed), 1 not, 2 for wrong usage.
+        Exit code: 0 converged (or checks passed), 1 not, 2 for wrong usage, 130 after Ctrl-C, 141
+        if the reader of the output has gone.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser, commands = _parser()
     try:
-        if not arguments:
-            parser.print_help()
-            raise UsageError(f"a command is expected: {', '.join(commands)}")
-        if not arguments[0].startswith("-") and arguments[0] not in commands:
-            raise UsageError(unknown("command", arguments[0], commands))
-        args, rest = parser.parse_known_args(_join_negative(arguments))
-        if rest:
-            flags = commands[args.command]._option_string_actions
-            raise UsageError(unknown("argument", rest[0].partition("=")[0], flags))
-        run: Callable[[argparse.Namespace], int] = args.run
-        return run(args)
+        command = _parsed(arguments)  # which ends with SystemExit after --help and --version
+        try:
+            code = command()
+        except SystemExit as error:
+            _complain(f"a function of TARGET called sys.exit({error.code!r})")
+            code = 1
+        if sys.stdout is not None:
+            sys.stdout.flush()  # whether the output arrives is part of the outcome
+        return code
     except UsageError as error:
-        print(f"{_PROGRAM}: {error}".replace("\n", " "), file=sys.stderr)
+        _complain(str(error))
         return 2
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return 130
+    except BrokenPipeError:
+        # What the interpreter flushes at the end shall not raise again.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        _complain(located(error))
+        return 1
+
+
+def _complain(message: str) -> None:
+    """One line on stderr."""
+    print(f"{_PROGRAM}: {message}".replace("\n", " "), file=sys.stderr)
+
+
+def _parsed(arguments: list[str]) -> Callable[[], int]:
+    """The command that a command line asks for."""
+    parser, commands = _parser()
+    if not arguments:
+        parser.print_help()
+        raise UsageError(f"a command is expected: {', '.join(commands)}")
+    if not arguments[0].startswith("-") and arguments[0] not in commands:
+        raise UsageError(unknown("command", arguments[0], commands))
+    args, rest = parser.parse_known_args(_join_negative(arguments))
+    if rest:
+        flags = commands[args.command]._option_string_actions
+        raise UsageError(unknown("argument", rest[0].partition("=")[0], flags))
+    run: Callable[[argparse.Namespace], int] = args.run
+    return lambda: run(args)
+
+
+def _width() -> int | None:
+    """Of the terminal that is printed to; None where it is none."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns  # 80 where the terminal does not know
 
 
 # ---------------------------------------------------------------------------------------------
@@ -67,35 +112,44 @@ def _solve(args: argparse.Namespace) -> int:
     target = find_target(args)
     method = args.method or ("trust_cg" if args.hessp else default_method(target.x0.size))
     if method not in METHODS:
-        raise UsageError(unknown("method", method, METHODS))
+        raise UsageError(unknown_method(method))
     options = find_options(args, _SHORTCUTS)
     if not args.quiet:
         options.setdefault("verbose", 3)
-    from .tables import run_ours, run_scipy, table
+    from ..solver.checkpoint import CheckpointError
+    from .tables import INTERRUPTED, Table, run_ours, run_scipy
 
     tolerance = _tolerance(target, options)
-    print(f"{target.label}, n = {target.x0.size}, method {method}, max|g| <= {tolerance:.3g}\n")
-    ours = run_ours(target, method, options, tolerance)
-    runs = [ours]
-    if not args.no_compare:
-        runs.append(_guarded(run_scipy, target, "L-BFGS-B", options, tolerance))
+    print(f"{target.label}, n = {target.x0.size}, method {method}, max|g| <= {tolerance:.3g}\n",
+          flush=True)  # fmt: skip
+    try:
+        ours = run_ours(target, method, options, tolerance)
+    except (OSError, CheckpointError) as error:
+        if "checkpoint" in options or "resume" in options:
+            raise UsageError(located(error)) from error
+        raise
     if not args.quiet:
         print()
-    print(table(runs))
+    table = Table(_width())
+    print(table.head(), table.row(ours), sep="\n", flush=True)
+    interrupted = ours.status == INTERRUPTED
+    if not args.no_compare and not interrupted:
+        theirs = _guarded(run_scipy, target, "L-BFGS-B", options, tolerance)
+        print(f"SciPy:\n{table.row(theirs)}")
+        interrupted = theirs.status == INTERRUPTED
+    if interrupted:
+        return 130
     return 0 if ours.converged else 1
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from .tables import SCIPY, run_ours, run_scipy, table
+    from .tables import INTERRUPTED, SCIPY, Table, best, one_blas_thread, run_ours, run_scipy
 
     if args.plot is not None:
         _check_picture(args.plot)
     target = find_target(args)
-    options = find_options(args, _SHORTCUTS)
-    record = args.plot is not None
+    options = {"maxtime": _MAXTIME, **find_options(args, _SHORTCUTS)}
     tolerance = _tolerance(target, options)
-    print(f"{target.label}, n = {target.x0.size}, max|g| <= {tolerance:.3g}\n")
-    ours = [_guarded(run_ours, target, name, options, tolerance, record) for name in METHODS]
     theirs, left_out = [], []
     for name, needs in SCIPY.items():
         if needs == "matrix" and target.x0.size > _MATRIX_LIMIT:
@@ -105,26 +159,73 @@ def _compare(args: argparse.Namespace) -> int:
         ):
             left_out.append(f"{name} (needs gradient and products)")
         else:
-            theirs.append(_guarded(run_scipy, target, name, options, tolerance, record))
-    print(table(ours + theirs))
+            theirs.append(name)
+    f0 = float(target.value(target.x0))
+    table, runs = Table(_width()), []
+    interrupted = False
+    with one_blas_thread() as alone:
+        threads = "one thread" if alone else "all threads (one: pip install threadpoolctl)"
+        print(f"{target.label}, n = {target.x0.size}, max|g| <= {tolerance:.3g}\n"
+              f"at most {options['maxtime']:g} s a method\n"
+              f"seconds of the processor, BLAS with {threads}\n\n{table.head()}",
+              flush=True)  # fmt: skip
+        try:
+            for name in (*METHODS, *theirs):
+                run = run_ours if name in METHODS else run_scipy
+                if name == next(iter(theirs), None):
+                    print("SciPy:")
+                runs.append(
+                    _guarded(
+                        run, target, name, options, tolerance, args.plot is not None,
+                        time.process_time,
+                    )
+                )  # fmt: skip
+                print(table.row(runs[-1]), flush=True)
+                if runs[-1].status == INTERRUPTED:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:  # what is there so far is not lost
+            interrupted = True
+            print(f"interrupted after {len(runs)} of {len(METHODS) + len(theirs)} methods")
+    print(f"\n{best(runs, f0)}")
     if left_out:
-        print(f"left out: {', '.join(left_out)}")
-    runs = [run for run in ours + theirs if run.history is not None]
-    if runs:
-        from scipy.optimize import OptimizeResult
+        print(textwrap.fill(f"left out: {', '.join(left_out)}", _width() or 80,
+                            subsequent_indent="  ", break_on_hyphens=False))  # fmt: skip
+    if args.plot is not None:
+        _draw(runs, args.plot)
+    if interrupted:
+        return 130
+    return 0 if all(run.converged for run in runs if run.method in METHODS) else 1
 
-        from ..display.plot import convergence
 
-        pictured = {run.method: OptimizeResult(history=run.history) for run in runs}
-        convergence(pictured).savefig(args.plot, dpi=120)
-        print(f"wrote {args.plot}")
-    return 0 if all(run.converged for run in ours) else 1
+def _draw(runs: Sequence[Run], file: str) -> None:
+    """A picture of runs that were recorded."""
+    import matplotlib
+    from scipy.optimize import OptimizeResult
+
+    from ..display.plot import convergence
+
+    pictured = {
+        run.method if run.method in METHODS else f"SciPy {run.method}":
+            OptimizeResult(history=run.history)
+        for run in runs
+        if run.history is not None
+    }  # fmt: skip
+    if not pictured:
+        return
+    matplotlib.use("agg")  # nothing is shown
+    try:
+        convergence(pictured).savefig(file, dpi=120)
+    except OSError as error:
+        raise UsageError(f"--plot {file}: {error}") from error
+    print(f"wrote {file}")
 
 
 def _check_picture(file: str) -> None:
     """That a picture can be written to this file."""
     if importlib.util.find_spec("matplotlib") is None:
-        raise UsageError("--plot needs matplotlib; install quasinewton[plot]")
+        raise UsageError(
+            "--plot needs matplotlib: python -m pip install 'quasinewton[plot]'"
+        )
     from matplotlib.backend_bases import FigureCanvasBase
 
     folder, suffix = os.path.dirname(file) or ".", os.path.splitext(file)[1]
@@ -133,6 +234,8 @@ def _check_picture(file: str) -> None:
         raise UsageError(f"--plot {file}: {suffix!r} is none of .{', .'.join(sorted(types))}")
     if not os.path.isdir(folder):
         raise UsageError(f"--plot {file}: there is no folder {folder}")
+    if os.path.isdir(file) or not os.access(file if os.path.exists(file) else folder, os.W_OK):
+        raise UsageError(f"--plot {file}: it cannot be written")
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -145,15 +248,18 @@ def _check(args: argparse.Namespace) -> int:
             "or --joint"
         )
     # At a standard start, often zero or symmetric, errors can vanish with their factor.
+    if not 0.0 <= args.perturb < math.inf:
+        raise UsageError(f"--perturb: expected a number >= 0, got {args.perturb}")
     x = target.x0
     noise = np.random.default_rng(0).standard_normal(x.size)
     moved = x + args.perturb * np.maximum(1.0, np.abs(x)) * noise
     if np.isfinite(target.value(moved)) and np.isfinite(target.gradient(moved)).all():
         x = moved
     try:
-        checks = [check_gradient(target.value, target.gradient, x)]
+        tolerance = args.tolerance
+        checks = [check_gradient(target.value, target.gradient, x, tolerance=tolerance)]
         if target.hessp is not None:
-            checks.append(check_hessp(target.gradient, target.hessp, x))
+            checks.append(check_hessp(target.gradient, target.hessp, x, tolerance=tolerance))
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
     print(f"{target.label}, n = {x.size}")
@@ -172,9 +278,7 @@ def _problems(args: argparse.Namespace) -> int:
         size = f"{problem.n}{' *' if name in problems.scalable() else '  '}"
         rows.append((name, size, problem.description))
     text = text_table(("name", "n  ", "description"), rows, "<><")
-    if sys.stdout.isatty():
-        width = os.get_terminal_size().columns
-        text = "\n".join(line[:width] for line in text.splitlines())
+    text = "\n".join(line[:_width()] for line in text.splitlines())
     print(text)
     print("* in other sizes too, with --n")
     return 0
@@ -186,7 +290,7 @@ def _guarded(run: Callable[..., Run], target: Target, method: str, *args: Any) -
 
     try:
         return run(target, method, *args)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return failed(method, error)
 
 
@@ -207,6 +311,7 @@ _SHORTCUTS = {
     "gtol": (float, "converged when max|g| <= GTOL (default 1e-5)"),
     "maxiter": (int, "most iterations"),
     "maxfev": (int, "most evaluations of the function"),
+    "maxtime": (float, "most seconds"),
     "memory": (int, "pairs kept by the quasi-Newton methods"),
     "norm": (str, "norm of the cubic term: shape or euclidean"),
 }
@@ -236,6 +341,8 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    version = sys.modules[__name__.partition(".")[0]].__version__
+    parser.add_argument("--version", action="version", version=f"quasinewton {version}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(
@@ -263,8 +370,12 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
 
     compare = command("compare", _compare, "all methods and SciPy's side by side", _COMPARE)
     _add_target(compare)
-    for key in ("gtol", "maxiter"):
+    for key in ("gtol", "maxiter", "maxfev", "maxtime"):
         kind, text = _SHORTCUTS[key]
+        if key != "gtol":
+            text += " of each method"
+        if key == "maxtime":
+            text += f" (default {_MAXTIME:g})"
         compare.add_argument(f"--{key}", type=kind, metavar=key.upper(), help=text)
     compare.add_argument("--plot", metavar="FILE", help="a picture of f and max|g| against "
                          "evaluations; its type by the suffix (needs matplotlib)")  # fmt: skip
@@ -273,6 +384,8 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     _add_target(check)
     check.add_argument("--perturb", type=float, default=0.01, metavar="S",
                        help="move x0 at random by S max(|x0|, 1) first (default 0.01)")  # fmt: skip
+    check.add_argument("--tolerance", type=float, metavar="T", help="largest relative error that "
+                       "passes (default 1e-5, in single precision 5e-3)")  # fmt: skip
 
     command("problems", _problems, "list the test problems", _PROBLEMS)
     return parser, dict(commands.choices)
@@ -293,57 +406,71 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 
 
 _EXAMPLES = f"""examples:
-  {_PROGRAM} solve                          logistic regression, a first look
+  {_PROGRAM} solve             logistic regression, a first look
   {_PROGRAM} solve extended_rosenbrock --n 10000 --quiet
-  {_PROGRAM} compare rosenbrock             every method on one problem
+  {_PROGRAM} compare rosenbrock   every method on one problem
   {_PROGRAM} check mymodule:f --jac mymodule:gradient --x0 1,2
-  {_PROGRAM} problems                       what can be named
+  {_PROGRAM} problems          what can be named
 
-Each command has a --help of its own. Exit codes: 0 converged, 1 not, 2 wrong usage."""
+Each command has a --help of its own. Exit codes: 0 converged, 1 not, 2 wrong
+usage, 130 after Ctrl-C, 141 if the reader of the output has gone."""
 
 _SOLVE = f"""\
-Minimise a function and show the iterations, then the result beside SciPy's L-BFGS-B with the
-same gtol, run until it converges or gives up. TARGET is the name of a test problem or a function
-f(x) of your own, found from the current folder like any module. Without TARGET: logistic
-regression on scikit-learn's breast-cancer data, or the extended Rosenbrock function without.
+Minimise a function and show the iterations, then the result beside SciPy's
+L-BFGS-B with the same gtol, run until it converges or gives up. TARGET is the
+name of a test problem or a function f(x) of your own, found from the current
+folder like any module. Without TARGET: logistic regression on scikit-learn's
+breast-cancer data, or the extended Rosenbrock function without.
 
 examples:
   {_PROGRAM} solve rosenbrock --method trust_cg
-  {_PROGRAM} solve extended_rosenbrock --n 100000 --memory 20 --quiet
-  {_PROGRAM} solve scipy.optimize:rosen --jac scipy.optimize:rosen_der --x0 -1.2,1
+  {_PROGRAM} solve extended_rosenbrock --n 100000 --memory 20
+  {_PROGRAM} solve scipy.optimize:rosen --x0 -1.2,1 \\
+      --jac scipy.optimize:rosen_der
   {_PROGRAM} solve mymodule:loss_and_gradient --joint --x0 start.npy
-  {_PROGRAM} solve wood --option verbose=2 --option rule_parameters.grow=2
+  {_PROGRAM} solve wood --option verbose=2 \\
+      --option rule_parameters.grow=2
 
-In the table of iterations, ratio is the actual over the predicted decrease; verbose=2 shows every
-tenth line. In the last table, nfev and njev are calls of the function and its gradient, products
-those of the Hessian with a vector; numba's compilation is not in the seconds.
+In the table of iterations, ratio is the actual over the predicted decrease;
+verbose=2 shows every tenth line. In the last table, nit are iterations, nfev
+and njev calls of the function and its gradient, nhev products of the Hessian
+with a vector; numba's compilation is not in the seconds.
 
 exit code: 0 if our method reached gtol, else 1; 2 for wrong usage"""
 
 _COMPARE = f"""\
-Run every method of this package and SciPy's on one target, to the same max|g| <= gtol, and show
-the cost of each. Methods that keep an n x n matrix are left out for n > {_MATRIX_LIMIT}, SciPy's
-with Hessian products where there are none.
+Run every method of this package and SciPy's on one target, to the same
+max|g| <= gtol, and show the cost of each. Methods that keep an n x n matrix are
+left out for n > {_MATRIX_LIMIT}, SciPy's with Hessian products if there are none.
 
 examples:
   {_PROGRAM} compare rosenbrock
-  {_PROGRAM} compare extended_wood --n 1000 --gtol 1e-8
-  {_PROGRAM} compare mymodule:f --jac mymodule:gradient --hessp mymodule:hessp
+  {_PROGRAM} compare extended_wood --n 1000 --gtol 1e-8 --maxtime 5
+  {_PROGRAM} compare mymodule:f --jac mymodule:gradient \\
+      --hessp mymodule:hessp
   {_PROGRAM} compare beale --plot beale.png
 
-Calls are counted in the functions themselves, and max|g| is evaluated at each result, for all
-alike. SciPy's trust-region and Newton-CG methods, whose own tests differ, stop at the first
-iterate with max|g| <= gtol. The picture shows the least f so far, and max|g| there.
+Calls are counted in the functions themselves, and max|g| is evaluated at each
+result, for all alike: nfev of the function, njev of its gradient, nhev of
+products with the Hessian; nit are iterations. Seconds are those of the
+processor, with one thread for BLAS, after a first run of each method that
+compiles and imports; --maxtime is on the clock. SciPy's trust-region and
+Newton-CG methods, whose own tests differ, stop at the first iterate with
+max|g| <= gtol. Ctrl-C ends the comparison with what it has. Best is the method
+that takes fewest calls, or seconds, to the lowest f found. The picture shows
+the least f so far, and max|g| there, of at most eight methods.
 
-exit code: 0 if every method of this package converged, else 1; 2 for wrong usage"""
+exit code: 0 if every method of this package converged, else 1; 2 for wrong
+usage; 130 after Ctrl-C"""
 
 _CHECK = f"""\
-Compare a gradient, and Hessian products where there are any, with central differences along
-random directions and some coordinates, and say where they differ.
+Compare a gradient, and Hessian products where there are any, with central
+differences along random directions and some coordinates, and say where they
+differ.
 
 examples:
   {_PROGRAM} check mymodule:f --jac mymodule:gradient --x0 1,2,3
-  {_PROGRAM} check mymodule:loss_and_gradient --joint --hessp mymodule:hessp
+  {_PROGRAM} check mymodule:loss_and_gradient --joint
   {_PROGRAM} check osborne_2
 
 exit code: 0 if every derivative passes, else 1; 2 for wrong usage"""
@@ -353,4 +480,3 @@ List the classical test problems that solve, compare and check know by name.
 
 example:
   {_PROGRAM} problems"""
-

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import optimize
 
+from ..methods import COMPILING, METHODS, is_ready
 from ..minimize import minimize
+from ..options import Options
 from ..status import Status
 from .target import Target
 
-__all__ = ["SCIPY", "Run", "failed", "run_ours", "run_scipy", "table", "text_table"]
+__all__ = [
+    "INTERRUPTED", "SCIPY", "Run", "Table", "best", "failed", "one_blas_thread", "run_ours",
+    "run_scipy", "text_table",
+]  # fmt: skip
 
 #: SciPy's methods for comparison, with what each needs: products with the Hessian, n x n arrays.
 SCIPY: dict[str, str] = {
@@ -31,13 +38,16 @@ SCIPY: dict[str, str] = {
 #: In SciPy's options there is no value for "no limit".
 _NO_LIMIT = 10**9
 
+#: The status of a run that Ctrl-C has ended.
+INTERRUPTED = "interrupted"
+
 
 @dataclass(frozen=True)
 class Run:
     """One line of a comparison.
 
-    `products` counts Hessian-vector products. `history`, where asked for, holds arrays as the
-    option `history` of `minimize` does - ``fun, optimality, nfev, time`` - over the evaluations
+    `nhev` counts products of the Hessian with a vector. `history`, where asked for, holds arrays as
+    the option `history` of `minimize` does - ``fun, optimality, nfev, time`` - over the evaluations
     that found no higher f than all before.
     """
 
@@ -47,25 +57,45 @@ class Run:
     nit: int
     nfev: int
     njev: int
-    products: int
+    nhev: int
     seconds: float
     converged: bool
     status: str
     history: dict[str, np.ndarray] | None = None
 
+    @property
+    def evaluations(self) -> int:
+        """Of f, of the gradient and of products with the Hessian, together."""
+        return self.nfev + self.njev + self.nhev
+
+
+class _Spent(Exception):
+    """A budget that SciPy does not know of is spent; the message is the status."""
+
 
 class _Counted:
     """The functions of a target with their calls counted, which SciPy does not do for products.
 
-    With `record`, `rows` are what `Run.history` is made of.
+    With `record`, `rows` are what `Run.history` is made of. A call after `maxfev` or `maxtime`
+    raises `_Spent`.
     """
 
-    def __init__(self, target: Target, record: bool = False) -> None:
+    def __init__(
+        self,
+        target: Target,
+        record: bool = False,
+        maxfev: float = math.inf,
+        maxtime: float = math.inf,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._target = target
+        self._clock, self._start = clock, clock()
+        self._maxfev, self._until = maxfev, time.perf_counter() + maxtime
+        self.best = target.x0, math.inf  # x and f
+        self.nit = 0
         self.rows: list[tuple[float, ...]] | None = [] if record else None
         self._last: tuple[np.ndarray, float] | None = None  # x and f
-        self._start = time.perf_counter()
-        self.nfev = self.njev = self.products = 0
+        self.nfev = self.njev = self.nhev = 0
         self._at: np.ndarray | None = None
         self._g = np.empty(0)
         jac: Any = "2-point"
@@ -79,9 +109,19 @@ class _Counted:
             "hessp": None if target.hessp is None else self.hessp,
         }
 
+    def _check_budget(self) -> None:
+        if self.nfev >= self._maxfev:
+            raise _Spent(Status.MAXFEV.name.lower())
+        if time.perf_counter() >= self._until:
+            raise _Spent(Status.MAXTIME.name.lower())
+
     def fun(self, x: np.ndarray) -> Any:
+        self._check_budget()
         self.nfev += 1
         value = self._target.fun(x)
+        f = value[0] if self._target.joint else value
+        if f < self.best[1]:
+            self.best = x.copy(), float(f)
         if self._target.joint:
             self.njev += 1
             self._at, self._g = x.copy(), np.array(value[1])
@@ -96,27 +136,46 @@ class _Counted:
     def grad(self, x: np.ndarray) -> np.ndarray:
         # The stop test below asks where SciPy has asked or will ask.
         if self._at is None or not np.array_equal(self._at, x):
+            self._check_budget()
             self.njev += 1
             self._at, self._g = x.copy(), np.array(self._target.gradient(x))
             if self._last is not None and np.array_equal(self._last[0], x):
                 self._note(self._g)
         return self._g.copy()
 
+    def seconds(self) -> float:
+        """Since the start, by the clock that was given."""
+        return self._clock() - self._start
+
     def _note(self, g: Any) -> None:
         assert self.rows is not None and self._last is not None
         f = self._last[1]
         if f <= (self.rows[-1][0] if self.rows else math.inf):
-            seconds = time.perf_counter() - self._start
-            self.rows.append((f, float(np.max(np.abs(g))), self.nfev, seconds))
+            self.rows.append((f, float(np.max(np.abs(g))), self.nfev, self.seconds()))
 
     def hessp(self, x: np.ndarray, p: np.ndarray) -> Any:
         assert self._target.hessp is not None
-        self.products += 1
+        self._check_budget()
+        self.nhev += 1
         return self._target.hessp(x, p)
 
 
+    def ended(self, error: BaseException) -> optimize.OptimizeResult:
+        """What there is of a run that did not return: the best point asked for."""
+        given = getattr(error, "result", None)
+        if given is not None:
+            return given
+        x, f = self.best
+        return optimize.OptimizeResult(x=x, fun=f, nit=self.nit)
+
+
 def run_ours(
-    target: Target, method: str, options: Mapping[str, Any], tolerance: float, record: bool = False
+    target: Target,
+    method: str,
+    options: Mapping[str, Any],
+    tolerance: float,
+    record: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Run:
     """Run a method of this package.
 
@@ -131,62 +190,78 @@ def run_ours(
         `Run.converged` says whether max|g| <= tolerance.
     record : bool, default False
         Whether to keep `Run.history`.
+    clock : callable
+        What `Run.seconds` are of; default: the clock on the wall.
+
+    Returns
+    -------
+    Run
+        Of status `INTERRUPTED` where the user has ended it.
     """
-    _warm(method)
-    counted = _Counted(target, record)
-    start = time.perf_counter()
-    result = minimize(x0=target.x0, method=method, options=options, **counted.functions)
-    seconds = time.perf_counter() - start
-    status = Status(result.status).name.lower()
-    return _run(method, target, counted, result, seconds, tolerance, status)
+    _warm_ours(method, target.x0, options)
+    counted = _Counted(target, record, clock=clock)
+    try:
+        result = minimize(x0=target.x0, method=method, options=options, **counted.functions)
+        status = Status(result.status).name.lower()
+    except KeyboardInterrupt as error:
+        result, status = counted.ended(error), INTERRUPTED
+    return _run(method, target, counted, result, counted.seconds(), tolerance, status)
 
 
 def run_scipy(
-    target: Target, method: str, options: Mapping[str, Any], tolerance: float, record: bool = False
+    target: Target,
+    method: str,
+    options: Mapping[str, Any],
+    tolerance: float,
+    record: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Run:
-    """Run a method of SciPy, as `run_ours`, with `maxiter`, `maxfev` and `memory` of `options`."""
-    counted = _Counted(target, record)
+    """Run a method of SciPy, as `run_ours`; of the options those count that limit a run."""
+    _warm_scipy(method)
+    maxfev, maxtime = (options.get(key) or math.inf for key in ("maxfev", "maxtime"))
+    counted = _Counted(target, record, maxfev, maxtime, clock)
     functions = dict(counted.functions)
     # Where roundoff ends all progress, trust regions shrink on without end: our default limit.
     most = max(1000, 200 * target.x0.size) if "products" in SCIPY[method] else _NO_LIMIT
     limits: dict[str, Any] = {"maxiter": options.get("maxiter") or most, "gtol": tolerance}
-    callback = None
     if method == "L-BFGS-B":
         limits["ftol"] = 0.0
-        limits["maxfun"] = options.get("maxfev") or _NO_LIMIT
+        limits["maxfun"] = _NO_LIMIT
         if options.get("memory"):
             limits["maxcor"] = options["memory"]
-    elif "products" in SCIPY[method]:
-        # Their own tests are others: |g| in the 2-norm, or the length of the step.
-        if method == "Newton-CG":
-            del limits["gtol"]
-            limits["xtol"] = np.finfo(float).tiny  # old SciPy fails at 0
+    elif method == "Newton-CG":
+        del limits["gtol"]
+        limits["xtol"] = np.finfo(float).tiny  # old SciPy fails at 0
+    seen = np.full_like(target.x0, np.nan)
 
-        seen = np.full_like(target.x0, np.nan)
-
-        def callback(x: np.ndarray) -> None:
-            if np.array_equal(x, seen):
-                return  # after a rejected step
-            seen[:] = x
-            if float(np.max(np.abs(counted.grad(x)))) <= tolerance:
-                raise StopIteration
+    def callback(x: np.ndarray) -> None:
+        counted.nit += 1
+        # Newton's methods have another test: |g| in the 2-norm, or the length of the step.
+        if "products" not in SCIPY[method] or np.array_equal(x, seen):
+            return  # the latter after a rejected step
+        seen[:] = x
+        if float(np.max(np.abs(counted.grad(x)))) <= tolerance:
+            raise StopIteration
 
     if "products" not in SCIPY[method]:
         functions["hessp"] = None
-    start = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        result = optimize.minimize(
-            x0=target.x0, method=method, options=limits, callback=callback, **functions
-        )
-    seconds = time.perf_counter() - start
-    status = str(result.message).partition("\n")[0].strip(" :.")
-    if len(status) > 40:
-        status = status[:37] + "..."
-    return _run(f"SciPy {method}", target, counted, result, seconds, tolerance, status)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = optimize.minimize(
+                x0=target.x0, method=method, options=limits, callback=callback, **functions
+            )
+        status = str(result.message).partition("\n")[0].strip(" :.")
+        if len(status) > 40:
+            status = status[:37] + "..."
+    except _Spent as error:
+        result, status = counted.ended(error), str(error)
+    except KeyboardInterrupt as error:
+        result, status = counted.ended(error), INTERRUPTED
+    return _run(method, target, counted, result, counted.seconds(), tolerance, status)
 
 
-def failed(method: str, error: Exception) -> Run:
+def failed(method: str, error: BaseException) -> Run:
     """The line of a method that raised an exception."""
     status = f"{type(error).__name__}: {error}".partition("\n")[0]
     return Run(method, math.nan, math.nan, 0, 0, 0, 0, math.nan, False, status[:60])
@@ -202,12 +277,16 @@ def _run(
     status: str,
 ) -> Run:
     differences = target.grad is None and not target.joint
+    njev = counted.njev
     if differences:
         # the difference of differences would be another gradient than the one that was used
-        optimality, njev = float(np.max(np.abs(result.jac))), int(result.njev)
+        optimality = float(np.max(np.abs(result.get("jac", math.nan))))
+        njev = int(result.get("njev", 0))
+    elif status == INTERRUPTED:  # nobody wants to wait for more
+        optimality = float(np.max(np.abs(result.get("jac", math.nan))))
     else:
-        optimality, njev = float(np.max(np.abs(target.gradient(result.x)))), counted.njev
-    converged = optimality <= tolerance
+        optimality = float(np.max(np.abs(target.gradient(result.x))))
+    converged = optimality <= tolerance and status != INTERRUPTED
     history = None
     if counted.rows is not None:
         last = math.nan if differences else optimality
@@ -216,28 +295,126 @@ def _run(
         history = dict(zip(names, np.array(rows).T, strict=True))
     return Run(
         method, float(result.fun), optimality, int(result.nit), counted.nfev, njev,
-        counted.products, seconds, converged, "converged" if converged else status, history,
+        counted.nhev, seconds, converged, "converged" if converged else status, history,
     )  # fmt: skip
 
 
-def _warm(method: str) -> None:
-    """Have numba compile, or load, the kernels of a method before time is taken."""
-    from scipy.optimize import rosen, rosen_der, rosen_hess_prod
+def _warm_ours(method: str, x0: np.ndarray, options: Mapping[str, Any]) -> None:
+    """Have numba compile, or load, what such a run needs, before time is taken."""
+    from ..methods.quasi_newton import is_dense
 
-    minimize(rosen, [-1.2, 1.0], jac=rosen_der, hessp=rosen_hess_prod, method=method)
+    deciding = ("memory", "norm", "weight_rule", "enriched")
+    kept = {key: options[key] for key in deciding if key in options}
+    parsed = Options.parse(kept)
+    if not is_ready(method, x0, parsed):
+        print(COMPILING, file=sys.stderr, flush=True)
+    # Whether the model is dense decides on the kernels; beyond that the size does not matter.
+    starts = (np.resize(np.array([-1.2, 1.0], x0.dtype), n) for n in (2, 200, x0.size))
+    start = next(x for x in starts if is_dense(x, parsed) == is_dense(x0, parsed))
+    minimize(
+        optimize.rosen, start, jac=optimize.rosen_der, hessp=optimize.rosen_hess_prod,
+        method=method, options={**kept, "maxiter": 60},
+    )  # fmt: skip
 
 
-def table(runs: Sequence[Run]) -> str:
-    """Runs side by side."""
-    head = ("method", "f", "max|g|", "iterations", "nfev", "njev", "products", "seconds", "status")
-    rows = [
-        (
-            run.method, f"{run.f:.8e}", f"{run.optimality:.1e}", str(run.nit), str(run.nfev),
-            str(run.njev), str(run.products), f"{run.seconds:.4f}", run.status,
-        )
-        for run in runs
-    ]  # fmt: skip
-    return text_table(head, rows, "<>>>>>>><")
+def _warm_scipy(method: str) -> None:
+    """Have SciPy import what it imports late."""
+    hessp = optimize.rosen_hess_prod if "products" in SCIPY[method] else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        optimize.minimize(
+            optimize.rosen, [-1.2, 1.0], jac=optimize.rosen_der, hessp=hessp, method=method,
+            options={"maxiter": 3},
+        )  # fmt: skip
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[bool]:
+    """One thread for BLAS, so that processor time is comparable; False where that cannot be had."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ModuleNotFoundError:
+        yield False
+        return
+    with threadpool_limits(1, user_api="blas"):
+        yield True
+
+
+def best(runs: Sequence[Run], f0: float) -> str:
+    """Which of the methods converged to the lowest f at least cost, in two lines.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    f0 : float
+        f at the start: what differs by less than 1e-6 of the decrease from there is as low.
+    """
+    converged = [run for run in runs if run.converged]
+    if not converged:
+        return "best: none, since no method converged"
+    least = min(run.f for run in converged)
+    lowest = [run for run in converged if run.f - least <= 1e-6 * max(f0 - least, 0.0)]
+    calls = min(run.evaluations for run in lowest)
+    few = [run.method for run in lowest if run.evaluations == calls]
+    names = ", ".join(few[:2]) + (f" and {len(few) - 2} more" if len(few) > 2 else "")
+    quick = min(lowest, key=lambda run: run.seconds)
+    return (
+        f"best: {names} with {calls} calls in all;\n"
+        f"      {quick.method} with {quick.seconds:.4f} seconds"
+    )
+
+
+#: Columns of a table of runs: head, least width, text of a cell; and in which order they are left
+#: out where the terminal is too narrow.
+_COLUMNS: tuple[tuple[str, int, Callable[[Run], str]], ...] = (
+    ("method", max(map(len, (*METHODS, *SCIPY))), lambda run: run.method),
+    ("f", 14, lambda run: f"{run.f:.7e}"),
+    ("max|g|", 7, lambda run: f"{run.optimality:.1e}"),
+    ("nit", 5, lambda run: str(run.nit)),
+    ("nfev", 6, lambda run: str(run.nfev)),
+    ("njev", 6, lambda run: str(run.njev)),
+    ("nhev", 6, lambda run: str(run.nhev)),
+    ("seconds", 7, lambda run: f"{run.seconds:.4f}"),
+    ("status", 9, lambda run: run.status),
+)
+_LEFT_OUT = ("nit", "njev", "nhev", "status", "nfev", "seconds")
+
+
+class Table:
+    """Runs below each other, each a line of its own as soon as it is there.
+
+    Parameters
+    ----------
+    width : int or None
+        Of the terminal; None: of no limit. Columns are left out before a line is longer.
+    """
+
+    def __init__(self, width: int | None = None) -> None:
+        self._width = width
+        names = [name for name, _, _ in _COLUMNS]
+        for name in _LEFT_OUT:
+            if width is None or sum(w + 1 for n, w, _ in _COLUMNS if n in names) - 1 <= width:
+                break
+            names.remove(name)
+        self._columns = [column for column in _COLUMNS if column[0] in names]
+
+    def head(self) -> str:
+        """The names of the columns."""
+        return self._line([name for name, _, _ in self._columns])
+
+    def row(self, run: Run) -> str:
+        """One run."""
+        return self._line([text(run) for _, _, text in self._columns])
+
+    def _line(self, cells: Sequence[str]) -> str:
+        parts = [
+            f"{cell:{'<' if name in ('method', 'status') else '>'}{width}}"
+            for cell, (name, width, _) in zip(cells, self._columns, strict=True)
+        ]
+        line = " ".join(parts).rstrip()
+        if self._width is not None and self._columns[-1][0] == "status":
+            return line[: max(self._width, len(line) - len(cells[-1]))]  # of the status only
+        return line
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:

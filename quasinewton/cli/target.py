@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import re
+import sys
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Target", "UsageError", "find_options", "find_target", "unknown"]
+__all__ = ["Target", "UsageError", "find_options", "find_target", "located", "unknown"]
 
 
 class UsageError(Exception):
@@ -69,12 +72,7 @@ def find_target(args: argparse.Namespace) -> Target:
     if name is None:
         name, n = _default(n)
     target = _imported(args) if ":" in name else _problem(args, name, n)
-    try:
-        value = target.fun(target.x0.copy())
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            f"{name} fails at x0 of shape {target.x0.shape}: {type(error).__name__}: {error}"
-        ) from error
+    value = _called(name, target, target.fun, target.x0.copy())
     pair = isinstance(value, tuple) and len(value) == 2
     if target.joint and not pair:
         raise UsageError(f"--joint: {name} must return (f, gradient), got {_brief(value)}")
@@ -84,20 +82,43 @@ def find_target(args: argparse.Namespace) -> Target:
     if np.size(f) != 1 or np.asarray(f).dtype.kind not in "biuf":
         raise UsageError(f"{name} must return one real number, got {_brief(f)}")
     if target.grad is not None or target.joint:
-        g = target.gradient(target.x0)
+        g = _called(f"the gradient of {name}", target, target.gradient, target.x0)
+        if g.dtype.kind not in "biuf":
+            raise UsageError(f"the gradient must be an array of real numbers, got {_brief(g)}")
         if g.shape != target.x0.shape:
             raise UsageError(
                 f"the gradient must have the shape of x0, {target.x0.shape}, got {g.shape}"
             )
     if target.hessp is not None:
         expected = f"expected hessp(x, p), an array of shape {target.x0.shape}"
-        try:
-            product = np.asarray(target.hessp(target.x0.copy(), np.ones_like(target.x0)))
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"--hessp: {error}; {expected}") from error
+        ones = np.ones_like(target.x0)
+        product = np.asarray(_called(f"--hessp: {expected}; it", target, target.hessp,
+                                     target.x0.copy(), ones))  # fmt: skip
         if product.shape != target.x0.shape:
             raise UsageError(f"--hessp: {expected}, got {_brief(product)}")
     return target
+
+
+def _called(name: str, target: Target, function: Callable[..., Any], *args: Any) -> Any:
+    """What a function of the user returns at x0."""
+    try:
+        return function(*args)
+    except (Exception, SystemExit) as error:
+        raise UsageError(
+            f"{name} fails at x0 of shape {target.x0.shape}: {located(error)}"
+        ) from error
+
+
+def located(error: BaseException) -> str:
+    """An exception in a line, with the user's line that raised it or led there."""
+    package = os.path.dirname(os.path.dirname(__file__))
+    libraries = os.path.dirname(os.path.dirname(np.__file__)), os.path.dirname(os.__file__)
+    frames = traceback.extract_tb(error.__traceback__)
+    users = [f for f in frames if not f.filename.startswith((package, *libraries, "<"))]
+    text = f"{type(error).__name__}: {error}".partition("\n")[0]
+    if not users:
+        return text
+    return f"{text} ({os.path.basename(users[-1].filename)}, line {users[-1].lineno})"
 
 
 def _default(n: int | None) -> tuple[str, int | None]:
@@ -161,9 +182,11 @@ def _load(option: str, text: str) -> tuple[Any, Any]:
     path, _, name = text.partition(":")
     if not re.fullmatch(r"\w+(\.\w+)*", path) or not name.isidentifier():
         raise UsageError(f"{option}: expected package.module:function, got {text!r}")
+    if os.getcwd() not in sys.path and "" not in sys.path:  # as `python -m` has it
+        sys.path.insert(0, os.getcwd())
     try:
         module = import_module(path)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # whatever a user's module raises
         raise UsageError(
             f"{option}: importing {path} failed: {type(error).__name__}: {error}"
@@ -186,8 +209,10 @@ def _start(text: str) -> np.ndarray:
         if text.endswith(".txt"):
             return _vector("--x0", np.loadtxt(text, ndmin=1))
         return _vector("--x0", [float(part) for part in text.split(",")])
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--x0: {error}; {expected}") from error
+    except UsageError:
+        raise
+    except Exception as error:  # NumPy's are many: of zip files, of pickles, of text
+        raise UsageError(f"--x0: {error or type(error).__name__}; {expected}") from error
 
 
 def _vector(option: str, value: Any) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, TextIO
 
 from scipy.optimize import OptimizeResult
@@ -18,7 +19,8 @@ class progress:  # used as a function: callback=progress()
     """Show iteration, f, max|g|, iterations a second and the share of the budget used.
 
     A bar of tqdm (the extra ``progress``) in a terminal or a notebook; plain lines, without
-    control characters, where the stream is neither.
+    control characters, where the stream is neither or tqdm is not installed. Before a run that
+    has to wait for numba's compiler a line says so.
 
     Parameters
     ----------
@@ -49,7 +51,8 @@ class progress:  # used as a function: callback=progress()
             raise ValueError(f"`interval` must be a number of seconds >= 0, got {interval!r}")
         self._file = sys.stderr if file is None else file
         self._notebook = file is None and "ipykernel" in sys.modules
-        self._lines = not (self._notebook or self._file.isatty())
+        shown = self._notebook or self._file.isatty()
+        self._lines = not shown or find_spec("tqdm") is None
         self._interval = interval if interval is not None else 10.0 if self._lines else 0.1
         self._bar: Any = None
         self._nit = 0
@@ -76,6 +79,10 @@ class progress:  # used as a function: callback=progress()
         """Show the end of a run that did not end with an iteration; `minimize` calls this."""
         if self._nit:
             self(intermediate())
+
+    def announce(self, what: str) -> None:
+        """Say what is about to be waited for; `minimize` calls this before the first iteration."""
+        print(what, file=self._file, flush=True)
 
     def _show(self, result: OptimizeResult, now: float) -> None:
         numbers = f"f {result.fun:.6e}, max|g| {result.optimality:.2e}"

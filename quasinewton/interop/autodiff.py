@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..extras import needs
+
 __all__ = ["Functions", "from_autograd", "from_jax", "from_torch"]
 
 
@@ -63,8 +65,9 @@ def from_jax(fun: Callable[[Any], Any], params: Any) -> Functions:
     >>> np.allclose(f.unravel(result.x)["w"], 2.0)
     True
     """
-    import jax
-    from jax.flatten_util import ravel_pytree
+    with needs("jax", "jax", "from_jax"):
+        import jax
+        from jax.flatten_util import ravel_pytree
 
     with jax.enable_x64(True):
         params = jax.tree.map(lambda leaf: jax.numpy.asarray(leaf, np.float64), params)
@@ -94,8 +97,9 @@ def from_jax(fun: Callable[[Any], Any], params: Any) -> Functions:
 
 def from_autograd(fun: Callable[[Any], Any], params: Any) -> Functions:
     """The same for a function of autograd's NumPy and nested lists, tuples, dicts of arrays."""
-    from autograd import make_hvp, value_and_grad
-    from autograd.misc import flatten
+    with needs("autograd", "autograd", "from_autograd"):
+        from autograd import make_hvp, value_and_grad
+        from autograd.misc import flatten
 
     flat, unravel = flatten(params)
 
@@ -145,8 +149,9 @@ def from_torch(fun: Callable[[Any], Any], params: Any) -> Functions:
         result = quasinewton.minimize(f.fun, f.x0, jac=True, hessp=f.hessp)
         net = f.unravel(result.x)
     """
-    import torch
-    from torch.utils._pytree import tree_flatten, tree_unflatten
+    with needs("torch", "torch", "from_torch"):
+        import torch
+        from torch.utils._pytree import tree_flatten, tree_unflatten
 
     module = params if isinstance(params, torch.nn.Module) else None
     if module is None:

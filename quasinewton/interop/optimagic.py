@@ -18,12 +18,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from optimagic import mark
-from optimagic.optimization.algorithm import Algorithm, InternalOptimizeResult
-from optimagic.optimization.internal_optimization_problem import InternalOptimizationProblem
-from optimagic.typing import AggregationLevel, NonNegativeFloat, PositiveInt
 
+from ..extras import needs
 from ..minimize import minimize
+
+with needs("optimagic", "optimagic", "quasinewton.interop.optimagic"):
+    from optimagic import mark
+    from optimagic.optimization.algorithm import Algorithm, InternalOptimizeResult
+    from optimagic.optimization.internal_optimization_problem import InternalOptimizationProblem
+    from optimagic.typing import AggregationLevel, NonNegativeFloat, PositiveInt
 
 __all__ = ["ArcHybrid", "ArcLSR1", "TrustCG"]
 

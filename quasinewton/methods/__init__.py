@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .recipes import METHODS, QUASI_NEWTON, Recipe, default_method
@@ -10,7 +11,39 @@ from .recipes import METHODS, QUASI_NEWTON, Recipe, default_method
 if TYPE_CHECKING:
     from ..options import Options
 
-__all__ = ["METHODS", "QUASI_NEWTON", "Recipe", "build", "default_method", "is_ready", "restore"]
+__all__ = [
+    "COMPILING", "METHODS", "QUASI_NEWTON", "Recipe", "build", "default_method", "is_ready",
+    "restore", "unknown_method",
+]  # fmt: skip
+
+#: What a front end says before the first run of all, where the method is not `is_ready`.
+COMPILING = "Compiling, for some seconds; the machine code is kept for later runs."
+
+#: What here is nearest to a method of SciPy; None: nothing, since that needs no gradient, or is for
+#: constraints.
+_SCIPYS = {
+    "bfgs": "trust_hybrid", "l-bfgs-b": "arc_hybrid", "cg": "arc_hybrid", "newton-cg": "trust_cg",
+    "trust-ncg": "trust_cg", "trust-krylov": "trust_cg", "trust-exact": "trust_cg",
+    "dogleg": "trust_cg", "nelder-mead": None, "powell": None, "cobyla": None, "cobyqa": None,
+    "slsqp": None, "tnc": None, "trust-constr": None,
+}  # fmt: skip
+
+
+def unknown_method(name: Any, methods: Iterable[str] = METHODS) -> str:
+    """The message for a name that is none of the methods."""
+    methods = list(methods)
+    message = f"Unknown solver {name!r}; expected one of {', '.join(methods)}"
+    key = str(name).lower()
+    if key in _SCIPYS:
+        nearest = _SCIPYS[key]
+        if nearest not in methods:
+            return f"{message}. SciPy has {name}; here is no method of its kind."
+        return (
+            f"{message}. {name} is SciPy's: {nearest!r} is nearest to it, and without `method` "
+            "the one is taken that measures best."
+        )
+    close = difflib.get_close_matches(key.replace("-", "_"), methods, n=1)
+    return f"{message}; did you mean {close[0]!r}?" if close else message
 
 
 def build(method: str) -> Callable[[Any, float, Any, Options], Any]:
@@ -62,3 +95,7 @@ def restore(method: str, state: dict[str, Any], options: Options) -> Any:
     from .quasi_newton import QuasiNewton
 
     return QuasiNewton.restore(state, QUASI_NEWTON[method], options)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -6,25 +6,27 @@ from .derivatives import (
     DerivativeError,
     check_gradient,
     check_hessp,
-    require_derivatives,
 )
+from .derivatives import require_derivatives as require_derivatives
 from .hessian import HessianOperator, covariance, standard_errors
-from .objective import Counts, Objective, OutOfBudget, as_value, as_vector, precision
+from .objective import Counts as Counts
+from .objective import Objective as Objective
+from .objective import OutOfBudget as OutOfBudget
+from .objective import as_value as as_value
+from .objective import as_vector as as_vector
+from .objective import precision as precision
 
 __all__ = [
     "Comparison",
-    "Counts",
     "DerivativeCheck",
     "DerivativeError",
     "HessianOperator",
-    "Objective",
-    "OutOfBudget",
-    "as_value",
-    "as_vector",
     "check_gradient",
     "check_hessp",
     "covariance",
-    "precision",
-    "require_derivatives",
     "standard_errors",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -21,6 +21,10 @@ Vector = NDArray[Any]
 #: roundoff in f, neither of which is known.
 STEPS = tuple(10.0**-k for k in range(1, 9))
 
+#: Where none of these comes close, as near the edge of a domain, shorter ones are tried, which
+#: count if roundoff leaves a tenth of the tolerance in them.
+SHORT_STEPS = tuple(10.0**-k for k in range(9, 15))
+
 #: How far off, relative to max(|x|, 1), the size of the derivative is taken that stands in for
 #: its size at x where that is about zero.
 _NEARBY = 1e-2
@@ -55,7 +59,7 @@ class Comparison:
     note: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DerivativeCheck:
     """The outcome of a check; `print` shows it as a table with a verdict.
 
@@ -84,6 +88,11 @@ class DerivativeCheck:
     def ok(self) -> bool:
         """Whether every relative error is within `tolerance`."""
         return self.worst <= self.tolerance
+
+    def __repr__(self) -> str:
+        """The verdict; `print` shows the table."""
+        verdict = "ok" if self.ok else "FAILED"
+        return f"<DerivativeCheck {verdict}: {self.what}, n = {self.n}, worst {self.worst:.1e}>"
 
     def __str__(self) -> str:
         width = max(len("where"), *(len(row.label) for row in self.rows))
@@ -125,13 +134,21 @@ class DerivativeError(ValueError):
         worst = max(check.rows, key=lambda row: row.error)
         super().__init__(
             f"`{name}` differs from differences at `x0`, most at {worst.label}: "
-            f"{worst.given:.6g} given, {worst.difference:.6g} expected\n{check}"
+            f"{worst.given:.6g} given, {worst.difference:.6g} expected, where a relative error of "
+            f"{check.tolerance:g} passes (the option `check_derivatives` may be another one)\n"
+            f"{check}"
         )
         self.check = check
 
 
 def require_derivatives(
-    fun: Callable[..., Any], x0: Vector, args: tuple[Any, ...], jac: Any, hess: Any, hessp: Any
+    fun: Callable[..., Any],
+    x0: Vector,
+    args: tuple[Any, ...],
+    jac: Any,
+    hess: Any,
+    hessp: Any,
+    tolerance: float | None = None,
 ) -> None:
     """Raise a `DerivativeError` where a derivative that the user gives is wrong at x0."""
     if jac is True:
@@ -145,13 +162,17 @@ def require_derivatives(
         and np.isfinite(_vector("jac", gradient(x0.copy()), x0)).all()
     ):
         return  # the run will say so
-    check = check_gradient(value, gradient, x0)
+    check = check_gradient(value, gradient, x0, tolerance=tolerance)
     if not check.ok:
         raise DerivativeError("jac", check)
     if hessp is not None:
-        check = check_hessp(gradient, lambda x, p: hessp(x, p, *args), x0)
+        check = check_hessp(
+            gradient, lambda x, p: hessp(x, p, *args), x0, tolerance=tolerance
+        )
     elif callable(hess):
-        check = check_hessp(gradient, lambda x, p: as_matrix(hess(x, *args), x.size) @ p, x0)
+        check = check_hessp(
+            gradient, lambda x, p: as_matrix(hess(x, *args), x.size) @ p, x0, tolerance=tolerance
+        )
     if not check.ok:
         raise DerivativeError("hess" if hessp is None else "hessp", check)
 
@@ -185,7 +206,8 @@ def check_gradient(
         last and a random choice of the others.
     seed : int or numpy.random.Generator, default 0
     tolerance : float, optional
-        Largest relative error that passes; default 1e-5, in single precision 5e-3.
+        Largest relative error that passes; default 1e-5, or 5e-3 where `x`, or what the functions
+        return, is in single precision, also if it comes as a float.
 
     Returns
     -------
@@ -202,7 +224,9 @@ def check_gradient(
     Notes
     -----
     Differences are taken with steps :math:`h/\max(|x|, 1) = 10^{-1}, \ldots, 10^{-8}`, and
-    that which comes closest counts; in a coordinate, :math:`|x_i|` stands for :math:`|x|`.
+    that which comes closest counts; in a coordinate, :math:`|x_i|` stands for :math:`|x|`. If none
+    is within the tolerance, steps down to :math:`10^{-14}` are tried, of which those count that
+    roundoff leaves exact enough.
     The absolute error is divided by
 
     .. math:: \max\bigl(|g^T d|,\; |D_h|,\;
@@ -226,25 +250,36 @@ def check_gradient(
     f0 = _value(fun, x)
     if not math.isfinite(f0):
         raise ValueError(f"`fun` must be finite at `x`, got {f0}")
-    g = _vector("grad", grad(x.copy()), x)
+    returned = grad(x.copy())
+    g = _vector("grad", returned, x)
+    near = [_value(fun, z) for z in _near(x)]
+    eps = _eps(x, returned, single=_fits_single([f0, *near]))
+    tol = tol or _TOLERANCE[eps]
     g_norm = _norm(g[np.isfinite(g)])
 
     def compare(label: str, d: Vector, length: float, note: str = "") -> Comparison:
         # a NaN elsewhere is no matter of this direction
         given = float(g[d != 0] @ d[d != 0])
 
-        def difference(h: float) -> float:
+        def difference(h: float) -> tuple[float, float]:
+            """The quotient, and what roundoff in f and x may leave in it."""
             plus, minus = _moved(x, d, h), _moved(x, d, -h)
-            return (_value(fun, plus) - _value(fun, minus)) / _gap(plus, minus, d)
+            f_plus, f_minus, gap = _value(fun, plus), _value(fun, minus), _gap(plus, minus, d)
+            rounded = max(abs(f_plus), abs(f_minus)) + float(np.abs(g * x)[d != 0].sum())
+            return (f_plus - f_minus) / gap, 2.0 * eps * rounded / gap
 
         h = _NEARBY * length
         plus, minus = _value(fun, _moved(x, d, h)), _value(fun, _moved(x, d, -h))
         bend = abs(plus - 2 * f0 + minus) / h**2 * length
         slope = abs(plus - minus) / (2 * h)
-        floor = _cube_root_eps(x) * _largest(g_norm, abs(f0) / length, bend, slope)
+        floor = math.cbrt(eps) * _largest(g_norm, abs(f0) / length, bend, slope)
         best = Comparison(label, given, math.nan, math.inf, STEPS[0], note)
-        for step in STEPS:
-            value = difference(step * length)
+        for step in (*STEPS, *SHORT_STEPS):
+            if step < STEPS[-1] and best.error <= tol:
+                break
+            value, roundoff = difference(step * length)
+            if step < STEPS[-1] and not roundoff <= 0.1 * tol * abs(value):
+                break  # shorter ones will be no better
             error = _relative(abs(given - value), max(abs(given), abs(value), floor))
             if error < best.error or math.isnan(best.difference):
                 best = Comparison(label, given, value, error, step, note)
@@ -312,7 +347,9 @@ def check_hessp(
     g0 = _vector("grad", grad(x.copy()), x)
     if not np.isfinite(g0).all():
         raise ValueError("`grad` must be finite at `x`, got nan or inf among its elements")
-    small = _cube_root_eps(x)
+    eps = _eps(x, grad(x.copy()), hessp(x.copy(), np.ones_like(x)))
+    tol = tol or _TOLERANCE[eps]
+    small = math.cbrt(eps)
 
     def gradient(z: Vector) -> Vector:
         with np.errstate(all="ignore"):
@@ -331,12 +368,18 @@ def check_hessp(
             slope = _norm(plus - minus) / (2 * h)
         floor = small * _largest(_norm(g0) / length, bend, slope)
         best = Comparison(label, size, math.nan, math.inf, STEPS[0])
-        for step in STEPS:
+        for step in (*STEPS, *SHORT_STEPS):
+            if step < STEPS[-1] and best.error <= tol:
+                break
             plus, minus = _moved(x, d, step * length), _moved(x, d, -step * length)
+            g_plus, g_minus, gap = gradient(plus), gradient(minus), _gap(plus, minus, d)
             with np.errstate(all="ignore"):
-                value = (gradient(plus) - gradient(minus)) / _gap(plus, minus, d)
+                value = (g_plus - g_minus) / gap
                 off = np.abs(given - value)
             norm = _norm(value)
+            rounded = max(_norm(g_plus), _norm(g_minus)) + norm * _norm(x)
+            if step < STEPS[-1] and not 2.0 * eps * rounded / gap <= 0.1 * tol * norm:
+                break  # shorter ones will be no better
             error = _relative(_norm(off), max(size, norm, floor))
             if error < best.error or math.isnan(best.difference):
                 # argmax finds the first NaN, if there is one
@@ -368,8 +411,8 @@ def _arguments(
     seed: Any,
     tolerance: float | None,
     **functions: Any,
-) -> tuple[Vector, np.random.Generator, float]:
-    """The checked point, the generator and the tolerance."""
+) -> tuple[Vector, np.random.Generator, float | None]:
+    """The checked point, the generator and the tolerance, if one is given."""
     for name, function in functions.items():
         if not callable(function):
             raise TypeError(f"`{name}` must be callable, got {type(function).__name__}")
@@ -396,7 +439,7 @@ def _arguments(
     except (TypeError, ValueError) as error:
         raise type(error)(f"`seed` must be an integer >= 0 or a Generator, got {seed!r}") from error
     if tolerance is None:
-        tolerance = 5e-3 if point.dtype == np.float32 else 1e-5
+        return point, rng, None
     if not isinstance(tolerance, numbers.Real):
         raise TypeError(f"`tolerance` must be a number, got {tolerance!r}")
     if not tolerance > 0:
@@ -455,8 +498,30 @@ def _gap(plus: Vector, minus: Vector, d: Vector) -> float:
     return gap if gap > 0 else math.nan
 
 
-def _cube_root_eps(x: Vector) -> float:
-    return math.cbrt(float(np.finfo(x.dtype).eps))
+_SINGLE, _DOUBLE = float(np.finfo(np.float32).eps), float(np.finfo(np.float64).eps)
+_TOLERANCE = {_SINGLE: 5e-3, _DOUBLE: 1e-5}
+
+
+def _eps(x: Vector, *returned: Any, single: bool = False) -> float:
+    """The rounding unit of the coarsest arithmetic among those of x and of returned arrays."""
+    coarse = single or any(
+        np.asarray(v).dtype in (np.float16, np.float32) for v in (x, *returned)
+    )
+    return _SINGLE if coarse else _DOUBLE
+
+
+def _near(x: Vector) -> list[Vector]:
+    """A few points about x whose coordinates have all their digits."""
+    rng = np.random.default_rng(0)
+    length = max(_norm(x), 1.0)
+    return [_moved(x, d, _NEARBY * length) for d in _directions(rng, 3, x)]
+
+
+def _fits_single(values: list[float]) -> bool:
+    """Whether numbers, some of them with digits, all are of single precision."""
+    finite = [value for value in values if math.isfinite(value) and value % 1.0]
+    with np.errstate(over="ignore"):
+        return bool(finite) and all(float(np.float32(value)) == value for value in finite)
 
 
 def _norm(v: Vector) -> float:

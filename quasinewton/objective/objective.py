@@ -131,6 +131,11 @@ class Objective:
         self._matrix: Any = None
         self._previous: tuple[np.ndarray, np.ndarray] | None = None
 
+    @property
+    def differences(self) -> bool:
+        """Whether the gradient is made of differences of f."""
+        return not self.gives_gradient
+
     def fun(self, x: np.ndarray) -> float:
         """The objective at x. x is handed to the user, who may keep or change it."""
         self.counts.nfev += 1
@@ -146,6 +151,8 @@ class Objective:
                     f"`fun` must return (f, gradient) where `jac` is True, got {value!r}"
                 ) from error
         self._f = self._value(value)
+        if self.joint and self.held is None and math.isfinite(self._f):
+            raise TypeError("`fun` must return (f, gradient) where `jac` is True, got (f, None)")
         return self._f
 
     def _value(self, value: Any) -> float:
@@ -215,7 +222,10 @@ class Objective:
         """
         if self._hessp is not None:
             self.counts.nhev += 1
-            return self._hessp(clone(x), clone(d), *self._args)
+            product = self._hessp(clone(x), clone(d), *self._args)
+            if product is None:
+                raise TypeError("`hessp` returned None: is there a `return` at its end?")
+            return product
         if self._hess is None or isinstance(self._hess, str):
             return self._difference(x, g, d)
         if version != self._version:
@@ -241,6 +251,8 @@ class Objective:
         else:
             self.counts.nhev += 1
             self._matrix = hess(clone(x), *self._args)
+            if self._matrix is None:
+                raise TypeError("`hess` returned None: is there a `return` at its end?")
         self._matrix = as_matrix(self._matrix, self.n)
 
     def _difference(self, x: Any, g: Any, d: Any) -> Any:
@@ -287,8 +299,13 @@ def as_value(value: Any) -> float:
     try:
         return float(np.asarray(value).item())
     except (TypeError, ValueError) as error:
+        hint = ""
+        if value is None:
+            hint = ": is there a `return` at its end?"
+        elif isinstance(value, tuple) and len(value) == 2:
+            hint = "; if it returns (f, gradient), pass `jac=True`"
         raise ValueError(
-            f"The user-provided objective function must return a scalar value, got {value!r}"
+            f"The user-provided objective function must return a scalar value, got {value!r}{hint}"
         ) from error
 
 

@@ -17,3 +17,7 @@ __all__ = ["Problem", "admits", "all", "get", "names", "scalable"]
 
 # The modules enter their problems into the table when imported.
 del chained, coupled, data, mgh, planar
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 Vector = NDArray[Any]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Problem:
     """A smooth unconstrained minimisation problem with its derivatives.
 
@@ -66,6 +66,11 @@ class Problem:
     def n(self) -> int:
         """The number of variables."""
         return self.x0.size
+
+    def __repr__(self) -> str:
+        """Name, size, least value and formula: no vectors, which may be long."""
+        least = "" if self.fmin is None else f", fmin = {self.fmin:g}"
+        return f"<Problem {self.name}, n = {self.n}{least}: {self.description}>"
 
 
 class Functions(NamedTuple):

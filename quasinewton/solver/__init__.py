@@ -1,5 +1,10 @@
 """The one loop, what ends it, and the file that it is saved in."""
 
-from .loop import Solver, StopIterationRaised, as_start
+from .loop import Solver
+from .loop import as_start as as_start
 
-__all__ = ["Solver", "StopIterationRaised", "as_start"]
+__all__ = ["Solver"]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

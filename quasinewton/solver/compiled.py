@@ -12,6 +12,7 @@ import inspect
 import math
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -278,19 +279,31 @@ class Evaluation:
         return f, g
 
     @staticmethod
-    def of(fun: Any, jac: Any, dtype: Any) -> Evaluation | None:
-        """The evaluation of `fun` and `jac` if both are numba functions of x alone, else None."""
-        if not is_compiled(fun):
+    def of(
+        fun: Any, jac: Any, dtype: Any, announce: Callable[[str], None] | None = None
+    ) -> Evaluation | None:
+        """The evaluation of `fun` and `jac` if both are numba functions of x alone, else None.
+
+        `announce` is told what is about to be compiled.
+        """
+        if not is_compiled(fun) or not (jac is True or is_compiled(jac)):
             return None
+        if announce is not None and fun not in _met:
+            announce("Compiling the objective, for some seconds.")
+        _met.add(fun)
         if jac is True:
             return _adapt(fun, None, np.dtype(dtype))
-        return _adapt(fun, jac, np.dtype(dtype)) if is_compiled(jac) else None
+        return _adapt(fun, jac, np.dtype(dtype))
 
 
 def is_compiled(function: Any) -> bool:
     """Whether this is a function compiled by numba (which is not imported to find out)."""
     module = sys.modules.get("numba.core.dispatcher")
     return module is not None and isinstance(function, module.Dispatcher)
+
+
+#: The objectives that this process has compiled for.
+_met: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 @functools.lru_cache(maxsize=128)

@@ -16,13 +16,22 @@ from scipy.optimize import OptimizeResult
 from ..display.table import ProgressTable
 from ..globalization import RuleParameters
 from ..kernels import EPS, plain
-from ..methods import METHODS, QUASI_NEWTON, build, is_ready, restore
+from ..methods import (
+    COMPILING,
+    METHODS,
+    QUASI_NEWTON,
+    build,
+    is_ready,
+    restore,
+    unknown_method,
+)
 from ..objective import Counts, Objective, OutOfBudget, as_value, as_vector, precision
 from ..options import Options
 from ..saving import check_shape, fill, part
 from ..status import MESSAGES, Status
-from ..vectors import clone, is_tensor, largest_number, max_abs, zeros
+from ..vectors import clone, is_tensor, largest_number, max_abs, norm2, zeros
 from . import checkpoint
+from .advice import Rejections
 from .curvature import Curvature, Examination, ModelCurvature
 from .stopping import Limits, start, stop
 
@@ -75,7 +84,7 @@ class Solver:
         options: Options | Mapping[str, Any] | None = None,
     ) -> None:
         if method not in METHODS:
-            raise ValueError(f"unknown method {method!r}; expected one of {', '.join(METHODS)}")
+            raise ValueError(unknown_method(method))
         self.method = method
         self.options = options if isinstance(options, Options) else Options.parse(options)
         self.x0 = as_start(x0)
@@ -96,12 +105,20 @@ class Solver:
         self._examination: Examination | None = None
         self._curvature: Curvature | None = None  # of `x`, where that has been examined
         self._accepted = 0
+        self._rejections = Rejections()
+        self._differences = False  # whether `run` makes the gradient of them
         self._f0 = math.nan
         self._g0: np.ndarray | None = None
         self._started_at = time.perf_counter()
-        self._limits = Limits.of(self.options, self.n, largest_number(self.x0))
+        largest = largest_number(self.x0)
+        self._limits = Limits.of(self.options, self.n, largest)
+        self._eps = float(np.finfo(np.float32 if largest < 1e39 else np.float64).eps)
         self._optimality0 = math.nan
         self._table = ProgressTable(self.options)
+        #: Told before a wait for the compiler; nobody is, and nothing looked up, in a quiet run.
+        self.announce: Callable[[str], None] | None = (
+            self._table.announce if self._table.level >= 1 else None
+        )
         self._history: dict[str, list[Any]] | None = None
         if self.options.history:
             names = HISTORY + (SPECTRUM if self.options.history == "spectrum" else ())
@@ -110,6 +127,13 @@ class Solver:
         self._recorded = self._history is not None or self._allvecs is not None
         self._timed = self.options.maxtime < math.inf
         self._precision = EPS  # of the values of f, the worst seen
+
+    def __repr__(self) -> str:
+        """What it is and how far: no vectors, which may be long."""
+        text = f"<Solver {self.method}, n = {self.n}, {self.status.name}, iteration {self.nit}"
+        if self.g is not None:
+            text += f", f = {self.f:.6g}, max|g| = {float(abs(self.g).max()):.2g}"
+        return f"{text}>"
 
     @property
     def running(self) -> bool:
@@ -275,6 +299,11 @@ class Solver:
         self.nit += 1
         if method.accepted:
             self._accepted += 1
+            self._rejections.in_a_row = 0
+        else:
+            self._rejections.note(
+                step, before, f, norm2(method.g), norm2(method.x), self._eps
+            )
         if self._recorded:
             self._note(step, weight)
         status = _stop(
@@ -413,13 +442,14 @@ class Solver:
         if self.method in QUASI_NEWTON and not args:
             from .compiled import Evaluation
 
-            evaluation = Evaluation.of(fun, jac, self.x0.dtype)
+            evaluation = Evaluation.of(fun, jac, self.x0.dtype, self.announce)
             if evaluation is not None and evaluation.joint:
                 fun = evaluation
         objective = Objective(
             fun, self.x0, args, jac, hess, hessp, self.options.finite_diff_rel_step,
             self.options.eps, self.counts, self._spent,
         )  # fmt: skip
+        self._differences = objective.differences
         steps = self._iterate(objective, evaluation, every)
         path = self.options.checkpoint
         return steps if path is None else self._saved_between(steps, path)
@@ -544,6 +574,7 @@ class Solver:
             "f0": self._f0,
             "elapsed": time.perf_counter() - self._started_at,
             "optimality0": self._optimality0,
+            "rejections": self._rejections.saved(),
         }
         if self._g0 is not None:
             state["g0"] = self._g0
@@ -578,6 +609,7 @@ class Solver:
         solver._f0 = float(state["f0"])
         solver._started_at -= float(state["elapsed"])
         solver._optimality0 = float(state["optimality0"])
+        solver._rejections = Rejections(*map(float, state.get("rejections", ())))
         if "g0" in state:
             solver._g0 = solver._vector("gradient", state["g0"])
         method_state = part(state, "method.")
@@ -613,18 +645,20 @@ class Solver:
         x, f, g = self.x, self.f, self.g
         if method is not None and status is not Status.CONVERGED:
             x, f, g = method.best
+        optimality = math.nan if g is None else float(abs(g).max())
+        advice = self._rejections.advice(status, self.nit, optimality, self._differences)
         result = OptimizeResult(
             x=clone(x),
             fun=f,
             jac=zeros((self.n,), self.x0) + math.nan if g is None else clone(g),
             success=status is Status.CONVERGED,
             status=int(status),
-            message=MESSAGES[status],
+            message=f"{MESSAGES[status]} {advice}".rstrip(),
             nit=self.nit,
             nfev=self.counts.nfev,
             njev=self.counts.njev,
             nhev=self.counts.nhev,
-            optimality=math.nan if g is None else float(abs(g).max()),
+            optimality=optimality,
             execution_time=elapsed,
             method=self.method,
         )
@@ -643,7 +677,7 @@ class Solver:
         if self._history is not None:
             result.history = {key: np.array(v) for key, v in self._history.items()}
         if self._allvecs is not None:
-            result.allvecs = self._allvecs
+            result.allvecs = Points(self._allvecs)
         return result
 
     def finish(self) -> OptimizeResult:
@@ -654,6 +688,10 @@ class Solver:
 
     def _vector(self, name: str, v: Any) -> Any:
         """What the user returned as an array of the dtype of x0, contiguous."""
+        if v is None:
+            raise TypeError(
+                f"the {name} is None: is there a `return` at the end of the function that gives it?"
+            )
         if is_tensor(self.x0):
             return _tensor(name, v, self.x0)
         v = as_vector(name, v, self.x0.shape)
@@ -674,8 +712,8 @@ class Solver:
         if g is None or not math.isfinite(f) or not _is_finite(g):
             self.status = Status.NONFINITE_START
             return
-        if self._table.level >= 1 and not is_ready(self.method, self.x0, self.options):
-            self._table.announce()
+        if self.announce is not None and not is_ready(self.method, self.x0, self.options):
+            self.announce(COMPILING)
         self._method = build(self.method)(self.x0, self._f0, g, self.options)
         self._g0 = None  # the method holds the gradient from now on
         self._optimality0 = self._method.optimality
@@ -812,6 +850,13 @@ class Solver:
 
 class StopIterationRaised(RuntimeError):
     """A user's function raised StopIteration, which may not leave a generator: the `__cause__`."""
+
+class Points(list[Any]):
+    """A list of points that is printed by its size."""
+
+    def __repr__(self) -> str:
+        """The number of points and their shape."""
+        return f"<{len(self)} points of shape {tuple(self[0].shape)}>" if self else "[]"
 
 
 #: Endings after which a run may go on with other options.
