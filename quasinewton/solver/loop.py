@@ -156,7 +156,10 @@ class Solver:
 
     @property
     def direction(self) -> Any:
-        """Where not None, the solver waits for `tell_product`, not for `tell`."""
+        """A vector if the solver waits for its product by the Hessian at `x`, else None.
+
+        If it is a vector, call `tell_product`; if it is None, call `ask` and `tell`.
+        """
         if self._examination is not None:
             return self._examination.direction
         return None if self._method is None else self._method.direction
@@ -269,7 +272,7 @@ class Solver:
         Raises
         ------
         ValueError
-            Where no product was asked for.
+            If no product was asked for.
         """
         if self.direction is None:
             raise ValueError("`tell_product` where no product was asked for")
@@ -507,7 +510,7 @@ class Solver:
         return solver
 
     def result(self) -> OptimizeResult:
-        """The best point so far and how it was reached."""
+        """The best point so far, as the OptimizeResult that `quasinewton.minimize` returns."""
         status = self.status
         method = self._method
         elapsed = time.perf_counter() - self._started_at
