@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import importlib.util
 import pkgutil
 import re
 import runpy
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from scipy.optimize import rosen, rosen_der
+from scipy.optimize import minimize, rosen, rosen_der
 
 import quasinewton
 import quasinewton.interop
@@ -67,6 +68,22 @@ def test_api_page_lists_every_status():
     text = (ROOT / "docs" / "api" / "minimize.md").read_text()
     for status in Status:
         assert f"| `{status.name}` | {status.value} | {MESSAGES[status]} |" in text
+
+
+def test_page_on_status_says_what_to_do_about_each():
+    rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/howto/status.md").read_text(), re.MULTILINE)
+    named = re.findall(r"`(\w+)`", " ".join(rows))
+    assert sorted(named) == sorted(status.name for status in Status)
+
+
+def test_page_on_methods_names_every_option_of_some_methods_only():
+    """Those whose docstring names a method or quasi-Newton methods, and those of the rules."""
+    text = (ROOT / "docs" / "howto" / "method.md").read_text()
+    table = text[text.index("## Options of the methods") : text.index("## Measure")]
+    entries = re.split(r"\n    (?=\w[\w, ]* : )", Options.__doc__)[1:]
+    some = [e.split(" :")[0] for e in entries if re.search("uasi-Newton|cubic|trust_cg", e)]
+    assert len(some) >= 6
+    assert [name for name in some if f"`{name}" not in table] == []
 
 
 def test_api_page_lists_every_entry_of_a_result():
@@ -131,6 +148,44 @@ def test_theory_page_quotes_the_constants_of_the_rule():
     assert {recipe.rule["shrink_min"] for recipe in QUASI_NEWTON.values()} == {0.02}
     assert f"[0.02, {rule.shrink_max}]" in text
     assert rf"\rho > {rule.keep:g}" in text
+
+
+def test_numbers_and_picture_of_the_readme_are_those_of_today(tmp_path, monkeypatch):
+    """Roughly: another version of NumPy or SciPy may need an evaluation more."""
+    image = pytest.importorskip("PIL.Image")
+    text = " ".join((ROOT / "README.md").read_text().split())
+    ours, lbfgsb, bfgs = map(int, re.search(
+        r"the function (\d+) times, SciPy's L-BFGS-B (\d+) times and SciPy's BFGS (\d+)", text
+    ).groups())  # fmt: skip
+    if importlib.util.find_spec("sklearn"):
+        p = quasinewton.problems.get("logistic_breast_cancer")
+        assert quasinewton.minimize(p.fun, p.x0, jac=p.grad).nfev == pytest.approx(ours, abs=1)
+        for method, said in (("L-BFGS-B", lbfgsb), ("BFGS", bfgs)):
+            tight = {"gtol": 1e-5, "ftol": 0.0} if method == "L-BFGS-B" else {"gtol": 1e-5}
+            result = minimize(p.fun, p.x0, jac=p.grad, method=method, options=tight)
+            assert result.nfev == pytest.approx(said, rel=0.15)
+
+    drawn = tmp_path / "profiles.png"
+    monkeypatch.setattr("sys.argv", ["profiles.py", str(drawn)])
+    runpy.run_path(str(ROOT / "examples" / "profiles.py"), run_name="__main__")
+
+    def table(path):
+        """solved, cheapest, mean cost by method, which the picture holds as a comment."""
+        with image.open(path) as picture:
+            rows = picture.text["Comment"].splitlines()[1:]
+        return {" ".join(row.split()[:-3]): [float(v) for v in row.split()[-3:]] for row in rows}
+
+    kept, now = table(ROOT / "docs" / "images" / "profiles.png"), table(drawn)
+    assert list(kept) == list(now)
+    for method, (solved, cheapest, mean) in kept.items():
+        assert now[method][0] == pytest.approx(solved, abs=1), method
+        assert now[method][1] == pytest.approx(cheapest, abs=3), method
+        assert now[method][2] == pytest.approx(mean, rel=0.05), method
+    count, cheapest, mean = re.search(
+        r"the (\d+) small problems .* on (\d+), and in the mean ([\d.]+) times", text
+    ).groups()
+    default = kept["default"]
+    assert [int(cheapest), float(mean)] == default[1:] and int(count) >= default[0]
 
 
 def test_example_rosenbrock_paths(tmp_path, monkeypatch):
