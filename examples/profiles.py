@@ -5,8 +5,8 @@ Beside SciPy's methods
 How many evaluations do the methods need on many problems? A performance profile shows it at a
 glance. Here are the small test problems of the library, with SciPy's BFGS, L-BFGS-B and CG. A
 problem counts as solved if the gradient at the end is small, whatever the solver says of itself.
-The large comparison, on the problems of CUTEst and with more solvers, is on the page of benchmarks.
-``python examples/profiles.py FILE`` saves the picture.
+The large comparison, on the problems of CUTEst and with more solvers, is on the page of
+benchmarks. ``python examples/profiles.py FILE`` saves the picture.
 """
 
 # %%
@@ -56,8 +56,8 @@ solvers = {
 
 # %%
 # The default without second derivatives is ``trust_hybrid``, with products of the Hessian
-# ``trust_cg``. The cost of a run is the number of evaluations, of f or of the gradient, whichever is
-# larger, plus the number of products.
+# ``trust_cg``. The cost of a run is the number of evaluations, of f or of the gradient, whichever
+# is larger, plus the number of products.
 costs = {name: np.full(len(chosen), np.inf) for name in solvers}
 with np.errstate(all="ignore"):  # trials of SciPy's line searches may overflow
     for k, problem in enumerate(chosen):
