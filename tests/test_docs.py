@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import doctest
 import importlib
 import importlib.util
@@ -24,7 +25,7 @@ from quasinewton.options import Options
 from quasinewton.status import MESSAGES, Status
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def each_page(test):
@@ -47,7 +48,7 @@ def test_links_lead_somewhere(page):
 
 @each_page
 def test_every_page_is_in_the_contents(page):
-    if page.name in ("README.md", "index.md"):
+    if page.name == "index.md" or page.parent == ROOT:
         return
     contents = re.findall(r"^[\w/]+$", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE)
     assert str(page.relative_to(ROOT / "docs").with_suffix("")) in contents
@@ -102,6 +103,26 @@ def test_readme_lists_every_method():
     assert [m for m in METHODS if f"`{m}`" not in text] == []
     count = len(quasinewton.problems.names())
     assert f"`quasinewton.problems`: {count} classical" in text
+
+
+def test_citation_agrees_with_the_package_and_the_readme():
+    citation = (ROOT / "CITATION.cff").read_text()
+    said = dict(re.findall(r"^([\w-]+): (.+)$", citation, re.MULTILINE))
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    metadata = config["metadata"]
+    assert said["title"] == metadata["name"] and said["license"] == metadata["license"]
+    assert said["version"] == quasinewton.__version__
+    assert said["abstract"] == metadata["description"]
+    assert f"- name: {metadata['author']}" in citation
+    keywords = re.findall(r"^  - ([\w -]+)$", citation, re.MULTILINE)
+    assert keywords == metadata["keywords"].split(", ")
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    paper = citation[citation.index("references:") :]
+    assert re.search(r'title: "(.+)"', paper).group(1) in readme
+    url = re.search(r'url: "(.+)"', paper).group(1)
+    assert url in metadata["project_urls"] and f"arXiv:{url.rpartition('/')[2]}" in readme
+    assert all(name in readme for name in re.findall(r"family-names: (\w+)", paper))
 
 
 def test_architecture_page_lists_every_file():

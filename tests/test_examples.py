@@ -68,6 +68,7 @@ def test_maximum_likelihood(monkeypatch):
 def test_lennard_jones(monkeypatch):
     shown = run("lennard_jones.py", monkeypatch)
     assert shown["best"].fun == pytest.approx(shown["LOWEST"], abs=1e-5)
+    assert sum(result.success for result in shown["results"]) > 55
     sizes = np.sort(np.abs(shown["eigenvalues"]))
     assert sizes[5] < 1e-3 < 1.0 < sizes[6] and shown["eigenvalues"][0] > -1e-3
     shown["plt"].close("all")
