@@ -31,8 +31,8 @@ the numbers of functions and gradients, plus products: our methods need no gradi
 trial, if it does not come with f. "On a random half" shows how much the mean depends on the
 choice of problems.
 
-**All figures are of {date}.** The code may have changed since, and need more or fewer evaluations. The
-picture on the first page is drawn with the code as it is.
+**All figures are of {date}.** The code may have changed since, and need more or fewer evaluations.
+The picture on the first page is drawn with the code as it is.
 
 Machine: {machine}, {cpus} cores; Python {python}, NumPy {numpy}, SciPy {scipy},
 numba {numba}, JAX {jax}, sif2jax {sif2jax}, nlopt {nlopt}, fides {fides}, GALAHAD
