@@ -27,11 +27,14 @@ mean of the ratio to SciPy's L-BFGS-B (10 pairs) over the problems that both sol
 better. A run is ended by its budget of gradients and products, which each table names, or after
 120 s of processor time, and the lists below say which ended by time. Every problem counts in
 "solved", also for a method that was not run on it. The column "f counted too" takes the larger of
-the numbers of functions and gradients, plus products: our methods need no gradient where a trial
-is rejected, if it does not come with f. "On a random half" shows how much the mean depends on the
+the numbers of functions and gradients, plus products: our methods need no gradient after a rejected
+trial, if it does not come with f. "On a random half" shows how much the mean depends on the
 choice of problems.
 
-Machine: {machine}, {cpus} cores; {date}; Python {python}, NumPy {numpy}, SciPy {scipy},
+**All figures are of {date}.** The code may have changed since, and need more or fewer evaluations.
+The picture on the first page is drawn with the code as it is.
+
+Machine: {machine}, {cpus} cores; Python {python}, NumPy {numpy}, SciPy {scipy},
 numba {numba}, JAX {jax}, sif2jax {sif2jax}, nlopt {nlopt}, fides {fides}, GALAHAD
 {galahad-optrove}. One thread, but in "Many small solves" where it says so.
 

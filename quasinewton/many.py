@@ -37,8 +37,8 @@ def minimize_many(
 ) -> OptimizeResult:
     """Minimise one function from each of many starts.
 
-    Where `fun` is compiled by numba, so is every solve, and threads run side by side without
-    the GIL. A function of Python is accepted too, and solved by `minimize` from each start.
+    If `fun` is compiled by numba, whole solves run in machine code, and threads run side by side.
+    With a function of Python, `minimize` solves from each start, and threads take turns.
 
     Parameters
     ----------

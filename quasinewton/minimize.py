@@ -51,78 +51,79 @@ def minimize(
     Parameters
     ----------
     fun : callable
-        ``fun(x, *args) -> float`` with x of shape (n,); ``-> (f, g)`` where `jac` is True.
-        Where `fun` is compiled by numba, `jac` is True or compiled too, and there are no `args`,
-        a quasi-Newton method runs in machine code between the evaluations too; where `jac` is
-        True, such a `fun` may also be ``fun(x, g) -> f`` that fills g.
+        ``fun(x, *args) -> float`` with x of shape (n,). If `jac` is True, it returns the pair
+        ``(f, g)``. If `fun` is compiled by numba, `jac` is True or compiled too, and there are no
+        `args`, a quasi-Newton method runs in machine code between the evaluations too. If `jac`
+        is True, such a `fun` may also be ``fun(x, g) -> f`` that fills g.
     x0 : array_like, shape (n,)
-        Start; never changed. float32 stays float32, any other real dtype becomes float64. The
-        functions are called in this precision.
+        Start; never changed. A run from float32 is in float32, from any other real dtype in
+        float64. The functions are called in this precision.
     args : tuple, default ()
         Further arguments of `fun`, `jac`, `hess` and `hessp`.
     method : str or callable, optional
         One of
 
-        - ``'arc_lsr1'``: cubic regularization with a limited-memory SR1 Hessian;
-        - ``'arc_hybrid'``: the same with a model that takes BFGS updates from pairs of safe
-          curvature and SR1 updates from any other; the better one at large n;
-        - ``'arc_lbfgs'``: the same with a limited-memory BFGS model;
-        - ``'trust_lsr1'``, ``'trust_hybrid'``, ``'trust_lbfgs'``: these models in a trust region;
-        - ``'trust_cg'``: trust-region Newton with conjugate gradients, and quasi-Newton steps
-          between where they decrease f by more an evaluation (see the option ``enriched``);
+        - ``'arc_hybrid'``: cubic regularization, with a model of the Hessian that is made by
+          BFGS updates where the curvature is safely positive and by SR1 updates elsewhere;
+        - ``'arc_lsr1'``: the same with SR1 updates alone;
+        - ``'arc_lbfgs'``: the same with BFGS updates alone;
+        - ``'trust_hybrid'``, ``'trust_lsr1'``, ``'trust_lbfgs'``: these models in a trust region;
+        - ``'trust_cg'``: Newton steps in a trust region by conjugate gradients, and steps of
+          ``'trust_hybrid'`` in between, if they decrease f by more for each evaluation (see the
+          option ``enriched``);
 
-        or a function of this package of that name. Default: ``'trust_cg'`` where `hess` or
+        or a function of this package of that name. Default: ``'trust_cg'`` if `hess` or
         `hessp` is given, else ``'trust_hybrid'`` for n < 100 and ``'arc_hybrid'`` for larger n.
     jac : callable, bool or {'2-point', '3-point', 'cs'}, optional
-        ``jac(x, *args) -> array, shape (n,)``, (n, 1) or (1, n), for n = 1 a number too; True:
-        `fun` returns the gradient too; otherwise differences of `fun`, whose evaluations count in
-        `nfev`: None takes forward ones, and central ones where x0 or the values of `fun` are in
-        less than double precision.
+        ``jac(x, *args) -> array, shape (n,)``, (n, 1) or (1, n), for n = 1 a number too. True:
+        `fun` returns the gradient too. A string, or nothing: the gradient is approximated by
+        differences of `fun`, whose evaluations count in `nfev`. None takes forward ones, or
+        central ones if x0 or the values of `fun` are in less than double precision.
     hess : callable, matrix, HessianUpdateStrategy or {'2-point', '3-point', 'cs'}, optional
         ``hess(x, *args)`` returns an array, a sparse matrix or a LinearOperator of shape (n, n);
-        for n = 1 a number too.
-        Only `trust_cg` and the option `check_curvature` use it. Strings: differences of the
-        gradient, as by default.
+        for n = 1 a number too. Only `trust_cg` and the option `check_curvature` use it. A
+        string, or nothing: products are approximated by differences of the gradient.
     hessp : callable, optional
-        ``hessp(x, p, *args) -> array, shape (n,)``, the product of the Hessian with p. It is
-        preferred to `hess`.
+        ``hessp(x, p, *args) -> array, shape (n,)``, the product of the Hessian with p. If both
+        are given, `hess` is not used.
     callback : callable, optional
-        Called after every iteration: with an OptimizeResult where its only parameter is named
-        ``intermediate_result``, else with a copy of the current point. StopIteration ends the
-        run.
+        Called after every iteration: with an OptimizeResult if its only parameter is named
+        ``intermediate_result``, else with a copy of the current point. If it raises
+        StopIteration, the run ends.
     tol : float, optional
-        `gtol`, where the options do not set it.
+        `gtol`, if the options do not set it.
     options : dict, optional
         See `quasinewton.options.Options`.
     resume : str or path, optional
-        A checkpoint (see the option `checkpoint`) of a run from the same `x0`, to be gone on
-        with: bit for bit as if it had not been interrupted. The method and the options are
-        those of the file, but for the options given here, and ValueError names one that cannot
-        change; `maxiter`, `maxfev` and `maxtime` count from the first start. A run that was
-        saved in a `checkpoint` goes on being saved in this file, or in the `checkpoint` given. A
-        `HessianUpdateStrategy` as `hess` starts anew. It may also stand among the options.
+        A checkpoint (see the option `checkpoint`) of a run from the same `x0`. The run goes on
+        from it bit for bit, as if it had not been interrupted. The method and the options are
+        those of the file, but options that are given here replace them; if one of these cannot
+        change, a ValueError names it. `maxiter`, `maxfev` and `maxtime` count from the first
+        start. A run that was saved in a `checkpoint` goes on being saved in this file, or in the
+        `checkpoint` given. A `HessianUpdateStrategy` as `hess` starts anew. `resume` may also be
+        given as an option.
 
     Returns
     -------
     OptimizeResult
         ``x, fun, jac, success, status, message, nit, nfev, njev, nhev, optimality,
         execution_time, method``, ``hess`` and ``hess_inv`` (LinearOperators with a method
-        ``todense``: the quasi-Newton model at the end; without one, for `trust_cg` with
-        ``enriched=False``, products with the Hessian at x, made when they are looked at),
+        ``todense``: the quasi-Newton model at the end; for `trust_cg` with ``enriched=False``,
+        which has no model, products with the Hessian at x, made when they are asked for),
         ``curvature`` (is this a minimum? a `quasinewton.solver.curvature.Curvature`), and
-        ``history``, ``allvecs`` where asked for. For errors of estimates see
-        `quasinewton.standard_errors`.
-        `status` is a `quasinewton.Status`; only a small gradient counts as success. If there is
-        none, `x` is the best point seen; `jac` is NaN if its gradient was not found out.
+        ``history`` and ``allvecs`` if an option asks for them. For errors of estimates see
+        `quasinewton.standard_errors`. `status` is a `quasinewton.Status`. Only a small gradient
+        counts as success. `x` is the best point found in any case; `jac` is NaN if its gradient
+        is not known.
 
     Raises
     ------
     TypeError, ValueError
-        For arguments that make no sense, naming the argument, before `fun` is called.
+        If an argument makes no sense; it is named, and `fun` has not been called.
     BaseException
-        Whatever the functions of the user raise, that very object, with the best point seen so
-        far in its attribute ``result``; in ``quasinewton_result`` too, which is the place if it
-        has a ``result`` of its own.
+        What a function of yours has raised, the same object, with the best point so far in its
+        attribute ``result``. It is in ``quasinewton_result`` too, and only there if the
+        exception has a ``result`` of its own.
 
     Examples
     --------
@@ -360,9 +361,9 @@ def _scipy_method(name: str, doc: str) -> Callable[..., OptimizeResult]:
 
 _SCIPY_DOC = """
 
-    For ``scipy.optimize.minimize(fun, x0, method={name}, options=...)``, where it is called by
-    SciPy's protocol for callables, or for a call of its own. Arguments, options and result as
-    in `quasinewton.minimize`; bounds and constraints draw a RuntimeWarning and are not kept.
+    For ``scipy.optimize.minimize(fun, x0, method={name}, options=...)``, or to be called by
+    itself. Arguments, options and result are those of `quasinewton.minimize`. Bounds and
+    constraints are not kept, with a RuntimeWarning.
     """
 
 
@@ -389,8 +390,8 @@ trust_lsr1 = _scipy_method(
 )
 arc_hybrid = _scipy_method(
     "arc_hybrid",
-    """Adaptive cubic regularization with a hybrid limited-memory model: BFGS updates from pairs
-    of safe curvature, SR1 updates from any other.""",
+    """Adaptive cubic regularization with a hybrid limited-memory model: BFGS updates where the
+    curvature is safely positive, SR1 updates elsewhere.""",
 )
 trust_hybrid = _scipy_method(
     "trust_hybrid",

@@ -30,34 +30,36 @@ class Options:
     grtol : float, default 0
         ... or when ``max|g_i|`` is at most grtol times its value at x0.
     xtol, ftol : float, default 0
-        Stop, without success, after an accepted step with ``|s| <= xtol (xtol + |x|)``, or with
-        a decrease of at most ``ftol max(|f|, |f_new|)``.
+        Stop, without success, after an accepted step s with ``|s| <= xtol (xtol + |x|)``, or
+        with a decrease of at most ``ftol max(|f|, |f_new|)``.
     maxiter : int, default max(1000, 200 n)
-        Most iterations (trial steps, rejected ones included); inf for no limit.
+        Limit on the number of iterations, which are trial steps, also rejected ones; inf for no
+        limit.
     maxfev : int, default no limit
-        Most evaluations of the objective, differences included. A fraction is cut off, here and in
-        `maxiter`.
+        Limit on the number of evaluations of the objective, also those for differences. A
+        fraction is cut off, here and in `maxiter`.
     maxtime : float, default no limit
-        Most seconds.
+        Limit on the time, in seconds.
     f_target : float, default -inf
         Stop, without success, once f <= f_target.
     memory : int
-        Pairs kept by the quasi-Newton methods; default all of them, in an n x n matrix, for
-        n < 100, else 10.
+        Number of pairs (steps and changes of the gradient) that the quasi-Newton methods keep.
+        Default: for n < 100 all of them, in an n x n matrix; else 10. If n <= 2 memory, they
+        are kept in an n x n matrix too. `maxcor` is another name for it.
     norm : {'shape', 'euclidean'}, default 'shape'
         Norm of the cubic term.
     weight_rule : {'length', 'ranganath'}, default 'length'
         How the cubic weight is adapted: by the length of steps, or by the rule of
         arXiv:2502.12298.
     enriched : bool, default True
-        Whether `trust_cg` puts quasi-Newton steps between its Newton steps where they decrease f
-        by more an evaluation; default False for `minimize` with a HessianUpdateStrategy as `hess`.
+        Whether `trust_cg` puts quasi-Newton steps between its Newton steps if they decrease f by
+        more for each evaluation. False for `minimize` with a HessianUpdateStrategy as `hess`.
     initial_weight : float
-        First cubic weight, finite; default 0 with 'length' (the first length bounds the step),
-        100 with 'ranganath', where it must be positive.
+        First cubic weight, finite. Default: 0 with 'length' (the first step is then bounded by
+        its length alone), 100 with 'ranganath', where it must be positive.
     initial_trust_radius : float
-        Bound on the first step, finite; default the norm of x0, or ``min(1, |g|)`` where that
-        is 0.
+        Bound on the length of the first step, finite, in the units of x. Default: the norm of
+        x0, or ``min(1, |g|)`` if that is 0.
     max_trust_radius : float, default inf
         Bound on the length of every step.
     finite_diff_rel_step : float or array_like, shape (n,)
@@ -69,36 +71,36 @@ class Options:
         `finite_diff_rel_step` too.
     check_derivatives : bool or float, default False
         Compare the gradient, and the products of `hessp` or `hess`, with differences at x0 before
-        the run; `quasinewton.objective.DerivativeError`, with the table, where they differ. A
+        the run. If they differ, raise a `quasinewton.objective.DerivativeError` with a table. A
         number is the largest relative error that passes (True: 1e-5, in single precision 5e-3).
         These evaluations are not counted.
     disp : bool, default False
         Print the message and the counts at the end; an `OptimizeWarning` without success.
     verbose : {0, 1, 2, 3}, default 0
-        1: as `disp`; 2: a line for every tenth iteration too; 3: for every iteration. Lines go to
-        the logger ``quasinewton`` where its level takes INFO, else to stdout.
+        1: as `disp`; 2: a line for every tenth iteration too; 3: for every iteration. If the
+        logger ``quasinewton`` is set to INFO, the lines go there, else to stdout.
     return_all : bool, default False
         Keep every accepted point in `result.allvecs`.
     history : bool or 'spectrum', default False
-        Keep arrays over the start and the iterations in `result.history`. 'spectrum', for
-        quasi-Newton methods: the spectrum of the model too, as ``eigenvalues``, shape
-        (nit + 1, n or 2 memory), increasing, then NaN, and ``gamma``, the eigenvalue
-        everywhere else.
+        Keep arrays in `result.history`, with a value for the start and for each iteration.
+        'spectrum', for quasi-Newton methods: the spectrum of the model too, as ``eigenvalues``,
+        shape (nit + 1, n or 2 memory), increasing, then NaN, and ``gamma``, the eigenvalue in
+        all other directions.
     model : LinearOperator, optional
-        `result.hess` of an earlier run in as many variables and of the same dtype: its newest
-        pairs start the model of this one. For quasi-Newton methods, of whatever kind.
+        A warm start: `result.hess` of an earlier run in as many variables and of the same dtype,
+        whose newest pairs start the model. For quasi-Newton methods.
     check_curvature : bool, default False
-        Where the gradient has become small, look at the Hessian by a short Lanczos run (at most
-        40 products, from `hessp`, `hess` or differences of gradients), and leave a point that
-        is no minimum; see `quasinewton.solver.curvature`. The products and trials count.
+        When the gradient has become small, look at the Hessian by at most 40 products (from
+        `hessp`, `hess` or differences of gradients), and leave a point that is no minimum; see
+        `quasinewton.solver.curvature.Curvature`. The products and trials count.
     checkpoint : str or path, optional
-        File that the run is saved in: at the start, after iterations as the next two say, and
-        at the end, however it ends but by an exception. BlockingIOError if another run is saved
+        File that the run is saved in: at the start, after iterations as the next two options say,
+        and at the end, unless an exception ends the run. BlockingIOError if another run is saved
         there.
     checkpoint_every : int, optional
         Iterations between two saves.
     checkpoint_seconds : float, optional
-        Seconds between two saves; 60 where `checkpoint_every` is not given either.
+        Seconds between two saves; 60 if `checkpoint_every` is not given either.
     resume : str or path, optional
         Checkpoint to go on from, see `quasinewton.minimize`.
     rule_parameters : dict, default {}

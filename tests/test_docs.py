@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import configparser
 import doctest
 import importlib
+import importlib.util
 import pkgutil
 import re
 import runpy
@@ -12,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from scipy.optimize import rosen, rosen_der
+from scipy.optimize import minimize, rosen, rosen_der
 
 import quasinewton
 import quasinewton.interop
@@ -24,7 +26,7 @@ from quasinewton.options import Options
 from quasinewton.status import MESSAGES, Status
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def each_page(test):
@@ -47,14 +49,14 @@ def test_links_lead_somewhere(page):
 
 @each_page
 def test_every_page_is_in_the_contents(page):
-    if page.name in ("README.md", "index.md"):
+    if page.name == "index.md" or page.parent == ROOT:
         return
     contents = re.findall(r"^[\w/]+$", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE)
     assert str(page.relative_to(ROOT / "docs").with_suffix("")) in contents
 
 
 def test_api_pages_have_every_public_name():
-    text = "".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
+    text = "".join(page.read_text() for page in (ROOT / "docs" / "api").rglob("*.md"))
     modules = [
         quasinewton.objective.derivatives, quasinewton.objective.hessian, quasinewton.interop,
         quasinewton.plot, quasinewton.problems,
@@ -70,6 +72,25 @@ def test_api_page_lists_every_status():
         assert f"| `{status.name}` | {status.value} | {MESSAGES[status]} |" in text
 
 
+def test_page_on_status_says_what_to_do_about_each():
+    rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/howto/status.md").read_text(), re.MULTILINE)
+    named = re.findall(r"`(\w+)`", " ".join(rows))
+    assert sorted(named) == sorted(status.name for status in Status)
+
+
+def test_pages_of_methods_say_which_options_are_theirs():
+    """Each names all that the docstring of the options says of some methods only."""
+    entries = re.split(r"\n    (?=\w[\w, ]* : )", Options.__doc__)[1:]
+    some = [e.split(" :")[0] for e in entries if re.search("uasi-Newton|cubic|trust_cg", e)]
+    assert len(some) >= 6
+    pages = list((ROOT / "docs" / "api" / "methods").glob("*.md"))
+    for page in pages:
+        text = page.read_text()
+        assert [name for name in some if f"`{name}" not in text] == [], page
+    documented = re.findall(r"autofunction:: (\w+)", "".join(p.read_text() for p in pages))
+    assert sorted(documented) == sorted(METHODS)
+
+
 def test_api_page_lists_every_entry_of_a_result():
     result = quasinewton.minimize(
         rosen, [-1.2, 1.0], jac=rosen_der, options={"history": "spectrum", "return_all": True}
@@ -83,6 +104,26 @@ def test_readme_lists_every_method():
     assert [m for m in METHODS if f"`{m}`" not in text] == []
     count = len(quasinewton.problems.names())
     assert f"`quasinewton.problems`: {count} classical" in text
+
+
+def test_citation_agrees_with_the_package_and_the_readme():
+    citation = (ROOT / "CITATION.cff").read_text()
+    said = dict(re.findall(r"^([\w-]+): (.+)$", citation, re.MULTILINE))
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    metadata = config["metadata"]
+    assert said["title"] == metadata["name"] and said["license"] == metadata["license"]
+    assert said["version"] == quasinewton.__version__
+    assert said["abstract"] == metadata["description"]
+    assert f"- name: {metadata['author']}" in citation
+    keywords = re.findall(r"^  - ([\w -]+)$", citation, re.MULTILINE)
+    assert keywords == metadata["keywords"].split(", ")
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    paper = citation[citation.index("references:") :]
+    assert re.search(r'title: "(.+)"', paper).group(1) in readme
+    url = re.search(r'url: "(.+)"', paper).group(1)
+    assert url in metadata["project_urls"] and f"arXiv:{url.rpartition('/')[2]}" in readme
+    assert all(name in readme for name in re.findall(r"family-names: (\w+)", paper))
 
 
 def test_architecture_page_lists_every_file():
@@ -132,6 +173,44 @@ def test_theory_page_quotes_the_constants_of_the_rule():
     assert {recipe.rule["shrink_min"] for recipe in QUASI_NEWTON.values()} == {0.02}
     assert f"[0.02, {rule.shrink_max}]" in text
     assert rf"\rho > {rule.keep:g}" in text
+
+
+def test_numbers_and_picture_of_the_readme_are_those_of_today(tmp_path, monkeypatch):
+    """Roughly: another version of NumPy or SciPy may need an evaluation more."""
+    image = pytest.importorskip("PIL.Image")
+    text = " ".join((ROOT / "README.md").read_text().split())
+    ours, lbfgsb, bfgs = map(int, re.search(
+        r"the function (\d+) times, SciPy's L-BFGS-B (\d+) times and SciPy's BFGS (\d+)", text
+    ).groups())  # fmt: skip
+    if importlib.util.find_spec("sklearn"):
+        p = quasinewton.problems.get("logistic_breast_cancer")
+        assert quasinewton.minimize(p.fun, p.x0, jac=p.grad).nfev == pytest.approx(ours, abs=1)
+        for method, said in (("L-BFGS-B", lbfgsb), ("BFGS", bfgs)):
+            tight = {"gtol": 1e-5, "ftol": 0.0} if method == "L-BFGS-B" else {"gtol": 1e-5}
+            result = minimize(p.fun, p.x0, jac=p.grad, method=method, options=tight)
+            assert result.nfev == pytest.approx(said, rel=0.15)
+
+    drawn = tmp_path / "profiles.png"
+    monkeypatch.setattr("sys.argv", ["profiles.py", str(drawn)])
+    runpy.run_path(str(ROOT / "examples" / "profiles.py"), run_name="__main__")
+
+    def table(path):
+        """solved, cheapest, mean cost by method, which the picture holds as a comment."""
+        with image.open(path) as picture:
+            rows = picture.text["Comment"].splitlines()[1:]
+        return {" ".join(row.split()[:-3]): [float(v) for v in row.split()[-3:]] for row in rows}
+
+    kept, now = table(ROOT / "docs" / "images" / "profiles.png"), table(drawn)
+    assert list(kept) == list(now)
+    for method, (solved, cheapest, mean) in kept.items():
+        assert now[method][0] == pytest.approx(solved, abs=1), method
+        assert now[method][1] == pytest.approx(cheapest, abs=3), method
+        assert now[method][2] == pytest.approx(mean, rel=0.05), method
+    count, cheapest, mean = re.search(
+        r"the (\d+) small problems .* on (\d+), and in the mean ([\d.]+) times", text
+    ).groups()
+    default = kept["default"]
+    assert [int(cheapest), float(mean)] == default[1:] and int(count) >= default[0]
 
 
 def test_example_rosenbrock_paths(tmp_path, monkeypatch):

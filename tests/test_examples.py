@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from quasinewton.objective import check_gradient
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -52,3 +54,49 @@ def test_jax_model(monkeypatch, capsys):
     assert np.allclose(first.x, second.x, atol=1e-5)
     assert np.linalg.eigvalsh(shown["hessian"])[0] > 0.0
     shown["plt"].close("all")
+
+
+def test_gaussian_process(monkeypatch):
+    shown = run("gaussian_process.py", monkeypatch)
+    assert all(result.success for result in shown["results"])
+    assert shown["best"].fun < shown["other"].fun
+    fun, x = shown["fun"], shown["other"].x + 0.1
+    assert check_gradient(lambda x: fun(x)[0], lambda x: fun(x)[1], x).ok
+    shown["plt"].close("all")
+
+
+def test_maximum_likelihood(monkeypatch):
+    shown = run("maximum_likelihood.py", monkeypatch)
+    result, errors = shown["result"], shown["errors"]
+    assert result.success
+    assert np.all(np.abs(result.x - shown["truth"]) < 3.0 * errors)
+    # the errors of a Poisson regression would be too small: its variance is the mean
+    A, mean = shown["A"], np.exp(shown["A"] @ result.x[:3])
+    poisson = np.sqrt(np.diag(np.linalg.inv(A.T @ (mean[:, None] * A))))
+    assert np.all(errors[:3] > poisson)
+    loss = np.array(shown["profile"])
+    assert abs(loss[6]) < 1e-6 and np.all(np.diff(loss[6:]) > 0) and np.all(np.diff(loss[:7]) < 0)
+    shown["plt"].close("all")
+
+
+def test_lennard_jones(monkeypatch):
+    shown = run("lennard_jones.py", monkeypatch)
+    assert shown["best"].fun == pytest.approx(shown["LOWEST"], abs=1e-5)
+    assert sum(result.success for result in shown["results"]) > 55
+    sizes = np.sort(np.abs(shown["eigenvalues"]))
+    assert sizes[5] < 1e-3 < 1.0 < sizes[6] and shown["eigenvalues"][0] > -1e-3
+    shown["plt"].close("all")
+
+
+def test_inverse_problem(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["inverse_problem.py", "64"])
+    shown = run("inverse_problem.py", monkeypatch)
+    assert shown["result"].success and shown["error"] < 0.6 * shown["before"]
+    shown["plt"].close("all")
+
+
+def test_expensive_simulation(monkeypatch):
+    shown = run("expensive_simulation.py", monkeypatch)
+    result = shown["result"]
+    assert result.success and shown["jobs"] == 5 * result.nfev
+    assert np.allclose(np.exp(result.x), [0.8, 0.25], atol=0.03)

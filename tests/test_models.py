@@ -299,7 +299,7 @@ def test_a_reduced_model_with_room_for_all_equals_the_dense_update(kind, history
     n=st.integers(6, 40), directions=st.integers(5, 12), gamma=st.floats(-3.0, 3.0),
     curvature=st.floats(-0.5, 2.0), exponent=st.integers(-100, 100), seed=st.integers(0, 10**6),
 )  # fmt: skip
-def test_a_reduced_model_that_has_no_room_left(kind, n, directions, gamma, curvature, exponent, seed):
+def test_a_reduced_model_without_room_left(kind, n, directions, gamma, curvature, exponent, seed):
     """Its rows stay orthonormal, B is gamma outside of them, definite where BFGS made it."""
     rng = np.random.default_rng(seed)
     directions, scale = min(directions, n), 10.0**exponent

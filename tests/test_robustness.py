@@ -169,6 +169,9 @@ def test_a_solve_holds_at_most_2m_plus_12_vectors(method):
     bound = 2 * memory + 12 + 14 * (method == "trust_cg")
     print(f"{method}: {peak / 8 / n:.2f} n numbers, bound {bound}")
     assert peak <= bound * n * 8
+    page = (Path(__file__).parent.parent / "docs" / "robustness.md").read_text()
+    others, trust_cg = re.search(r"(\d+), `trust_cg` (\d+) \|.*-k vectors", page).groups()
+    assert peak / 8 / n == pytest.approx(int(trust_cg if method == "trust_cg" else others), abs=0.5)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
+import shutil
 import struct
 from itertools import islice, pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -238,3 +241,23 @@ def test_quick_run(tmp_path):
                  "minibatch", "timings", "rosenbrock_paths", "rosenbrock_loss"):  # fmt: skip
         assert (tmp_path / f"{name}.png").stat().st_size > 5000, name
     assert "| arc_lsr1 |" in (tmp_path / "summary.md").read_text()
+
+
+def test_figures_and_tables_come_from_the_files_kept(tmp_path):
+    """What the page shows is made from the committed files alone, without those of the runs."""
+    from examples.talk import figures
+
+    talk = Path(figures.__file__).parent
+    out, pictures = tmp_path / "results", tmp_path / "pictures"
+    shutil.copytree(talk / "results", out, ignore=shutil.ignore_patterns("runs", "*.md"))
+    figures.main(out, pictures)
+    summary = (talk / "results" / "summary.md").read_text()
+    assert (out / "summary.md").read_text() == summary
+    docs = talk.parent.parent / "docs"
+    drawn = {path.name for path in pictures.glob("*.png")}
+    kept = {path.name for path in (docs / "images" / "talk").glob("*.png")}
+    assert drawn == {name for name in kept if not name.startswith("rosenbrock")}
+    page = (docs / "talk.md").read_text()
+    tables = page[page.index("## Classification") : page.index("## Timings")]
+    rows = re.findall(r"^\| (?!method).*\|$", tables, re.MULTILINE)
+    assert len(rows) > 20 and [row for row in rows if row not in summary] == []

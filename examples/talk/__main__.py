@@ -4,8 +4,8 @@
                             [--pictures DIR] [--jobs N]
 
 Every run is one thread, --jobs of them at a time, and writes DIR/runs/<run>.csv as it goes. At
-the end the runs of an experiment become one DIR/<experiment>.csv, and the figures are drawn from
-these.
+the end the runs of an experiment become one DIR/<experiment>.csv, from which the figures are drawn;
+DIR/runs may be deleted then.
 """
 
 from __future__ import annotations

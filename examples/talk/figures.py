@@ -1,9 +1,10 @@
-"""Figures and tables from the CSV files of the runs.
+"""Figures and tables from the files of the runs.
 
     python -m examples.talk.figures DIR [PICTURES]     # DIR of `python -m examples.talk --out DIR`
 
-Where there is DIR/runs, its files are first joined to DIR/<experiment>.csv. Pictures go to
-PICTURES, or DIR; the reconstructions need DIR/runs. Rosenbrock's are `rosenbrock`'s own.
+If there is DIR/runs, its files are first joined to DIR/<experiment>.csv, and the images that are
+shown to DIR/reconstructions.npz. All figures and tables are made from these, so DIR/runs may be
+deleted then. Pictures go to PICTURES, or DIR. Rosenbrock's are `rosenbrock`'s own.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Curve:
 
 
 def join(out: Path) -> None:
-    """One CSV of each experiment from those of its runs."""
+    """One CSV of each experiment from those of its runs, and one file of the images to be shown."""
     texts: dict[str, list[str]] = defaultdict(list)
     for path in sorted((out / "runs").glob("*.csv")):
         header, *rows = path.read_text().splitlines(keepends=True)
@@ -81,6 +82,33 @@ def join(out: Path) -> None:
         lines += rows if lines else [header, *rows]
     for experiment, lines in texts.items():
         (out / f"{experiment}.csv").write_text("".join(lines))
+    images: dict[str, np.ndarray] = {}
+    for (data, network), curves in read(out, "autoencoder").items():
+        for curve in curves:
+            name = shown_name(data, network, curve)
+            path = out / "runs" / f"{name}.npz"
+            if is_deep(network) and path.exists():
+                with np.load(path) as file:
+                    images[f"inputs_{data}"] = _grey(file["inputs"])
+                    images[name] = _grey(file["outputs"])
+    if images:
+        np.savez_compressed(out / "reconstructions.npz", **images)
+
+
+def _grey(images: np.ndarray) -> np.ndarray:
+    """Images with values from 0 to 1 in 256 levels, of which no more can be seen."""
+    return np.rint(255.0 * np.clip(images, 0.0, 1.0)).astype(np.uint8)
+
+
+def is_deep(network: str) -> bool:
+    """Whether a network has more than one hidden layer; only these images are shown."""
+    return network.count("-") > 2
+
+
+def shown_name(data: str, network: str, curve: Curve) -> str:
+    """The name of an autoencoder's run, in DIR/runs and in reconstructions.npz."""
+    parts = ["autoencoder", data, network, curve.method.replace(" ", "-"), curve.rate]
+    return "_".join(part for part in parts if part)
 
 
 def read(out: Path, experiment: str) -> dict[tuple[str, str], list[Curve]]:
@@ -190,26 +218,26 @@ def autoencoder(out: Path, pictures: Path) -> None:
 
 def reconstructions(out: Path, pictures: Path) -> None:
     """Test images beside what the autoencoders of each method make of them."""
+    if not (out / "reconstructions.npz").exists():
+        return
+    with np.load(out / "reconstructions.npz") as file:
+        stored = dict(file)
     for (data, network), curves in read(out, "autoencoder").items():
-        if network.count("-") < 3:
-            continue
-        rows = []
-        for curve in curves:
-            parts = ["autoencoder", data, network, curve.method.replace(" ", "-"), curve.rate]
-            path = out / "runs" / ("_".join(part for part in parts if part) + ".npz")
-            if path.exists():
-                with np.load(path) as file:
-                    rows.append((f"{curve.label}: {curve.test[-1]:.4f}", file["outputs"]))
-                    inputs = file["inputs"]
+        rows = [
+            (f"{curve.label}: {curve.test[-1]:.4f}", stored[name])
+            for curve in curves
+            if (name := shown_name(data, network, curve)) in stored
+        ]
         if not rows:
             continue
+        inputs = stored[f"inputs_{data}"]
         rows.insert(0, ("input", inputs))
         side = round(inputs.shape[1] ** 0.5)
         figure, axes = plt.subplots(len(rows), 1, figsize=(11, 0.78 * len(rows)))
         figure.subplots_adjust(left=0.3, right=0.99, bottom=0.02, top=0.92, hspace=0.1)
         for ax, (label, images) in zip(axes, rows, strict=True):
             strip = np.hstack(images.reshape(-1, side, side))
-            ax.imshow(strip, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+            ax.imshow(strip, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
             ax.set_xticks([])
             ax.set_yticks([])
             ax.set_ylabel(label, rotation=0, ha="right", va="center")

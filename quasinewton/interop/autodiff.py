@@ -96,7 +96,19 @@ def from_jax(fun: Callable[[Any], Any], params: Any) -> Functions:
 
 
 def from_autograd(fun: Callable[[Any], Any], params: Any) -> Functions:
-    """The same for a function of autograd's NumPy and nested lists, tuples, dicts of arrays."""
+    """The gradient and exact Hessian products of a function that uses autograd's NumPy.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(params) -> scalar``, of operations of ``autograd.numpy``.
+    params : array, or nested lists, tuples and dicts of arrays
+        The start.
+
+    Returns
+    -------
+    Functions
+    """
     with needs("autograd", "autograd", "from_autograd"):
         from autograd import make_hvp, value_and_grad
         from autograd.misc import flatten

@@ -32,7 +32,7 @@ class Curvature:
     verdict : {'minimum', 'saddle', 'undetermined'}
         'saddle' is any stationary point with a direction of negative curvature, maxima included.
     eigenvalue : float
-        Estimate of the smallest eigenvalue; NaN where there is none.
+        Estimate of the smallest eigenvalue; NaN if there is none.
     direction : array, shape (n,), or None
         A unit vector along which the curvature is about `eigenvalue`.
     source : {'products', 'model', 'none'}

@@ -45,14 +45,19 @@ _RUNNING = int(Status.RUNNING)
 
 
 class Solver:
-    """Minimise a function that someone else evaluates.
+    """A run of a method that asks for points, and is told f and the gradient there.
+
+    Call `ask` for a point and `tell` what was found there, while `running`; `result` is the best
+    point so far at any time. `run` does this with functions. A method that uses products of the
+    Hessian (`trust_cg`) asks for them by `direction`.
 
     Parameters
     ----------
-    x0 : array_like, shape (n,)
-        First point. float32 stays float32; any other real dtype becomes float64.
-    method : str
-        A name in `quasinewton.methods.METHODS`.
+    x0 : array_like, shape (n,), or tensor
+        First point. float32 stays float32; any other real dtype becomes float64. A tensor must
+        be float32 or float64; the run then works on tensors of the same device.
+    method : str, default 'arc_lsr1'
+        A method of `quasinewton.minimize`.
     options : Options or mapping, optional
         See `quasinewton.options.Options`.
 
@@ -148,8 +153,8 @@ class Solver:
     def intermediate(self) -> OptimizeResult:
         """What a callback gets: x and jac (copies), fun, optimality, nit, the counts and status.
 
-        `budget` is the share, from 0 to 1, of that limit of `maxiter`, `maxfev` and `maxtime`
-        of which most is used.
+        `budget` is the share, from 0 to 1, that is used of `maxiter`, `maxfev` or `maxtime`,
+        whichever share is the largest.
         """
         assert self.g is not None
         return OptimizeResult(
@@ -180,7 +185,10 @@ class Solver:
 
     @property
     def direction(self) -> Any:
-        """A copy of what the solver waits for the product of; None if it waits for `tell`."""
+        """A vector if the solver waits for its product by the Hessian at `x`, else None.
+
+        If it is a vector (a copy), call `tell_product`; if it is None, call `ask` and `tell`.
+        """
         direction = self._direction
         return None if direction is None else clone(direction)
 
@@ -350,7 +358,7 @@ class Solver:
         Raises
         ------
         ValueError
-            After the end of the run, and where no product was asked for.
+            If the run has ended, or if no product was asked for.
         TypeError, ValueError
             For values of another kind or shape. Whatever is raised, the solver is as it was.
         """
@@ -371,9 +379,10 @@ class Solver:
             self._check_trial()
 
     def renew(self, f: float, g: np.ndarray) -> None:
-        """Go on from `x` with another objective, as the next batch of a finite sum is one.
+        """Go on from `x` with another objective, such as the next batch of a sum of many terms.
 
-        The pairs, the cubic weight and the bound on the step stay; a run that had ended goes on.
+        The model of the Hessian, the cubic weight and the bound on the step are kept. A run that
+        had ended goes on.
 
         Parameters
         ----------
@@ -384,7 +393,7 @@ class Solver:
         Raises
         ------
         ValueError
-            Before the first `tell`, and for values that are not finite.
+            If nothing was told yet, or a value is not finite.
         """
         if self._method is None:
             raise ValueError("`renew` needs a solver that was told f and g at x0")
@@ -399,7 +408,7 @@ class Solver:
         self._check_limits(f)
 
     def stop(self, status: Status) -> None:
-        """End the run from outside."""
+        """End the run, with this status in its result."""
         self.status = status
 
     def run(
@@ -411,21 +420,21 @@ class Solver:
         args: tuple[Any, ...] = (),
         every: int = 1,
     ) -> Iterator[Solver]:
-        """Evaluate, until the run ends: ask and tell with functions.
+        """Ask and tell with functions until the run ends; an iterator over the iterations.
 
         Parameters
         ----------
         fun, jac, hess, hessp, args
             As in `quasinewton.minimize`.
         every : int, default 1
-            Where the iterations run in machine code, how many of them before it yields. If they
-            are slow it yields sooner: Ctrl-C has no effect before.
+            Number of iterations between two yields, if they run in machine code. If they are
+            slow, it yields sooner, because Ctrl-C has no effect before.
 
         Yields
         ------
         Solver
-            This one, after every iteration: its `x`, `f`, `g` and `nit` are those of the
-            moment. Leaving the loop leaves the solver where it is, to be run on or saved.
+            This one, after every iteration, with its current `x`, `f`, `g` and `nit`. If you
+            leave the loop, the solver can be saved, or run on later.
 
         Examples
         --------
@@ -494,10 +503,10 @@ class Solver:
                 yield self
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all of the state to one .npz file, whole or not at all.
+        """Write the whole state to one .npz file; a file that is there is replaced at the end.
 
-        `load` gives a solver that goes on bit for bit as this one would. May be called at any
-        time between the calls of other methods.
+        `load` gives a solver that goes on bit for bit as this one would. Call it at any time
+        between the calls of other methods.
         """
         if is_tensor(self.x0):
             raise TypeError("a run on tensors cannot be saved")
@@ -513,9 +522,10 @@ class Solver:
         ----------
         path : str or path
         options : mapping, optional
-            Changes to the options it was made with. A run that had converged or had been ended
-            by a limit, `f_target` or the callback goes on where they allow it. A run that was
-            saved in a `checkpoint` goes on being saved in `path`, if they do not name another.
+            Options in the place of those it was made with. A run that had converged, or was
+            ended by a limit, `f_target` or the callback, goes on if these options allow it. A
+            run that was saved in a `checkpoint` goes on being saved in `path`, if the options do
+            not name another.
 
         Raises
         ------
@@ -638,7 +648,7 @@ class Solver:
         return solver
 
     def result(self) -> OptimizeResult:
-        """The best point so far and how it was reached."""
+        """The best point so far, as the OptimizeResult that `quasinewton.minimize` returns."""
         status = self.status
         method = self._method
         elapsed = time.perf_counter() - self._started_at
@@ -681,7 +691,7 @@ class Solver:
         return result
 
     def finish(self) -> OptimizeResult:
-        """`result`, and the closing lines that `disp` and `verbose` ask for."""
+        """`result`; also prints the closing lines, if `disp` or `verbose` asks for them."""
         result = self.result()
         self._table.close(result)
         return result
