@@ -21,11 +21,19 @@ __all__ = [
     "interpolate_cubic",
     "judge",
     "next_length",
+    "noise_between",
     "ratio",
+    "term_size",
 ]
 
 #: Relative roundoff to be expected in f.
 NOISE = 10.0 * EPS
+#: Part of f that noise is at most.
+_MOST_NOISE = 1e-3
+#: By as much |f| may fall before its terms are thought to fall too.
+_LOST = 1e8
+#: Part of f by which a first step should decrease it at least.
+_VISIBLE = 1e-4
 
 
 class RuleParameters:
@@ -92,40 +100,69 @@ class RuleParameters:
 
 
 @kernel
-def ratio(f, f_trial, predicted, scale):
-    """rho = (f - f_trial) / predicted, and whether roundoff hides a decrease.
+def ratio(f, f_trial, predicted, scale, relative, seen):
+    """rho = (f - f_trial) / predicted, and whether noise in f hides a decrease.
 
     Parameters
     ----------
     f, f_trial, predicted : float
     scale : float
-        Size of the terms that f is a sum of, as far as known: ``|f|`` at the start.
+        Size of the terms that f is a sum of, as far as known: see `term_size`.
+    relative : float
+        Relative roundoff to be expected in f, `NOISE` in double precision.
+    seen : float
+        Noise that values of f have shown, see `noise_between`.
 
     Returns
     -------
     rho : float
         -inf for a trial that is not finite or a prediction that is no decrease.
+    small : bool
+        Whether the predicted decrease is too small to be seen in f.
     in_noise : bool
-        True where f did not rise by more than roundoff and the predicted decrease is too
-        small to be seen in it. Such a step may be judged by its gradient instead.
+        ... and f did not rise by more than its noise either. Such a step may be judged by its
+        gradient instead.
     """
-    if not math.isfinite(f_trial):
-        return -math.inf, False
-    if not predicted > 0.0:
-        return -math.inf, False
+    if not (math.isfinite(f_trial) and predicted > 0.0):
+        return -math.inf, False, False
     size = max(abs(f), abs(f_trial))
-    in_noise = f_trial - f <= NOISE * size and predicted <= NOISE * max(size, scale)
-    return (f - f_trial) / predicted, in_noise
+    small = predicted <= max(relative * max(size, scale), seen)
+    in_noise = small and f_trial - f <= max(relative * size, seen)
+    return (f - f_trial) / predicted, small, in_noise
 
 
 @kernel
-def judge(f, f_trial, predicted, scale, g_norm, g_norm_trial, rule):
+def term_size(scale, f, f_trial):
+    """The size of the terms that f is a sum of, after an accepted step: at first ``|f|``.
+
+    Where f has lost more digits than half of those that there are, so have its terms.
+    """
+    return min(scale, _LOST * max(abs(f), abs(f_trial)))
+
+
+@kernel
+def noise_between(f, f_trial, slope, slope_trial):
+    """The error of a difference of f that its slopes prove, else 0.
+
+    Along a step on which the slope hardly changes, ``(slope + slope_trial)/2`` is the change of a
+    smooth f up to less than the change of the slope.
+    """
+    change = f_trial - f
+    spread = abs(slope_trial - slope)
+    error = abs(change - 0.5 * (slope + slope_trial))
+    if spread <= abs(slope) and spread < error <= _MOST_NOISE * max(abs(f), abs(f_trial)):
+        return error
+    return 0.0
+
+
+@kernel
+def judge(rho, in_noise, g_norm, g_norm_trial, rule):
     """Whether to accept a trial.
 
     Parameters
     ----------
-    f, f_trial, predicted, scale
-        As in `ratio`.
+    rho, in_noise
+        By `ratio`.
     g_norm, g_norm_trial : float
         Norms of the gradients; NaN for a trial whose gradient is unknown or not finite, which
         is never accepted.
@@ -134,22 +171,26 @@ def judge(f, f_trial, predicted, scale, g_norm, g_norm_trial, rule):
 
     Returns
     -------
-    rho : float
     accepted : bool
     meaningful : bool
         False for an accepted step whose poor ratio is roundoff: it says nothing of its length.
     """
-    rho, in_noise = ratio(f, f_trial, predicted, scale)
     known = math.isfinite(g_norm_trial)
     accepted = known and (rho > rule[0].accept or (in_noise and g_norm_trial < g_norm))
     meaningful = not (accepted and in_noise and rho < rule[0].good)
-    return rho, accepted, meaningful
+    return accepted, meaningful
 
 
 @kernel
-def first_length(x_norm, g_norm):
-    """Bound on the first step: ``|x0|``, which scales as x does, or ``min(1, |g|)`` from 0."""
-    return x_norm if x_norm > 0.0 and math.isfinite(x_norm) else min(1.0, g_norm)
+def first_length(x_norm, f, g_norm):
+    """Bound on the first step: ``|x0|``, or ``min(1, |g|)`` from 0.
+
+    But no step whose decrease of f could hardly be seen. All scales as x and f do.
+    """
+    if not (x_norm > 0.0 and math.isfinite(x_norm)):
+        return min(1.0, g_norm)
+    least = _VISIBLE * abs(f) / g_norm if g_norm > 0.0 else 0.0
+    return max(x_norm, least) if math.isfinite(least) else x_norm
 
 
 @kernel

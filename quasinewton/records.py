@@ -40,7 +40,11 @@ _FIELDS = {
     # the iteration
     "f": "f8",  # f at x
     "f_best": "f8",  # least f of an accepted point that x has left for a better gradient
-    "f_scale": "f8",  # |f| at the start
+    "f_scale": "f8",  # size of the terms that f is a sum of
+    "noise": "f8",  # relative roundoff to be expected in f
+    "seen": "f8",  # noise that values of f have shown
+    "g_least": "f8",  # least |g| since f hides what is gained
+    "idle": "i8",  # iterations since then
     "g_max": "f8",  # largest |g_i| at x
     "g_norm": "f8",  # |g| at x
     "step_norm": "f8",  # |s| of the step to the trial

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import quasinewton
-from quasinewton.globalization import interpolate, ratio
+from quasinewton.globalization import NOISE, interpolate, noise_between, ratio, term_size
 from quasinewton.methods import COMPILING
 from quasinewton.vectors import max_abs, norm2
 
@@ -36,16 +38,37 @@ def test_norm2_of_special_values():
 
 @pytest.mark.kernels
 def test_ratio():
-    assert ratio(2.0, 1.0, 0.5, 2.0) == (2.0, False)
-    assert ratio(2.0, np.nan, 0.5, 2.0)[0] == -np.inf
-    assert ratio(2.0, np.inf, 0.5, 2.0)[0] == -np.inf
-    assert ratio(2.0, 1.0, 0.0, 2.0)[0] == -np.inf
-    assert ratio(2.0, 1.0, -1.0, 2.0)[0] == -np.inf
-    assert ratio(2.0, 1.0, np.nan, 2.0)[0] == -np.inf
-    assert ratio(1.0, 1.0 + 1e-16, 1e-17, 1.0)[1]
-    assert not ratio(1.0, 2.0, 1e-17, 1.0)[1]  # it rose
-    assert not ratio(1.0, 1.0, 1e-3, 1.0)[1]  # it should have been seen
-    assert ratio(0.0, 0.0, 1e-12, 1e4)[1]  # terms of size 1e4 that cancel
+    double = (NOISE, 0.0)
+    assert ratio(2.0, 1.0, 0.5, 2.0, *double) == (2.0, False, False)
+    for f, predicted in ((np.nan, 0.5), (np.inf, 0.5), (1.0, 0.0), (1.0, -1.0), (1.0, np.nan)):
+        assert ratio(2.0, f, predicted, 2.0, *double) == (-np.inf, False, False)
+    assert ratio(1.0, 1.0 + 1e-16, 1e-17, 1.0, *double)[1:] == (True, True)
+    assert ratio(1.0, 2.0, 1e-17, 1.0, *double)[1:] == (True, False)  # it rose
+    assert not ratio(1.0, 1.0, 1e-3, 1.0, *double)[1]  # it should have been seen
+    assert ratio(1.0, 1.0, 1e-7, 1.0, 1e-6, 0.0)[2]  # but not in single precision
+    assert ratio(1.0, 1.0, 1e-7, 1.0, NOISE, 1e-6)[2]  # nor in values of six decimals
+    assert ratio(0.0, 0.0, 1e-12, 1e4, *double)[2]  # terms of size 1e4 that cancel
+    assert term_size(1e4, 1e-2, 1e-3) == 1e4
+    assert term_size(1e18, 1e3, 1e2) < 1e12
+
+
+@given(
+    a=st.floats(-3.0, 3.0), b=st.floats(0.0, 3.0), c=st.floats(-0.5, 0.5),
+    noise=st.sampled_from([0.0, 1e-4, 1e-6]), sign=st.sampled_from([-1.0, 1.0]),
+    exponent=st.integers(-8, 0),
+)  # fmt: skip
+def test_noise_is_seen_where_the_slopes_prove_it(a, b, c, noise, sign, exponent):
+    """f = 100 + a t + b t^2/2 + c b t^3/6 from 0 to t, with an error of the value there."""
+    t = 10.0**exponent
+    change = a * t + b * t * t / 2.0 + c * b * t**3 / 6.0
+    slopes = a * t, a * t + b * t * t + c * b * t**3 / 2.0
+    found = noise_between(100.0, 100.0 + change + sign * noise, *slopes)
+    curved = abs(slopes[1] - slopes[0])
+    assert found <= noise * (1.0 + 1e-12) + curved + 1e-13
+    if noise > 4.0 * curved + 1e-12 and curved <= abs(slopes[0]):
+        assert found >= 0.5 * noise
+    if noise == 0.0:
+        assert found <= 1e-13
 
 
 @pytest.mark.kernels

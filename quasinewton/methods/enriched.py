@@ -90,6 +90,12 @@ class Enriched:
         self.quasi.renew(f, g, radius)
         self.phase, self.spent, self.f_middle = PHASE, 0, f
 
+    def expect(self, precision: float) -> None:
+        """Take f to be given in this relative precision."""
+        self.quasi.expect(precision)
+        if self.newton is not None:
+            self.newton.expect(precision)
+
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
         return self.now.needs_gradient(f)
@@ -120,6 +126,7 @@ class Enriched:
         self.products = max(self.products, self.phase)
         self.newton.most = min(self.products, 2 * self.x.shape[0] + 10)
         self.newton.f_scale, self.newton.rho = quasi.f_scale, math.nan
+        self.newton.noise = quasi.noise
         self.newton.go_on(quasi.f, quasi.f_best, quasi.radius)
         self.now, self.spent, self.newton_first = self.newton, 0, True
 

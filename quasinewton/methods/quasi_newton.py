@@ -20,10 +20,12 @@ from ..globalization import (
     interpolate_cubic,
     judge,
     next_length,
+    noise_between,
     ranganath_weight,
     ratio,
+    term_size,
 )
-from ..kernels import inline_kernel, kernel, vector_function, view_kernel
+from ..kernels import EPS, inline_kernel, kernel, vector_function, view_kernel
 from ..models.compact import expand, project, renew_compact
 from ..models.dense import renew_dense
 from ..models.model import CompactModel, planes
@@ -51,13 +53,21 @@ if TYPE_CHECKING:
     from .recipes import Recipe
 
 __all__ = [
-    "GIVEN", "OFFERED", "WITHOUT", "QuasiNewton", "begin", "find_trial", "finder", "named",
-    "receive", "wants_gradient",
+    "GIVEN", "OFFERED", "WITHOUT", "QuasiNewton", "begin", "find_trial", "finder", "goes_on",
+    "named", "receive", "wants_gradient",
 ]  # fmt: skip
 
 #: What `receive` has of the gradient at the trial: nothing; a gradient to be used if it is wanted;
 #: a gradient that was asked for.
 WITHOUT, OFFERED, GIVEN = range(3)
+
+
+#: Ratio from which on an actual decrease is doubted.
+_DOUBTFUL = 10.0
+#: A gradient is a gain where it is as much smaller than any before.
+_GAIN = 0.9
+#: Iterations without gain after which none is expected.
+_IDLE = 10
 
 
 @view_kernel
@@ -70,7 +80,9 @@ def named(points):
 def wants_gradient(f, state, rule):
     """Whether `receive` can use the gradient at a trial with the value f."""
     record, constants = state[0], rule[0]
-    rho, in_noise = ratio(record.f, f, record.predicted, record.f_scale)
+    rho, _, in_noise = ratio(
+        record.f, f, record.predicted, record.f_scale, record.noise, record.seen
+    )
     return in_noise or rho > constants.accept or (
         rho > constants.keep and record.rejections >= constants.patience
     )
@@ -105,9 +117,10 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
         g_max = max_abs(g_trial)
         if math.isfinite(g_max):
             g_norm = norm2(g_trial)
-    rho, accepted, meaningful = judge(
-        f, f_trial, record.predicted, record.f_scale, record.g_norm, g_norm, rule
+    rho, small, in_noise = ratio(
+        f, f_trial, record.predicted, record.f_scale, record.noise, record.seen
     )
+    accepted, meaningful = judge(rho, in_noise, record.g_norm, g_norm, rule)
     if has_gradient and not math.isfinite(g_max):
         has_gradient = False
         rho = -math.inf
@@ -115,16 +128,25 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
     record.rejections = 0 if accepted else record.rejections + 1
     record.rho = rho
     shrink = interpolate(f, f_trial, record.slope, constants.shrink_min, constants.shrink_max)
-    if constants.cubic > 0.0 and not accepted and gradient != WITHOUT and math.isfinite(f_trial):
-        shrink = interpolate_cubic(
-            f, f_trial, record.slope, slope_between(x, trial, g_trial), constants.shrink_min,
-            constants.shrink_max,
-        )  # fmt: skip
+    doubtful = not (accepted and constants.poor <= rho <= _DOUBTFUL)
+    if doubtful and gradient != WITHOUT and math.isfinite(f_trial):
+        slope = slope_between(x, trial, g_trial)
+        if constants.cubic > 0.0 and not accepted:
+            shrink = interpolate_cubic(
+                f, f_trial, record.slope, slope, constants.shrink_min, constants.shrink_max
+            )
+        record.seen = max(record.seen, noise_between(f, f_trial, record.slope, slope))
+    if small:  # f does not tell any more whether something is gained: the gradient may
+        record.idle += 1
+        if accepted and g_norm < _GAIN * record.g_least:
+            record.g_least, record.idle = g_norm, 0
+    elif accepted:
+        record.g_least, record.idle = math.inf, 0
     if has_gradient and (accepted or rho > constants.keep):
         theta = math.nan
         if constants.secant > 0.0:
             theta = 6.0 * (f - f_trial) + 6.0 * record.slope
-        noise = 10.0 * NOISE * max(abs(f), abs(f_trial))
+        noise = 10.0 * max(record.noise * max(abs(f), abs(f_trial)), record.seen)
         if record.reduced == 0:
             absorb(x, trial, g, g_trial, (theta, noise), rows, ring, state)
         elif accepted:  # in coordinates, once they are known
@@ -137,6 +159,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
         copy(trial, x)
         copy(g_trial, g)
         record.outdated = 1
+        record.f_scale = term_size(record.f_scale, f, f_trial)
         record.f = f_trial
         record.g_max = g_max
         record.g_norm = g_norm
@@ -184,9 +207,16 @@ def begin(points, state):
     record.g_max, record.g_norm = max_abs(g), norm2(g)
     record.f_best = math.inf
     record.f_scale = abs(record.f)
+    record.seen, record.g_least, record.idle = 0.0, math.inf, 0
     if record.length == 0.0:
-        record.length = first_length(norm2(x), record.g_norm)
+        record.length = first_length(norm2(x), record.f, record.g_norm)
     record.length = min(record.length, record.length_max)
+
+
+@inline_kernel
+def goes_on(record):
+    """Whether the trial may gain something."""
+    return record.moved != 0 and record.idle < _IDLE and record.predicted > 0.0
 
 
 @kernel
@@ -195,7 +225,7 @@ def report(state):
     r = state[0]
     return (
         r.f, r.g_max, float(r.accepted), r.rho, r.step_norm, r.predicted, r.multiplier, r.length,
-        float(r.moved),
+        1.0 if goes_on(r) else 0.0,
     )  # fmt: skip
 
 
@@ -330,6 +360,7 @@ def start_state(model: CompactModel, recipe: Recipe, options: Options) -> np.nda
         rule, window = LEAST if model.reduced else LEAST_ALONG, _WINDOW
     return new_state(
         n=model.n, update=KINDS[recipe.update], dense=whole, reduced=model.reduced, gamma=1.0,
+        noise=NOISE,
         window=window, gamma_rule=rule, whole=whole and options.memory is None, weight=weight,
         length=options.initial_trust_radius or 0.0, length_max=options.max_trust_radius,
     )  # fmt: skip
@@ -408,10 +439,10 @@ class QuasiNewton:
     def _read(self, numbers: tuple[float, ...]) -> None:
         (
             self.f, self.optimality, accepted, self.rho, self.step_norm, self.predicted,
-            self.weight, self.radius, moved,
+            self.weight, self.radius, goes,
         ) = numbers  # fmt: skip
         self.accepted = accepted != 0.0
-        self.stalled = moved == 0.0 or not self.predicted > 0.0
+        self.stalled = goes == 0.0
 
     def read(self) -> None:
         """Bring the attributes up to date where kernels have moved the method on."""
@@ -431,12 +462,23 @@ class QuasiNewton:
     def renew(self, f: float, g: Any, radius: float | None = None) -> None:
         """Go on from `x` with another objective: f and g are its values there."""
         self.g[...] = g
-        self.state["f_scale"] = abs(f)
+        self.begin_noise(f)
         self.go_on(f, math.inf, self.radius if radius is None else radius)
+
+    def begin_noise(self, f: float) -> None:
+        """Forget what noise another objective has."""
+        record = self.state[0]
+        record.f_scale, record.seen, record.g_least, record.idle = abs(f), 0.0, math.inf, 0
+
+    def expect(self, precision: float) -> None:
+        """Take f to be given in this relative precision."""
+        self.state[0].noise = precision / EPS * NOISE
 
     def go_on(self, f: float, f_best: float, radius: float) -> None:
         """Go on where `x` and `g` have been changed from outside."""
         record = self.state[0]
+        if record.f - f > record.noise * abs(f):
+            record.g_least, record.idle = math.inf, 0
         record.f, record.g_max, record.g_norm = f, max_abs(self.g), norm2(self.g)
         record.f_best = f_best
         record.length = min(radius, record.length_max)
@@ -522,6 +564,7 @@ class QuasiNewton:
         return self.model
 
     f_scale = property(lambda self: float(self.state["f_scale"][0]))
+    noise = property(lambda self: float(self.state["noise"][0]))
     f_best = property(lambda self: float(self.state["f_best"][0]))
 
     @property

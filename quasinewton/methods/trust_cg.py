@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..globalization import (
+    NOISE,
     RuleParameters,
     first_length,
     interpolate,
     judge,
     next_length,
     ratio,
+    term_size,
 )
-from ..kernels import TINY
+from ..kernels import EPS, TINY
 from ..saving import fill, set_numbers
 from ..subproblems.steihaug import SteihaugCG
 from ..vectors import copy, largest_number, max_abs, move, norm2, zeros
@@ -35,8 +37,8 @@ FORCING, LOOSE_FORCING, CLOSE = 0.1, 0.3, 0.05
 # What is saved of a run, beside the state of CG.
 _ARRAYS = ("x", "g", "trial", "x_best", "g_best")
 _NUMBERS = (
-    "f", "f_scale", "optimality", "g_norm", "f_best", "radius", "rho", "accepted", "stalled",
-    "most",
+    "f", "f_scale", "noise", "optimality", "g_norm", "f_best", "radius", "rho", "accepted",
+    "stalled", "most",
 )  # fmt: skip
 
 
@@ -69,7 +71,7 @@ class TrustCG:
             for name in _ARRAYS:
                 setattr(self, name, getattr(beside, name))
         self.pairs = None if beside is None else beside.model
-        self.f, self.f_scale = f, abs(f)
+        self.f, self.f_scale, self.noise = f, abs(f), NOISE
         self.optimality = max_abs(self.g)
         self.g_norm = norm2(self.g)
         self.f_best = math.inf
@@ -79,7 +81,7 @@ class TrustCG:
         self.cg = SteihaugCG(self.x)
         # The radius is the unit of CG's points, which have the dtype of x0.
         self.radius_max = min(options.max_trust_radius, 0.1 * largest_number(self.x))
-        radius = options.initial_trust_radius or first_length(norm2(self.x), self.g_norm)
+        radius = options.initial_trust_radius or first_length(norm2(self.x), f, self.g_norm)
         self.radius = min(radius, self.radius_max)
         self.rho = math.nan
         self.accepted = False
@@ -113,7 +115,7 @@ class TrustCG:
 
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
-        rho, in_noise = ratio(self.f, f, self.cg.predicted, self.f_scale)
+        rho, _, in_noise = self._ratio(f)
         return bool(rho > self.parameters.accept or in_noise)
 
     def receive(self, f: float, g: Any, offered: bool = False) -> None:
@@ -123,9 +125,8 @@ class TrustCG:
         cg = self.cg
         g_max = max_abs(g) if g is not None else math.nan
         g_norm = norm2(g) if math.isfinite(g_max) else math.nan
-        rho, accepted, meaningful = judge(
-            self.f, f, cg.predicted, self.f_scale, self.g_norm, g_norm, self.rule
-        )
+        rho, _, in_noise = self._ratio(f)
+        accepted, meaningful = judge(rho, in_noise, self.g_norm, g_norm, self.rule)
         if g is not None and not math.isfinite(g_max):
             rho = -math.inf
         self.rho, self.accepted = rho, accepted
@@ -151,8 +152,16 @@ class TrustCG:
             self.pairs.push(self.x, self.trial, self.g, g)
         copy(self.trial, self.x)
         copy(g, self.g)
+        self.f_scale = term_size(self.f_scale, self.f, f)
         self.f, self.optimality, self.g_norm = f, g_max, g_norm
         self._prepare()
+
+    def _ratio(self, f: float) -> Any:
+        return ratio(self.f, f, self.cg.predicted, self.f_scale, self.noise, 0.0)
+
+    def expect(self, precision: float) -> None:
+        """Take f to be given in this relative precision."""
+        self.noise = precision / EPS * NOISE
 
     def keep(self, x: Any, f: float, g: Any = math.nan) -> None:
         """Remember a point if it is the lowest, without its gradient where that is not known."""

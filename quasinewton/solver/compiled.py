@@ -27,6 +27,7 @@ from ..methods.quasi_newton import (
     QuasiNewton,
     begin,
     find_trial,
+    goes_on,
     receive,
     start_state,
     wants_gradient,
@@ -63,8 +64,7 @@ def _work_rows(points):
 @inline_kernel
 def _unless_stalled(status, record):
     """The status, but for PRECISION if a run that goes on has no next trial."""
-    stalled = record.moved == 0 or not record.predicted > 0.0
-    return _PRECISION if status == _RUNNING and stalled else status
+    return _PRECISION if status == _RUNNING and not goes_on(record) else status
 
 
 @inline_kernel

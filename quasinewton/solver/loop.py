@@ -132,6 +132,7 @@ class Solver:
         self._recorded = self._history is not None or self._allvecs is not None
         self._timed = self.options.maxtime < math.inf
         self._precision = EPS  # of the values of f, the worst seen
+        self._expected = EPS  # what the method takes it to be
 
     def __repr__(self) -> str:
         """What it is and how far: no vectors, which may be long."""
@@ -296,6 +297,9 @@ class Solver:
     def _take(self, f: float, g: Any, offered: bool = False) -> None:
         """Move on, by what `_gradient` has made of the gradient."""
         method = self._method
+        if method is not None and self._precision > self._expected:
+            self._expected = self._precision
+            method.expect(self._precision)
         if method is None:
             self._start(f, g)
             return
