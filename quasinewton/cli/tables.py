@@ -301,16 +301,16 @@ def _run(
 
 def _warm_ours(method: str, x0: np.ndarray, options: Mapping[str, Any]) -> None:
     """Have numba compile, or load, what such a run needs, before time is taken."""
-    from ..methods.quasi_newton import is_dense
+    from ..methods.quasi_newton import finder
 
     deciding = ("memory", "norm", "weight_rule", "enriched")
     kept = {key: options[key] for key in deciding if key in options}
     parsed = Options.parse(kept)
     if not is_ready(method, x0, parsed):
         print(COMPILING, file=sys.stderr, flush=True)
-    # Whether the model is dense decides on the kernels; beyond that the size does not matter.
+    # The kind of the model decides on the kernels; beyond that the size does not matter.
     starts = (np.resize(np.array([-1.2, 1.0], x0.dtype), n) for n in (2, 200, x0.size))
-    start = next(x for x in starts if is_dense(x, parsed) == is_dense(x0, parsed))
+    start = next(x for x in starts if finder(x, parsed) is finder(x0, parsed))
     minimize(
         optimize.rosen, start, jac=optimize.rosen_der, hessp=optimize.rosen_hess_prod,
         method=method, options={**kept, "maxiter": 60},
