@@ -227,7 +227,7 @@ def test_a_wrong_gradient_is_an_error_and_changes_nothing(method, options, error
         x = solver.ask()
         g = spoil(grad(x))
         with pytest.raises(error, match=f"gradient.*{says}"):
-            solver.tell(fun(x), (lambda g=g: g) if deferred else g)
+            solver.tell(solver.f - 1.0, (lambda g=g: g) if deferred else g)  # lower: g is wanted
     with pytest.raises(error, match=f"gradient.*{says}"):
         solver.renew(solver.f, g)
     assert (solver.nit, solver.f) == (other.nit, other.f)

@@ -21,6 +21,7 @@ from ..methods import (
     METHODS,
     QUASI_NEWTON,
     build,
+    default_method,
     is_ready,
     restore,
     unknown_method,
@@ -56,8 +57,8 @@ class Solver:
     x0 : array_like, shape (n,), or tensor
         First point. float32 stays float32; any other real dtype becomes float64. A tensor must
         be float32 or float64; the run then works on tensors of the same device.
-    method : str, default 'arc_lsr1'
-        A method of `quasinewton.minimize`.
+    method : str, optional
+        A method of `quasinewton.minimize`; default that which it takes without products.
     options : Options or mapping, optional
         See `quasinewton.options.Options`.
 
@@ -85,14 +86,14 @@ class Solver:
     def __init__(
         self,
         x0: Any,
-        method: str = "arc_lsr1",
+        method: str | None = None,
         options: Options | Mapping[str, Any] | None = None,
     ) -> None:
-        if method not in METHODS:
+        if method is not None and method not in METHODS:
             raise ValueError(unknown_method(method))
-        self.method = method
         self.options = options if isinstance(options, Options) else Options.parse(options)
         self.x0 = as_start(x0)
+        self.method = method = method or default_method(self.x0.shape[0])
         RuleParameters(**self.options.rule_parameters)  # a wrong name is an error before any work
         if is_tensor(self.x0):
             _check_tensor_options(self.options)
