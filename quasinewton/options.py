@@ -266,7 +266,7 @@ _CUT = ("maxiter", "maxfev")
 #: A number > 0, or one for each variable.
 _STEPS = ("finite_diff_rel_step", "eps")
 
-_SWITCHES = ("check_curvature", "check_derivatives", "disp", "return_all")
+_SWITCHES = ("check_curvature", "disp", "return_all")
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "norm": ("shape", "euclidean"),
