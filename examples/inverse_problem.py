@@ -53,7 +53,8 @@ def fun(x):
 
 
 # %%
-# The default method for this many unknowns is ``arc_hybrid``, which keeps the last ten steps.
+# The default method is ``trust_hybrid``. For 50,000 unknowns and more its model knows 20
+# directions, which takes 20 vectors of the length of x; for fewer unknowns it knows up to 200.
 # ``grtol`` is relative to the gradient at the start, so it need not be changed with the size.
 options = {"gtol": 0.0, "grtol": 1e-2, "maxfev": 300}
 result = minimize(fun, data.ravel(), jac=True, options=options)
@@ -67,7 +68,7 @@ print(f"error of the image: {before:.3f} blurred, {error:.3f} restored")
 # How much of the time is the function's? A `Solver` can be stepped, and its own work timed.
 import time  # noqa: E402
 
-solver, outside = Solver(data.ravel(), "arc_hybrid", options), 0.0
+solver, outside = Solver(data.ravel(), "trust_hybrid", options), 0.0
 while solver.running and solver.nit < 50:
     started = time.process_time()
     x = solver.ask()

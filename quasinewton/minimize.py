@@ -63,8 +63,9 @@ def minimize(
     method : str or callable, optional
         One of
 
-        - ``'arc_hybrid'``: cubic regularization, with a model of the Hessian that is made by
-          BFGS updates where the curvature is safely positive and by SR1 updates elsewhere;
+        - ``'arc_hybrid'``: cubic regularization, with a model of the Hessian that is made by SR1
+          updates where these keep it positive definite and change it moderately, by BFGS updates
+          where the curvature is safely positive, and by SR1 updates elsewhere;
         - ``'arc_lsr1'``: the same with SR1 updates alone;
         - ``'arc_lbfgs'``: the same with BFGS updates alone;
         - ``'trust_hybrid'``, ``'trust_lsr1'``, ``'trust_lbfgs'``: these models in a trust region;
@@ -73,7 +74,7 @@ def minimize(
           option ``enriched``);
 
         or a function of this package of that name. Default: ``'trust_cg'`` if `hess` or
-        `hessp` is given, else ``'trust_hybrid'`` for n < 100 and ``'arc_hybrid'`` for larger n.
+        `hessp` is given, else ``'trust_hybrid'``.
     jac : callable, bool or {'2-point', '3-point', 'cs'}, optional
         ``jac(x, *args) -> array, shape (n,)``, (n, 1) or (1, n), for n = 1 a number too. True:
         `fun` returns the gradient too. A string, or nothing: the gradient is approximated by
@@ -377,7 +378,7 @@ def _bounds(bounds: Any) -> tuple[np.ndarray, np.ndarray]:
 
 arc_lsr1 = _scipy_method(
     "arc_lsr1",
-    """Adaptive cubic regularization with a limited-memory SR1 Hessian.
+    """Adaptive cubic regularization with an SR1 Hessian.
 
     Minimises g.s + s.B s/2 + (sigma/3) phi(s)^3 at each iteration, in closed form in the
     shape-changing norm or by a secular equation in the 2-norm (Ranganath et al.,
@@ -385,25 +386,30 @@ arc_lsr1 = _scipy_method(
 )
 trust_lsr1 = _scipy_method(
     "trust_lsr1",
-    """A limited-memory SR1 Hessian in a trust region, whose subproblem is solved to full
-    accuracy in the eigenbasis (Brust, Erway & Marcia 2017).""",
+    """An SR1 Hessian in a trust region.
+
+    With limited memory the subproblem is solved to full accuracy in the eigenbasis (Brust, Erway
+    & Marcia 2017).""",
 )
 arc_hybrid = _scipy_method(
     "arc_hybrid",
-    """Adaptive cubic regularization with a hybrid limited-memory model: BFGS updates where the
-    curvature is safely positive, SR1 updates elsewhere.""",
+    """Adaptive cubic regularization with a hybrid model.
+
+    SR1 updates where they keep it positive definite and change it moderately, BFGS updates where
+    the curvature is safely positive, SR1 updates elsewhere. With limited memory (the option
+    `memory`) BFGS updates come first.""",
 )
 trust_hybrid = _scipy_method(
     "trust_hybrid",
-    """A trust region around the hybrid limited-memory model of `arc_hybrid`.""",
+    """A trust region around the hybrid model of `arc_hybrid`.""",
 )
 arc_lbfgs = _scipy_method(
     "arc_lbfgs",
-    """Adaptive cubic regularization with a limited-memory BFGS model.""",
+    """Adaptive cubic regularization with a BFGS model.""",
 )
 trust_lbfgs = _scipy_method(
     "trust_lbfgs",
-    """A trust region around a limited-memory BFGS model (Burdakov et al. 2017).""",
+    """A trust region around a BFGS model (Burdakov et al. 2017, with limited memory).""",
 )
 trust_cg = _scipy_method(
     "trust_cg",

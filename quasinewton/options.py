@@ -43,9 +43,11 @@ class Options:
     f_target : float, default -inf
         Stop, without success, once f <= f_target.
     memory : int
-        Number of pairs (steps and changes of the gradient) that the quasi-Newton methods keep.
-        Default: for n < 100 all of them, in an n x n matrix; else 10. If n <= 2 memory, they
-        are kept in an n x n matrix too. `maxcor` is another name for it.
+        Number of pairs (steps and changes of the gradient) that the quasi-Newton methods keep; if
+        n <= 2 memory, in an n x n matrix. Without it their model is for n < 100 an n x n matrix
+        that forgets no pair, and for larger n a matrix on the span of the gradients seen, at most
+        200 directions and 10^6 numbers (8 MB), but at least 20 directions. `maxcor` is another
+        name for it.
     norm : {'shape', 'euclidean'}, default 'shape'
         Norm of the cubic term.
     weight_rule : {'length', 'ranganath'}, default 'length'
@@ -84,8 +86,8 @@ class Options:
     history : bool or 'spectrum', default False
         Keep arrays in `result.history`, with a value for the start and for each iteration.
         'spectrum', for quasi-Newton methods: the spectrum of the model too, as ``eigenvalues``,
-        shape (nit + 1, n or 2 memory), increasing, then NaN, and ``gamma``, the eigenvalue in
-        all other directions.
+        shape (nit + 1, k), increasing, then NaN where there are fewer than k, and ``gamma``, the
+        eigenvalue in all other directions.
     model : LinearOperator, optional
         A warm start: `result.hess` of an earlier run in as many variables and of the same dtype,
         whose newest pairs start the model. For quasi-Newton methods.
@@ -183,7 +185,9 @@ class Options:
         if tolerance in (False, True):  # 0 and 1 too
             values["check_derivatives"] = bool(tolerance)
         else:
-            values["check_derivatives"] = _number("check_derivatives", tolerance, float, 0.0, True)
+            values["check_derivatives"] = _number(
+                "check_derivatives", tolerance, float, 0.0, True, False
+            )  # fmt: skip
         for name in ("checkpoint", "resume"):
             if name in values:
                 values[name] = _path(name, values[name])
@@ -262,7 +266,7 @@ _CUT = ("maxiter", "maxfev")
 #: A number > 0, or one for each variable.
 _STEPS = ("finite_diff_rel_step", "eps")
 
-_SWITCHES = ("check_curvature", "check_derivatives", "disp", "return_all")
+_SWITCHES = ("check_curvature", "disp", "return_all")
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "norm": ("shape", "euclidean"),

@@ -22,8 +22,9 @@ class Recipe:
         A key of `quasinewton.subproblems.table.SUBPROBLEMS`; None is the cubic one in the
         norm that the options name.
     window : int
-        gamma is the largest y.y / s.y of this many pairs, where the user says how many are kept and
-        n > 2 memory.
+        gamma is the largest y.y / s.y of this many pairs in a limited-memory model: where the user
+        sets `memory` and n > 2 memory. Others take the least s.y / s.s (dense) or y.y / s.y
+        (reduced) of the last seven.
     rule : mapping
         Its own defaults of `quasinewton.globalization.RuleParameters`.
     dense_rule : mapping
@@ -66,5 +67,5 @@ METHODS: tuple[str, ...] = (*QUASI_NEWTON, "trust_cg")
 
 
 def default_method(n: int) -> str:
-    """The method for n variables that measures best without second derivatives."""
+    """The method without second derivatives: the same at every n measures best."""
     return "trust_hybrid"

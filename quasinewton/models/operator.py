@@ -91,8 +91,9 @@ class ModelOperator(LinearOperator):  # type: ignore[misc]
 
         Returns
         -------
-        lam : array, shape (r,), r <= min(n, 2 memory)
-            The eigenvalues on the span of the pairs, increasing.
+        lam : array, shape (r,), r <= n
+            The eigenvalues on the span of the pairs, or of the gradients, increasing. With the
+            option `memory` r <= 2 memory.
         gamma : float
             The eigenvalue everywhere else, n - r times.
         """

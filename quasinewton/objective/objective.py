@@ -156,9 +156,10 @@ class Objective:
         return self._f
 
     def _value(self, value: Any) -> float:
+        number = as_value(value)  # which says what is wrong with a value that is none
         if type(value) is not float:
             self.precision = max(self.precision, precision(value))
-        return as_value(value)
+        return number
 
     def gradient(self) -> np.ndarray:
         """The gradient at the point of the last call of `fun`."""
