@@ -30,8 +30,6 @@ __all__ = [
 NOISE = 10.0 * EPS
 #: Part of f that noise is at most.
 _MOST_NOISE = 1e-3
-#: By as much |f| may fall before its terms are thought to fall too.
-_LOST = 1e8
 #: Part of f by which a first step should decrease it at least.
 _VISIBLE = 1e-4
 
@@ -132,12 +130,12 @@ def ratio(f, f_trial, predicted, scale, relative, seen):
 
 
 @kernel
-def term_size(scale, f, f_trial):
+def term_size(scale, rho, small):
     """The size of the terms that f is a sum of, after an accepted step: at first ``|f|``.
 
-    Where f has lost more digits than half of those that there are, so have its terms.
+    It is less than was thought where f shows a decrease that should be too small for that.
     """
-    return min(scale, _LOST * max(abs(f), abs(f_trial)))
+    return 0.1 * scale if small and 0.25 <= rho <= 4.0 else scale
 
 
 @kernel

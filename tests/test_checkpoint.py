@@ -511,7 +511,7 @@ CHANGES = {
     "f_target": 1e3, "memory": 20, "norm": "euclidean", "weight_rule": "ranganath",
     "enriched": False, "initial_weight": 1.0, "initial_trust_radius": 1.0,
     "max_trust_radius": 1e-2, "finite_diff_rel_step": 1e-7, "check_derivatives": True,
-    "disp": True, "verbose": 3, "return_all": True, "history": True, "model": None,
+    "eps": 1e-6, "disp": True, "verbose": 3, "return_all": True, "history": True, "model": None,
     "check_curvature": True, "checkpoint": "other.npz", "checkpoint_every": 1,
     "checkpoint_seconds": 0.0, "rule_parameters": {"accept": 0.9},
 }  # fmt: skip
@@ -553,7 +553,7 @@ def test_every_option_is_obeyed_or_refused(name, tmp_path, monkeypatch, capsys):
         with pytest.raises(ZeroDivisionError):
             resume(Fails(rosen_der, 4), checkpoint="other.npz", **{name: value})
         assert Solver.load("other.npz").nit > solver.nit
-    elif name == "finite_diff_rel_step":
+    elif name in ("finite_diff_rel_step", "eps"):
         assert not np.array_equal(resume(None).x, resume(None, **{name: value}).x)
     else:
         assert not np.array_equal(changed.x, plain.x)

@@ -298,10 +298,10 @@ def test_bad_arguments_are_named(arguments, message):
         minimize_many(rosen, **arguments)
 
 
-def test_default_method_by_size():
+def test_default_method():
     f = rosen.py_func
     assert minimize(f, np.ones(2), jac=True).method == "trust_hybrid"
-    assert minimize(f, np.ones(200), jac=True).method == "arc_hybrid"
+    assert minimize(f, np.ones(200), jac=True).method == "trust_hybrid"
     assert quasinewton.minimize_many is minimize_many
 
 

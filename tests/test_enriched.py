@@ -177,7 +177,7 @@ def test_a_strategy_as_hess_sees_every_step():
     assert np.array_equal(run().x, run(enriched=False).x)
 
 
-@pytest.mark.parametrize("value", [2, "yes", None])
+@pytest.mark.parametrize("value", [2, "yes"])
 def test_a_wrong_option_is_named(value):
     with pytest.raises(ValueError, match="`enriched` must be one of False, True"):
         minimize(rosen, [-1.2, 1.0], jac=rosen_der, options={"enriched": value})

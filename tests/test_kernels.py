@@ -48,8 +48,8 @@ def test_ratio():
     assert ratio(1.0, 1.0, 1e-7, 1.0, 1e-6, 0.0)[2]  # but not in single precision
     assert ratio(1.0, 1.0, 1e-7, 1.0, NOISE, 1e-6)[2]  # nor in values of six decimals
     assert ratio(0.0, 0.0, 1e-12, 1e4, *double)[2]  # terms of size 1e4 that cancel
-    assert term_size(1e4, 1e-2, 1e-3) == 1e4
-    assert term_size(1e18, 1e3, 1e2) < 1e12
+    assert term_size(1e18, 1.1, True) < 1e18  # a decrease that is seen is none in its noise
+    assert term_size(1e18, 1.1, False) == term_size(1e18, 30.0, True) == 1e18
 
 
 @given(

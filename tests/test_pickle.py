@@ -13,6 +13,7 @@ from stepping import step
 
 from quasinewton import LSR1, Solver, Status, minimize
 from quasinewton.methods import METHODS
+from quasinewton.models.operator import ModelOperator
 
 CASES = [*((method, {}) for method in METHODS), ("trust_cg", {"enriched": False})]
 X0 = np.array([-1.2, 1.0, 0.7, -0.4])
@@ -36,13 +37,13 @@ def drive(solver, steps=10**6, **functions):
 def same(a, b):
     """Two results, but for the time they took."""
     assert a.keys() == b.keys()
-    for name in a.keys() - {"hess", "curvature", "history", "execution_time"}:
+    for name in a.keys() - {"hess", "hess_inv", "curvature", "history", "execution_time"}:
         assert np.array_equal(a[name], b[name], equal_nan=name in ("jac", "optimality")), name
     for name in a.get("history", {}).keys() - {"time"}:
         assert np.array_equal(a.history[name], b.history[name], equal_nan=True), name
     assert repr(a.curvature) == repr(b.curvature)
     assert np.array_equal(a.curvature.direction, b.curvature.direction)
-    if "hess" in a:
+    if isinstance(a.get("hess"), ModelOperator):
         (lam, gamma), (other, gamma_other) = a.hess.eigenvalues(), b.hess.eigenvalues()
         assert np.array_equal(lam, other) and gamma == gamma_other
         v = np.linspace(1.0, 2.0, a.x.size)
@@ -127,7 +128,8 @@ def test_a_copy_of_a_hessian_for_scipy_goes_on(make):
 def test_a_pickle_is_not_much_larger_than_the_pairs():
     n = 5000
     result = minimize(rosen, np.full(n, 0.5), jac=rosen_der, options={"maxiter": 15})
-    assert len(pickle.dumps(result)) <= 8 * n * (2 * 10 + 4)
+    small = 8 * 610 * 200  # of the model, whatever n is
+    assert len(pickle.dumps(result)) <= 8 * n * (16 + 4) + small
 
 
 # --- other processes ------------------------------------------------------------------

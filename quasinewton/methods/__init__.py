@@ -22,10 +22,10 @@ COMPILING = "Compiling, for some seconds; the machine code is kept for later run
 #: What here is nearest to a method of SciPy; None: nothing, since that needs no gradient, or is for
 #: constraints.
 _SCIPYS = {
-    "bfgs": "trust_hybrid", "l-bfgs-b": "arc_hybrid", "cg": "arc_hybrid", "newton-cg": "trust_cg",
-    "trust-ncg": "trust_cg", "trust-krylov": "trust_cg", "trust-exact": "trust_cg",
-    "dogleg": "trust_cg", "nelder-mead": None, "powell": None, "cobyla": None, "cobyqa": None,
-    "slsqp": None, "tnc": None, "trust-constr": None,
+    "bfgs": "trust_hybrid", "l-bfgs-b": "trust_hybrid", "cg": "trust_hybrid",
+    "newton-cg": "trust_cg", "trust-ncg": "trust_cg", "trust-krylov": "trust_cg",
+    "trust-exact": "trust_cg", "dogleg": "trust_cg", "nelder-mead": None, "powell": None,
+    "cobyla": None, "cobyqa": None, "slsqp": None, "tnc": None, "trust-constr": None,
 }  # fmt: skip
 
 

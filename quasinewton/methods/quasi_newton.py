@@ -159,7 +159,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
         copy(trial, x)
         copy(g_trial, g)
         record.outdated = 1
-        record.f_scale = term_size(record.f_scale, f, f_trial)
+        record.f_scale = term_size(record.f_scale, rho, small)
         record.f = f_trial
         record.g_max = g_max
         record.g_norm = g_norm
@@ -423,7 +423,7 @@ class QuasiNewton:
         self.state["f"] = f
         self._name(zeros((5, n), x0))
         self.x[...], self.g[...] = x0, g
-        self.rule = rule_record(recipe, options, model.dense)
+        self.rule = rule_record(recipe, options, model.dense or model.reduced)
         self.arrays = (
             model.rows, model.ring, model.gram, model.work, model.lines, self.state, self.rule
         )
@@ -526,8 +526,8 @@ class QuasiNewton:
         """All that the iterations to come depend on; not copies."""
         model = self.model
         return {
-            "points": self.points[:5], "rows": model.rows, "gram": model.gram, "ring": model.ring,
-            "state": self.state,
+            "points": self.points[:5], "rows": model.filled_rows, "gram": model.gram,
+            "ring": model.ring, "state": self.state,
         }  # fmt: skip
 
     @classmethod
@@ -541,18 +541,25 @@ class QuasiNewton:
         if pairs != m:
             raise ValueError(f"option `memory` is {m}, the run was started with {pairs}")
         check_shape("points", saved, (5, n))  # before anything is allocated
-        check_shape("rows", saved, (most or 2 * m, n))
+        filled = 2 * m
+        if most:
+            filled = min(most, len(saved["rows"]))
+        check_shape("rows", saved, (filled, n))
         x = saved["points"][0]
         method = cls(x, 0.0, zeros((n,), x), recipe, options)
-        for name, array in method.saved().items():
-            fill(array, name, saved)
         model = method.model
+        fill(model.rows[:filled], "rows", saved)
+        for name, array in method.saved().items():
+            if name != "rows":
+                fill(array, name, saved)
         fresh = start_state(model, recipe, options)
         for name in (
             "n", "update", "window", "gamma_rule", "dense", "reduced", "whole", "length_max",
         ):  # fmt: skip
             method.state[name] = fresh[name]
         method.read()
+        if most and not 0 <= model.record.rank == filled:
+            raise ValueError("the rows do not fit their number")
         slots = model.ring["slot"]
         if not 0 <= model.count <= m or not np.all((slots >= 0) & (slots < m)):
             raise ValueError("the pairs are numbered wrong")

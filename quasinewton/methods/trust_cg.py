@@ -125,7 +125,7 @@ class TrustCG:
         cg = self.cg
         g_max = max_abs(g) if g is not None else math.nan
         g_norm = norm2(g) if math.isfinite(g_max) else math.nan
-        rho, _, in_noise = self._ratio(f)
+        rho, small, in_noise = self._ratio(f)
         accepted, meaningful = judge(rho, in_noise, self.g_norm, g_norm, self.rule)
         if g is not None and not math.isfinite(g_max):
             rho = -math.inf
@@ -152,7 +152,7 @@ class TrustCG:
             self.pairs.push(self.x, self.trial, self.g, g)
         copy(self.trial, self.x)
         copy(g, self.g)
-        self.f_scale = term_size(self.f_scale, self.f, f)
+        self.f_scale = term_size(self.f_scale, rho, small)
         self.f, self.optimality, self.g_norm = f, g_max, g_norm
         self._prepare()
 

@@ -132,12 +132,29 @@ class CompactModel:
         self._stale = False
 
     def __getstate__(self) -> dict[str, Any]:
-        """What pickle and copy take: all but the workspace, which is most of it."""
-        return {name: v for name, v in vars(self).items() if name not in ("work", "lines")}
+        """What pickle and copy take: all but the workspace, and rows that nothing is in yet."""
+        state = {name: v for name, v in vars(self).items() if name not in ("work", "lines")}
+        return state | {"rows": self.filled_rows}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self.work, self.lines = workspace(self.n, self.memory, self.most)
+        if self.reduced:
+            self.rows = zeros((self.most, self.n), self.rows)
+            self.rows[: len(state["rows"])] = state["rows"]
+
+    @property
+    def filled_rows(self) -> Any:
+        """The rows that may hold something."""
+        return self.rows[: int(self.record.rank)] if self.reduced else self.rows
+
+    def as_pairs(self) -> CompactModel:
+        """A model of the same newest pairs which keeps them as n-vectors."""
+        if not self.reduced:
+            return self
+        model = CompactModel(self.n, self.memory, self.kind, like=self.rows, dense=False)
+        model.take(self)
+        return model
 
     @property
     def record(self) -> Any:

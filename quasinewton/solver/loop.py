@@ -596,7 +596,7 @@ class Solver:
         if self._method is not None:
             state |= {f"method.{name}": value for name, value in self._method.saved().items()}
         elif self.options.model is not None:
-            model = self.options.model.model
+            model = self.options.model.model.as_pairs()
             state["model.kind"], state["model.rows"] = model.kind, model.rows
             state["model.ring"] = model.ring[: model.count]
         if self._examination is not None:
