@@ -1,0 +1,101 @@
+"""Values of f that tell less than their digits: single precision, rounding, differences, origins.
+
+A run neither creeps nor crawls: it ends within some hundreds of evaluations, near the minimum.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import rosen, rosen_der
+
+from quasinewton import Solver, Status, minimize
+from quasinewton.methods import METHODS
+
+D = np.logspace(0.0, 3.0, 200)
+#: Evaluations that suffice, with room to spare.
+ENOUGH = 2000
+
+
+def quadratic(x):
+    return 1.0 + 0.5 * float(D @ (x * x)), D * x
+
+
+def single(x):
+    d = D.astype(np.float32)
+    return np.float32(1.0) + np.float32(0.5) * np.sum(d * x * x, dtype=np.float32), d * x
+
+
+def rounded(x):
+    f, g = quadratic(x)
+    return round(f, 6), g
+
+
+def printed(x):
+    f, g = quadratic(x)
+    return float(f"{f:.4g}"), g
+
+
+KINDS = {
+    "single": (single, np.ones(200, np.float32), 1e-5),
+    "single f": (lambda x: (np.float32(quadratic(x)[0]), D * x), np.ones(200), 1e-5),
+    "rounded": (rounded, np.ones(200), 1e-5),
+    "printed": (printed, np.ones(200), 0.2),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_noise_of_a_value_ends_a_run_near_the_minimum(kind, method):
+    fun, x0, error = KINDS[kind]
+    result = minimize(fun, x0, jac=True, method=method, tol=1e-12)
+    assert result.status in (Status.PRECISION, Status.CONVERGED)
+    assert result.nfev + result.nhev <= ENOUGH
+    assert quadratic(result.x.astype(float))[0] - 1.0 <= error
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_differences_that_cannot_reach_the_tolerance_end_the_run(seed):
+    x0 = np.random.default_rng(seed).uniform(-2.0, 2.0, 6)
+    result = minimize(rosen, x0, tol=1e-9)
+    assert result.status in (Status.PRECISION, Status.CONVERGED)
+    assert result.nfev <= ENOUGH
+    assert result.fun <= 1e-6 or abs(result.fun - 3.97394) < 1e-3  # the other minimum
+
+
+def test_a_start_beside_the_origin_is_as_good_as_one_at_it():
+    h = np.arange(1.0, 6.0)
+
+    def fun(x):
+        return 0.5 * float(h @ (x - 1.0) ** 2), h * (x - 1.0)
+
+    for tiny in (0.0, 1e-18, 1e-300):
+        result = minimize(fun, np.full(5, tiny), jac=True)
+        assert result.success and result.nfev <= 30
+
+
+@pytest.mark.parametrize("factor", [1e-100, 1.0, 1e100])
+def test_a_value_of_the_start_that_is_huge_hides_nothing_later(factor):
+    """Terms as large as that of the start are gone: what f decreases by afterwards counts."""
+
+    def fun(x):
+        r = np.sqrt(x @ x)
+        return factor * (r**-12 + rosen(x)), factor * (-12.0 * r**-14 * x + rosen_der(x))
+
+    result = minimize(fun, np.array([0.02, 0.03]), jac=True, options={"grtol": 1e-30, "gtol": 0.0})
+    best = minimize(fun, np.array([1.1, 1.1]), jac=True, tol=1e-8 * factor)
+    assert result.fun <= best.fun * (1.0 + 1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_solver_takes_the_precision_of_the_values_it_is_told(method):
+    solver = Solver(np.ones(200), method, {"gtol": 1e-12})
+    while solver.running:
+        if solver.direction is not None:
+            solver.tell_product(D * solver.direction)
+            continue
+        f, g = quadratic(solver.ask())
+        solver.tell(np.float32(f), g)
+    result = solver.result()
+    assert result.nfev + result.nhev <= ENOUGH
+    assert quadratic(result.x)[0] - 1.0 <= 1e-5
