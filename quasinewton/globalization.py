@@ -154,7 +154,7 @@ def noise_between(f, f_trial, slope, slope_trial):
 
 
 @kernel
-def judge(rho, in_noise, g_norm, g_norm_trial, rule):
+def judge(rho, in_noise, g_norm, g_norm_trial, least, good):
     """Whether to accept a trial.
 
     Parameters
@@ -164,8 +164,8 @@ def judge(rho, in_noise, g_norm, g_norm_trial, rule):
     g_norm, g_norm_trial : float
         Norms of the gradients; NaN for a trial whose gradient is unknown or not finite, which
         is never accepted.
-    rule : RULE array
-        See `RuleParameters`.
+    least, good : float
+        Ratios above which a step is accepted, and from which on it is a good one.
 
     Returns
     -------
@@ -174,8 +174,8 @@ def judge(rho, in_noise, g_norm, g_norm_trial, rule):
         False for an accepted step whose poor ratio is roundoff: it says nothing of its length.
     """
     known = math.isfinite(g_norm_trial)
-    accepted = known and (rho > rule[0].accept or (in_noise and g_norm_trial < g_norm))
-    meaningful = not (accepted and in_noise and rho < rule[0].good)
+    accepted = known and (rho > least or (in_noise and g_norm_trial < g_norm))
+    meaningful = not (accepted and in_noise and rho < good)
     return accepted, meaningful
 
 

@@ -76,6 +76,18 @@ def named(points):
     return points[0], points[1], points[2], points[3], points[4]
 
 
+@inline_kernel
+def _least_ratio(record, constants):
+    """The ratio that a step must have, but for noise: the first a fair one.
+
+    It goes along -g as far as x0 is from the origin. Where that means nothing it may lead off to
+    where f is a little lower, and flat or without curvature.
+    """
+    if record.pairs == 0 and constants.published == 0:
+        return max(constants.accept, constants.poor)
+    return constants.accept
+
+
 @kernel
 def wants_gradient(f, state, rule):
     """Whether `receive` can use the gradient at a trial with the value f."""
@@ -83,7 +95,7 @@ def wants_gradient(f, state, rule):
     rho, _, in_noise = ratio(
         record.f, f, record.predicted, record.f_scale, record.noise, record.seen
     )
-    return in_noise or rho > constants.accept or (
+    return in_noise or rho > _least_ratio(record, constants) or (
         rho > constants.keep and record.rejections >= constants.patience
     )
 
@@ -120,7 +132,9 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
     rho, small, in_noise = ratio(
         f, f_trial, record.predicted, record.f_scale, record.noise, record.seen
     )
-    accepted, meaningful = judge(rho, in_noise, record.g_norm, g_norm, rule)
+    accepted, meaningful = judge(
+        rho, in_noise, record.g_norm, g_norm, _least_ratio(record, constants), constants.good
+    )
     if has_gradient and not math.isfinite(g_max):
         has_gradient = False
         rho = -math.inf

@@ -126,7 +126,10 @@ class TrustCG:
         g_max = max_abs(g) if g is not None else math.nan
         g_norm = norm2(g) if math.isfinite(g_max) else math.nan
         rho, small, in_noise = self._ratio(f)
-        accepted, meaningful = judge(rho, in_noise, self.g_norm, g_norm, self.rule)
+        constants = self.parameters
+        accepted, meaningful = judge(
+            rho, in_noise, self.g_norm, g_norm, constants.accept, constants.good
+        )
         if g is not None and not math.isfinite(g_max):
             rho = -math.inf
         self.rho, self.accepted = rho, accepted
