@@ -195,7 +195,7 @@ def first_length(x_norm, f, g_norm):
 def interpolate(f, f_trial, slope, lowest, highest):
     """Factor on a rejected step: the minimiser of the parabola through f, slope, f_trial."""
     if not math.isfinite(f_trial):
-        return max(lowest, 0.1)  # it tells nothing but that the step was too long
+        return highest  # it tells nothing but that the step was too long
     bend = f_trial - f - slope
     if not bend > 0.0:
         return highest

@@ -75,7 +75,7 @@ def test_noise_is_seen_where_the_slopes_prove_it(a, b, c, noise, sign, exponent)
 def test_interpolate_minimises_the_parabola():
     # f(t) = 1 - t + 3 t^2 has f(1) = 3 and its minimum at 1/6
     assert interpolate(1.0, 3.0, -1.0, 0.1, 0.5) == pytest.approx(1 / 6)
-    assert interpolate(1.0, np.inf, -1.0, 0.1, 0.5) == 0.1
+    assert interpolate(1.0, np.inf, -1.0, 0.1, 0.5) == 0.5
     assert interpolate(1.0, 1e9, -1.0, 0.1, 0.5) == 0.1
     assert interpolate(1.0, 0.5, -1.0, 0.1, 0.5) == 0.5
 

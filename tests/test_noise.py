@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import rosen, rosen_der
+from scipy.optimize import rosen, rosen_der, rosen_hess_prod
 
 from quasinewton import Solver, Status, minimize
 from quasinewton.methods import METHODS
@@ -99,3 +99,25 @@ def test_a_solver_takes_the_precision_of_the_values_it_is_told(method):
     result = solver.result()
     assert result.nfev + result.nhev <= ENOUGH
     assert quadratic(result.x)[0] - 1.0 <= 1e-5
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nan_in_a_quarter_of_all_values_is_lived_with(method):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x0 = rng.uniform(-2.0, 2.0, 5)
+        calls = 0
+
+        def fun(x, rng=rng):
+            nonlocal calls
+            calls += 1
+            f, g = rosen(x), rosen_der(x)
+            if calls > 1 and rng.random() < 0.25:
+                f = np.nan
+            if calls > 1 and rng.random() < 0.25:
+                g[rng.integers(5)] = np.nan
+            return f, g
+
+        products = rosen_hess_prod if method == "trust_cg" else None
+        result = minimize(fun, x0, jac=True, hessp=products, method=method)
+        assert result.success and result.nfev + result.nhev <= 1500

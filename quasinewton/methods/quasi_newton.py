@@ -142,6 +142,8 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
     record.rejections = 0 if accepted else record.rejections + 1
     record.rho = rho
     shrink = interpolate(f, f_trial, record.slope, constants.shrink_min, constants.shrink_max)
+    if not math.isfinite(f_trial) and record.rejections > 1:
+        shrink = 0.2 * shrink  # f may be far from where it is finite
     doubtful = not (accepted and constants.poor <= rho <= _DOUBTFUL)
     if doubtful and gradient != WITHOUT and math.isfinite(f_trial):
         slope = slope_between(x, trial, g_trial)

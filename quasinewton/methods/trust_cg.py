@@ -132,10 +132,12 @@ class TrustCG:
         )
         if g is not None and not math.isfinite(g_max):
             rho = -math.inf
-        self.rho, self.accepted = rho, accepted
+        again, self.rho, self.accepted = self.rho == -math.inf, rho, accepted
         shrink = interpolate(
             self.f, f, cg.slope, self.parameters.shrink_min, self.parameters.shrink_max
         )
+        if again and not math.isfinite(f):
+            shrink *= 0.2  # f may be far from where it is finite
         if meaningful:
             radius = next_length(
                 self.radius, cg.length, rho, accepted, shrink, not cg.negative_curvature, self.rule
