@@ -151,6 +151,8 @@ def solve_what_fails(x0):
     return minimize(fails, x0, jac=rosen_der)
 
 
+# JAX and newer Pythons warn of a fork beside threads, which these processes do not use.
+@pytest.mark.filterwarnings("ignore:os.fork", "ignore:This process")
 @pytest.mark.parametrize("start", ["fork", "spawn", "forkserver"])
 def test_pools_of_processes(start):
     if start not in multiprocessing.get_all_start_methods():

@@ -40,7 +40,7 @@ ELSEWHERE = (
 REASONS = {
     "counts or iterates of SciPy's algorithm": (
         "test_cg", "test_bfgs", "test_ncg", "test_ncg_hess", "test_ncg_hessp",
-        "test_initial_step_scaling", "test_solver_concordance",
+        "test_initial_step_scaling", "test_solver_concordance", "test_bfgs_xrtol",
     ),
     "options of a line search, or a first inverse: there is none; a warning names them": (
         "test_bfgs_c1", "test_bfgs_c2", "test_invalid_c1_c2", "test_minimize_l_bfgs_maxls",
