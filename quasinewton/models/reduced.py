@@ -7,9 +7,10 @@ Leonard 2001), so that half as many n-vectors as the pairs have tell all that th
 
 with orthonormal rows Z. The matrix A is updated in these coordinates as a dense one is in the
 variables: an iteration takes a few passes over Z and :math:`O(r^2)` beside. A direction comes with
-the gamma of now, which later ones do not change ("reinitialization"). Where there is no room left,
-the span of the newest pairs is kept, and what A is on it (Gill & Leonard 2003 keep as many
-gradients).
+the gamma of now, which later ones do not change ("reinitialization"). Where a step meets less than
+a tenth of the curvature that A expects, all of A is scaled first, as in the self-scaling BFGS of
+Al-Baali (1998). Where there is no room left, the span of the newest pairs is kept, and what A is on
+it (Gill & Leonard 2003 keep as many gradients).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ..kernels import inline_kernel, kernel, vector_function, view_kernel
 from ..vectors import add_combination, copy, divide, multiply_rows, norm2, rotate_rows
 from .dense import begin_matrix, work_in
 from .pairs import absorb, choose_gamma
-from .symmetric import invert
+from .symmetric import invert, multiply_symmetric
 
 __all__ = ["append", "make_room", "parts", "renew_reduced", "rows_of", "split"]
 
@@ -31,6 +32,8 @@ _INDEPENDENT = 1e-10
 _CLEAR, _SETTLED = 0.9, 0.5
 #: What is kept of the rows where there is no room left.
 _KEPT = 0.75
+#: Part of the curvature of B along a step below which that of a pair shows that B is stale.
+_STALE = 0.1
 #: A pair whose part outside of the span of newer ones is smaller than this adds no direction.
 _NEW = 1e-6
 
@@ -95,6 +98,31 @@ def append(gamma, gram, state):
     row[k] = gamma / record.unit
     inverse[k] = record.unit / gamma
     record.rank = k + 1
+
+
+@kernel
+def _rescale(curvature, s, line, gram, state):
+    """Scale B to the curvature that a pair shows along s, if that is less by far.
+
+    A function whose Hessian fades leaves B too stiff in all the directions that it came by.
+    """
+    record = state[0]
+    n, k = gram.shape[1], record.rank
+    bs = line[:k]
+    multiply_symmetric(gram, s[:k], bs)
+    product = 0.0
+    for i in range(k):
+        product += s[i] * bs[i]
+    if not 0.0 < curvature < _STALE * product:
+        return
+    factor = curvature / product
+    for i in range(k):
+        row, inverse = gram[i], gram[n + i]
+        for j in range(k):
+            row[j] *= factor
+            if record.inverted != 0:
+                inverse[j] /= factor
+    record.size *= factor
 
 
 @kernel
@@ -227,11 +255,16 @@ def renew_reduced(g, rows, ring, gram, planes, lines, fallback, state):
     rest = split(g, rows, before, h_new, lines[0], lines[7])
     if record.stored != 0:
         absorb(zero, step, h, h_new, (record.theta, record.theta_noise), pairs, ring, state)
+    absorbed = record.stored > 1
     record.gamma = choose_gamma(ring, state, fallback if before == 0 else record.gamma)
     record.matrix_gamma = 0.0
     record.outside = 0
     if rest > 0.0:
         append(record.gamma, gram, state)
+    if absorbed:
+        pair = ring[record.pairs - 1]
+        curvature = pair.tau * pair.cosine / record.unit
+        _rescale(curvature, pairs[pair.slot], lines[2], gram, state)
     work_in(0.0, record.applied, record.rank, pairs, ring, gram, lines, state)
     for i in range(h.size):
         h[i] = h_new[i]

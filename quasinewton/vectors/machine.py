@@ -224,7 +224,7 @@ def rotate_rows(rows, q, buffer):
     width = buffer.shape[1]
     for start in range(0, n, width):
         block = slice(start, start + width)
-        size = rows[0, block].size
+        size = min(width, n - start)
         for j in range(count):
             old, row = buffer[j], rows[j, block]
             for i in range(size):
