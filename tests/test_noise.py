@@ -36,22 +36,24 @@ def printed(x):
     return float(f"{f:.4g}"), g
 
 
+#: ... and the last digit of f near its minimum, 1.
 KINDS = {
-    "single": (single, np.ones(200, np.float32), 1e-5),
-    "single f": (lambda x: (np.float32(quadratic(x)[0]), D * x), np.ones(200), 1e-5),
-    "rounded": (rounded, np.ones(200), 1e-5),
-    "printed": (printed, np.ones(200), 0.2),
+    "single": (single, np.ones(200, np.float32), 2.0**-23),
+    "single f": (lambda x: (np.float32(quadratic(x)[0]), D * x), np.ones(200), 2.0**-23),
+    "rounded": (rounded, np.ones(200), 1e-6),
+    "printed": (printed, np.ones(200), 1e-3),
 }
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_noise_of_a_value_ends_a_run_near_the_minimum(kind, method):
-    fun, x0, error = KINDS[kind]
+    """Within a hundred units of the last digit, of f = 14642 at the start."""
+    fun, x0, digit = KINDS[kind]
     result = minimize(fun, x0, jac=True, method=method, tol=1e-12)
     assert result.status in (Status.PRECISION, Status.CONVERGED)
     assert result.nfev + result.nhev <= ENOUGH
-    assert quadratic(result.x.astype(float))[0] - 1.0 <= error
+    assert quadratic(result.x.astype(float))[0] - 1.0 <= 100.0 * digit
 
 
 @pytest.mark.parametrize("seed", range(8))
