@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .recipes import METHODS, QUASI_NEWTON, Recipe, default_method
 
 if TYPE_CHECKING:
+    from ..box import Box
     from ..options import Options
 
 __all__ = [
@@ -46,15 +47,15 @@ def unknown_method(name: Any, methods: Iterable[str] = METHODS) -> str:
     return f"{message}; did you mean {close[0]!r}?" if close else message
 
 
-def build(method: str) -> Callable[[Any, float, Any, Options], Any]:
-    """The function that starts a method from (x0, f, g, options)."""
+def build(method: str) -> Callable[[Any, float, Any, Options, Box | None], Any]:
+    """The function that starts a method from (x0, f, g, options, box)."""
     # Imported here: numba comes in when a run starts, not with the package.
     if method == "trust_cg":
-        return lambda x0, f, g, options: _trust_cg(options)(x0, f, g, options)
+        return lambda x0, f, g, options, box: _trust_cg(options)(x0, f, g, options, box=box)
     from .quasi_newton import QuasiNewton
 
     recipe = QUASI_NEWTON[method]
-    return lambda x0, f, g, options: QuasiNewton(x0, f, g, recipe, options)
+    return lambda x0, f, g, options, box: QuasiNewton(x0, f, g, recipe, options, box)
 
 
 def _trust_cg(options: Options) -> Any:
@@ -77,8 +78,8 @@ def is_ready(method: str, x0: Any, options: Options) -> bool:
     return is_compiled(finder(x0, options))
 
 
-def restore(method: str, state: dict[str, Any], options: Options) -> Any:
-    """The method that was `saved`.
+def restore(method: str, state: dict[str, Any], options: Options, box: Box | None = None) -> Any:
+    """The method that was `saved`, with the box that it was built with.
 
     Raises
     ------
@@ -91,10 +92,10 @@ def restore(method: str, state: dict[str, Any], options: Options) -> Any:
             raise ValueError(
                 f"option `enriched` is {options.enriched}, the run was started with {enriched}"
             )
-        return _trust_cg(options).restore(state, options)
+        return _trust_cg(options).restore(state, options, box=box)
     from .quasi_newton import QuasiNewton
 
-    return QuasiNewton.restore(state, QUASI_NEWTON[method], options)
+    return QuasiNewton.restore(state, QUASI_NEWTON[method], options, box)
 
 
 def __dir__() -> list[str]:

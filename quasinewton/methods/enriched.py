@@ -19,6 +19,7 @@ from .recipes import QUASI_NEWTON
 from .trust_cg import TrustCG
 
 if TYPE_CHECKING:
+    from ..box import Box
     from ..models.model import CompactModel
     from ..options import Options
 
@@ -51,11 +52,13 @@ class Enriched:
     options : Options
     """
 
-    def __init__(self, x0: Any, f: float, g: Any, options: Options) -> None:
-        self._start(QuasiNewton(x0, f, g, _QUASI, options), options)
+    def __init__(
+        self, x0: Any, f: float, g: Any, options: Options, box: Box | None = None
+    ) -> None:
+        self._start(QuasiNewton(x0, f, g, _QUASI, options, box), options, box)
 
-    def _start(self, quasi: QuasiNewton, options: Options) -> None:
-        self.options = options
+    def _start(self, quasi: QuasiNewton, options: Options, box: Box | None) -> None:
+        self.options, self.box = options, box
         self.quasi = quasi
         self.newton: TrustCG | None = None  # made when it is wanted first
         self.now: QuasiNewton | TrustCG = quasi
@@ -122,7 +125,7 @@ class Enriched:
     def _begin_newton(self) -> None:
         quasi = self.quasi
         if self.newton is None:
-            self.newton = TrustCG(self.x, self.f, self.g, self.options, self.quasi)
+            self.newton = TrustCG(self.x, self.f, self.g, self.options, self.quasi, self.box)
         self.products = max(self.products, self.phase)
         self.newton.most = min(self.products, 2 * self.x.shape[0] + 10)
         self.newton.f_scale, self.newton.rho = quasi.f_scale, math.nan
@@ -177,15 +180,17 @@ class Enriched:
         return state
 
     @classmethod
-    def restore(cls, state: dict[str, Any], options: Options) -> Enriched:
+    def restore(
+        cls, state: dict[str, Any], options: Options, box: Box | None = None
+    ) -> Enriched:
         """The method that was `saved`; ValueError where it cannot be one."""
-        quasi = QuasiNewton.restore(part(state, "quasi."), _QUASI, options)
+        quasi = QuasiNewton.restore(part(state, "quasi."), _QUASI, options, box)
         method = cls.__new__(cls)
-        method._start(quasi, options)
+        method._start(quasi, options, box)
         set_numbers(method, _NUMBERS, state)
         newton = part(state, "newton.")
         if newton:
-            method.newton = TrustCG.restore(newton, options, quasi)
+            method.newton = TrustCG.restore(newton, options, quasi, box)
             if state["by_newton"]:
                 method.now = method.newton
         return method

@@ -49,6 +49,7 @@ from ..vectors import (
 )
 
 if TYPE_CHECKING:
+    from ..box import Box
     from ..options import Options
     from .recipes import Recipe
 
@@ -428,7 +429,7 @@ class QuasiNewton:
     direction = None  # never asks for a Hessian product
 
     def __init__(
-        self, x0: Any, f: float, g: Any, recipe: Recipe, options: Options
+        self, x0: Any, f: float, g: Any, recipe: Recipe, options: Options, box: Box | None = None
     ) -> None:
         n = x0.shape[0]
         memory, dense, most = shape_of_model(x0, options)
@@ -548,8 +549,9 @@ class QuasiNewton:
 
     @classmethod
     def restore(
-        cls, saved: Mapping[str, np.ndarray], recipe: Recipe, options: Options
-    ) -> QuasiNewton:
+        cls, saved: Mapping[str, np.ndarray], recipe: Recipe, options: Options,
+        box: Box | None = None,
+    ) -> QuasiNewton:  # fmt: skip
         """The method that was `saved`; ValueError where it cannot be one."""
         _, n = saved["points"].shape
         m, _, most = shape_of_model(saved["points"][0], options)
@@ -562,7 +564,7 @@ class QuasiNewton:
             filled = min(most, len(saved["rows"]))
         check_shape("rows", saved, (filled, n))
         x = saved["points"][0]
-        method = cls(x, 0.0, zeros((n,), x), recipe, options)
+        method = cls(x, 0.0, zeros((n,), x), recipe, options, box)
         model = method.model
         fill(model.rows[:filled], "rows", saved)
         for name, array in method.saved().items():

@@ -22,6 +22,7 @@ from ..subproblems.steihaug import SteihaugCG
 from ..vectors import copy, largest_number, max_abs, move, norm2, zeros
 
 if TYPE_CHECKING:
+    from ..box import Box
     from ..options import Options
     from .quasi_newton import QuasiNewton
 
@@ -62,7 +63,7 @@ class TrustCG:
 
     def __init__(
         self, x0: Any, f: float, g: Any, options: Options,
-        beside: QuasiNewton | None = None,
+        beside: QuasiNewton | None = None, box: Box | None = None,
     ) -> None:  # fmt: skip
         if beside is None:
             self.x, self.g, self.trial, self.x_best, self.g_best = zeros((5, x0.shape[0]), x0)
@@ -190,16 +191,17 @@ class TrustCG:
 
     @classmethod
     def restore(
-        cls, state: Mapping[str, Any], options: Options, beside: QuasiNewton | None = None
-    ) -> TrustCG:
+        cls, state: Mapping[str, Any], options: Options, beside: QuasiNewton | None = None,
+        box: Box | None = None,
+    ) -> TrustCG:  # fmt: skip
         """The method that was `saved`; ValueError where it cannot be one."""
         if beside is None:
             (n,) = state["x"].shape
-            method = cls(state["x"], 0.0, zeros((n,), state["x"]), options)
+            method = cls(state["x"], 0.0, zeros((n,), state["x"]), options, box=box)
             for name in _ARRAYS:
                 fill(getattr(method, name), name, state)
         else:
-            method = cls(beside.x, 0.0, beside.g, options, beside)
+            method = cls(beside.x, 0.0, beside.g, options, beside, box)
         set_numbers(method, _NUMBERS, state)
         method.cg.restore({k.removeprefix("cg."): v for k, v in state.items()}, method.g)
         return method

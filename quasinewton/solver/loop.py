@@ -729,7 +729,7 @@ class Solver:
             return
         if self.announce is not None and not is_ready(self.method, self.x0, self.options):
             self.announce(COMPILING)
-        self._method = build(self.method)(self.x0, self._f0, g, self.options)
+        self._method = build(self.method)(self.x0, self._f0, g, self.options, None)
         self._g0 = None  # the method holds the gradient from now on
         self._optimality0 = self._method.optimality
         _start_limits(self._limits, self._f0, self._optimality0)
@@ -796,7 +796,7 @@ class Solver:
             self._accepted += 1
             options = replace(self.options, model=None)
             best = self._method.best
-            self._method = build(self.method)(examination.trial, f, g, options)
+            self._method = build(self.method)(examination.trial, f, g, options, None)
             self._method.keep(*best)
             self._examination = None
         else:
