@@ -45,8 +45,10 @@ _FIELDS = {
     "seen": "f8",  # noise that values of f have shown
     "g_least": "f8",  # least |g| since f hides what is gained
     "idle": "i8",  # iterations since then
-    "g_max": "f8",  # largest |g_i| at x
-    "g_norm": "f8",  # |g| at x
+    "g_max": "f8",  # largest |g_i| at x, or |x - P(x - g)|_i
+    "g_norm": "f8",  # |g| at x, of the variables that no bound holds
+    "bounded": "i8",  # whether there are bounds on the variables
+    "residual": "f8",  # |x - P(x - g)|, which is |g| without bounds
     "step_norm": "f8",  # |s| of the step to the trial
     "slope": "f8",  # g.s
     "predicted": "f8",  # decrease that the model predicts

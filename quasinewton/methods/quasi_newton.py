@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,12 +29,14 @@ from ..globalization import (
 from ..kernels import EPS, inline_kernel, kernel, vector_function, view_kernel
 from ..models.compact import expand, project, renew_compact
 from ..models.dense import renew_dense
+from ..models.face import face_workspace
 from ..models.model import CompactModel, planes
 from ..models.pairs import LARGEST, LEAST, LEAST_ALONG, absorb, bring_up_to_date
-from ..models.reduced import parts, renew_reduced
+from ..models.reduced import parts, renew_reduced, renew_spanned
 from ..models.updates import KINDS
 from ..records import new_state
 from ..saving import check_shape, fill
+from ..subproblems.box import step_in_box
 from ..subproblems.definite import step_without_spectrum
 from ..subproblems.spectral import step_by_spectrum
 from ..subproblems.table import SUBPROBLEMS, Subproblem
@@ -43,8 +46,10 @@ from ..vectors import (
     is_tensor,
     max_abs,
     norm2,
+    projected_norms,
     scale,
     slope_between,
+    step_to,
     zeros,
 )
 
@@ -126,15 +131,14 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
     )
     g_max = math.nan
     g_norm = math.nan
+    residual = math.nan
     if has_gradient:
-        g_max = max_abs(g_trial)
-        if math.isfinite(g_max):
-            g_norm = norm2(g_trial)
+        g_max, residual, g_norm = _norms(points, trial, g_trial, state)
     rho, small, in_noise = ratio(
         f, f_trial, record.predicted, record.f_scale, record.noise, record.seen
     )
     accepted, meaningful = judge(
-        rho, in_noise, record.g_norm, g_norm, _least_ratio(record, constants), constants.good
+        rho, in_noise, record.residual, residual, _least_ratio(record, constants), constants.good
     )
     if has_gradient and not math.isfinite(g_max):
         has_gradient = False
@@ -155,8 +159,8 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
         record.seen = max(record.seen, noise_between(f, f_trial, record.slope, slope))
     if small:  # f does not tell any more whether something is gained: the gradient may
         record.idle += 1
-        if accepted and g_norm < _GAIN * record.g_least:
-            record.g_least, record.idle = g_norm, 0
+        if accepted and residual < _GAIN * record.g_least:
+            record.g_least, record.idle = residual, 0
     elif accepted:
         record.g_least, record.idle = math.inf, 0
     if has_gradient and (accepted or rho > constants.keep):
@@ -173,13 +177,14 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
             record.f_best = f
             copy(x, x_best)
             copy(g, g_best)
+        if record.bounded != 0:
+            step_to(x, trial, points[7])
         copy(trial, x)
         copy(g_trial, g)
         record.outdated = 1
         record.f_scale = term_size(record.f_scale, rho, small)
         record.f = f_trial
-        record.g_max = g_max
-        record.g_norm = g_norm
+        record.g_max, record.residual, record.g_norm = g_max, residual, g_norm
     elif math.isfinite(f_trial) and f_trial < min(f, record.f_best):  # but no gradient
         record.f_best = f_trial
         copy(trial, x_best)
@@ -197,6 +202,19 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
             )  # fmt: skip
         if accepted:
             record.weight = constants.relax * record.multiplier
+
+
+@vector_function(1, inline=True)
+def _norms(points, x, g, state):
+    """max|x - P(x - g)|_i and |x - P(x - g)|, and |g| where no bound holds the variable.
+
+    Without bounds max|g_i| and |g|, twice. NaN where g is not finite.
+    """
+    if state[0].bounded != 0:
+        return projected_norms(x, g, points[5], points[6])
+    g_max = max_abs(g)
+    g_norm = norm2(g) if math.isfinite(g_max) else math.nan
+    return g_max, g_norm, g_norm
 
 
 @inline_kernel
@@ -221,7 +239,7 @@ def begin(points, state):
     """Set the scalars; f, the length, its bound and the weight are there, see `start_state`."""
     x, g, _, _, _ = named(points)
     record = state[0]
-    record.g_max, record.g_norm = max_abs(g), norm2(g)
+    record.g_max, record.residual, record.g_norm = _norms(points, x, g, state)
     record.f_best = math.inf
     record.f_scale = abs(record.f)
     record.seen, record.g_least, record.idle = 0.0, math.inf, 0
@@ -345,6 +363,36 @@ def find_trial_reduced(points, rows, ring, gram, work, lines, state, rule):
     return report(state)
 
 
+@kernel
+def find_trial_box(points, rows, ring, gram, work, lines, state, rule, box):
+    """The same of any model, with bounds on the variables.
+
+    `points` has them in rows 5 and 6, and the last step in row 7. `box` is a tuple of arrays, see
+    `quasinewton.models.face.face_workspace`.
+    """
+    g = points[1]
+    record = state[0]
+    basis, product, matrix, _, _, _ = planes(work)
+    attempts = 2 if record.g_max > 0.0 else 0
+    for _attempt in range(attempts):
+        fallback = record.g_norm / record.length
+        if record.reduced != 0:
+            renew_spanned(points[7], g, rows, ring, gram, (basis, product), lines, fallback, state)
+        elif record.dense != 0:
+            renew_dense(fallback, rows, ring, gram, lines, state)
+        else:
+            if record.stored > 0 or record.outdated != 0:
+                bring_up_to_date(g, rows, ring, gram, state)
+            renew_compact(fallback, ring, gram, product, basis, matrix, lines, state)
+        if step_in_box(points, rows, ring, gram, work, lines, state, rule, box):
+            break
+        record.moved = 0
+        record.pairs = 0
+        record.applied = -1
+        record.outdated = 1
+    return report(state)
+
+
 @inline_kernel
 def find_trial(points, rows, ring, gram, work, lines, state, rule):
     """That of the model, in machine code."""
@@ -364,7 +412,9 @@ def _subproblem(recipe: Recipe, options: Options) -> Subproblem:
     return SUBPROBLEMS[recipe.subproblem or options.norm]
 
 
-def start_state(model: CompactModel, recipe: Recipe, options: Options) -> np.ndarray:
+def start_state(
+    model: CompactModel, recipe: Recipe, options: Options, bounded: bool = False
+) -> np.ndarray:
     """The record that `begin` finds, but for f: a length of 0 stands for the default."""
     weight = 0.0
     if not _subproblem(recipe, options).radius:
@@ -377,7 +427,7 @@ def start_state(model: CompactModel, recipe: Recipe, options: Options) -> np.nda
         rule, window = LEAST if model.reduced else LEAST_ALONG, _WINDOW
     return new_state(
         n=model.n, update=KINDS[recipe.update], dense=whole, reduced=model.reduced, gamma=1.0,
-        noise=NOISE,
+        noise=NOISE, bounded=bounded,
         window=window, gamma_rule=rule, whole=whole and options.memory is None, weight=weight,
         length=options.initial_trust_radius or 0.0, length_max=options.max_trust_radius,
     )  # fmt: skip
@@ -390,6 +440,10 @@ def rule_record(recipe: Recipe, options: Options, dense: bool) -> np.ndarray:
     published = options.weight_rule == "ranganath" and not subproblem.radius
     parameters = RuleParameters(**{**own, **options.rule_parameters})
     return parameters.record(subproblem, published)
+
+
+def _find_in_box(*arrays: Any, box: Any) -> Any:
+    return find_trial_box(*arrays, box)
 
 
 class QuasiNewton:
@@ -405,13 +459,15 @@ class QuasiNewton:
         Objective and gradient at x0, finite.
     recipe : Recipe
     options : Options
+    box : Box, optional
+        Bounds on the variables, which x0 keeps, and every trial.
 
     Attributes
     ----------
     x, g, trial : arrays, shape (n,)
         The point, the gradient there, and the next point to evaluate.
     f, optimality : float
-        The objective and max|g_i| at `x`.
+        The objective and max|g_i|, or max|x - P(x - g)|_i, at `x`.
     accepted : bool
         Whether the last trial was accepted.
     rho : float
@@ -436,15 +492,20 @@ class QuasiNewton:
         self.model = model = CompactModel(
             n, memory, recipe.update, like=x0, dense=dense, directions=most
         )
-        self.state = model.state = start_state(model, recipe, options)
+        self.state = model.state = start_state(model, recipe, options, box is not None)
         self.state["f"] = f
-        self._name(zeros((5, n), x0))
+        self._own = 5 if box is None else 8
+        self._name(zeros((self._own, n), x0))
         self.x[...], self.g[...] = x0, g
+        if box is not None:
+            self.points[5], self.points[6] = box.lower, box.upper
         self.rule = rule_record(recipe, options, model.dense or model.reduced)
         self.arrays = (
             model.rows, model.ring, model.gram, model.work, model.lines, self.state, self.rule
         )
         self._find = finder(x0, options)
+        if box is not None:
+            self._find = partial(_find_in_box, box=face_workspace(n, model.most))
         if options.model is not None:
             model.take(options.model.model)
         begin(self.points, self.state)
@@ -467,9 +528,9 @@ class QuasiNewton:
 
     def make_room(self, spare: int) -> None:
         """Have so many rows in `points` after those of the method."""
-        if len(self.points) < 5 + spare:
-            points = zeros((5 + spare, self.model.n), self.points)
-            points[:5] = self.points[:5]
+        if len(self.points) < self._own + spare:
+            points = zeros((self._own + spare, self.model.n), self.points)
+            points[: self._own] = self.points[: self._own]
             self._name(points)
 
     def _name(self, points: Any) -> None:
@@ -496,7 +557,9 @@ class QuasiNewton:
         record = self.state[0]
         if record.f - f > record.noise * abs(f):
             record.g_least, record.idle = math.inf, 0
-        record.f, record.g_max, record.g_norm = f, max_abs(self.g), norm2(self.g)
+        record.f = f
+        norms = _norms(self.points, self.x, self.g, self.state)
+        record.g_max, record.residual, record.g_norm = norms
         record.f_best = f_best
         record.length = min(radius, record.length_max)
         record.rejections, record.outdated = 0, 1
@@ -573,6 +636,7 @@ class QuasiNewton:
         fresh = start_state(model, recipe, options)
         for name in (
             "n", "update", "window", "gamma_rule", "dense", "reduced", "whole", "length_max",
+            "bounded",
         ):  # fmt: skip
             method.state[name] = fresh[name]
         method.read()

@@ -23,7 +23,7 @@ from .dense import begin_matrix, work_in
 from .pairs import absorb, choose_gamma
 from .symmetric import invert, multiply_symmetric
 
-__all__ = ["append", "make_room", "parts", "renew_reduced", "rows_of", "split"]
+__all__ = ["append", "make_room", "parts", "renew_reduced", "renew_spanned", "rows_of", "split"]
 
 #: A part of a vector outside of the span that is smaller than this is none.
 _INDEPENDENT = 1e-10
@@ -247,18 +247,44 @@ def renew_reduced(g, rows, ring, gram, planes, lines, fallback, state):
         `theta` and `theta_noise` say the rest, see `absorb`. It becomes 0, as does `outdated`;
         `gamma`, `unit`, `rank`, `used`, `newest`, `inverted` and `applied` are brought up to date.
     """
+    _renew(False, g, g, rows, ring, gram, lines, fallback, state)
+    if state[0].rank == len(rows) and len(rows) < state[0].n:
+        make_room(rows, ring, gram, planes[0], planes[1], lines, state)
+
+
+@kernel
+def renew_spanned(s, g, rows, ring, gram, planes, lines, fallback, state):
+    """The same where steps leave the span of the gradients, as bounds make them do.
+
+    s, the last step, is then a direction of its own.
+    """
+    record = state[0]
+    if record.outdated == 0 and record.applied >= 0 and record.rank > 0:
+        return
+    _renew(True, s, g, rows, ring, gram, lines, fallback, state)
+    if record.rank + 2 > len(rows) and len(rows) < record.n:
+        make_room(rows, ring, gram, planes[0], planes[1], lines, state)
+
+
+@vector_function(2, inline=True)
+def _renew(spanned, s, g, rows, ring, gram, lines, fallback, state):
+    """`renew_reduced` but for the room, and `renew_spanned`."""
     record = state[0]
     pairs, h, step, h_new, zero = parts(gram, ring.size)
     if record.applied < 0:  # what was there is of no use
         record.applied = record.rank = record.stored = 0
-    before = record.rank
-    rest = split(g, rows, before, h_new, lines[0], lines[7])
+    before = rank = record.rank
+    if spanned and record.stored != 0 and split(s, rows, rank, step, lines[0], lines[7]) > 0.0:
+        rank += 1
+    rest = split(g, rows, rank, h_new, lines[0], lines[7])
     if record.stored != 0:
         absorb(zero, step, h, h_new, (record.theta, record.theta_noise), pairs, ring, state)
     absorbed = record.stored > 1
     record.gamma = choose_gamma(ring, state, fallback if before == 0 else record.gamma)
     record.matrix_gamma = 0.0
     record.outside = 0
+    for _ in range(rank - before):
+        append(record.gamma, gram, state)
     if rest > 0.0:
         append(record.gamma, gram, state)
     if absorbed:
@@ -269,5 +295,3 @@ def renew_reduced(g, rows, ring, gram, planes, lines, fallback, state):
     for i in range(h.size):
         h[i] = h_new[i]
     record.stored = record.outdated = 0
-    if record.rank == len(rows) and len(rows) < record.n:
-        make_room(rows, ring, gram, planes[0], planes[1], lines, state)

@@ -19,8 +19,9 @@ from . import machine
 __all__ = [
     "BLOCK", "add_combination", "add_multiple", "clone", "conjugate", "copy",
     "difference_products", "difference_sizes", "divide", "dot", "is_tensor", "largest_number",
-    "max_abs", "move", "multiply_rows", "multiply_rows_by_three", "norm2",
-    "read_only", "rotate_rows", "scale", "slope_between", "store_pair", "zeros",
+    "max_abs", "move", "multiply_rows", "multiply_rows_by_three", "norm2", "projected_norms",
+    "read_only", "rotate_rows", "scale", "slope_between", "step_to", "store_pair",
+    "zeros",
 ]  # fmt: skip
 
 BLOCK = machine.BLOCK
@@ -79,6 +80,13 @@ def _function(name: str, which: int, doc: str) -> Any:
 
 
 max_abs = _function("max_abs", 0, "Largest absolute value of v; NaN where one is not finite.")
+projected_norms = _function(
+    "projected_norms", 0,
+    """Of x - P(x - g): the largest absolute value and the norm; and the norm of g where no bound
+    holds the variable.
+
+    `lower` and `upper` are the bounds; NaN where an element of g is not finite.""",
+)  # fmt: skip
 norm2 = _function("norm2", 0, "Euclidean norm of v, without overflow or harmful underflow.")
 dot = _function("dot", 0, "a.b")
 copy = _function("copy", 0, "out = v")
@@ -88,6 +96,7 @@ add_multiple = _function(
     "add_multiple", 0, "out = base + factor v, where out may be base; its squared norm."
 )
 slope_between = _function("slope_between", 0, "(x_trial - x).g")
+step_to = _function("step_to", 0, "out = x_trial - x")
 move = _function("move", 0, "out = x + s; whether that differs from x.")
 conjugate = _function("conjugate", 0, "d = beta d - r")
 difference_sizes = _function(

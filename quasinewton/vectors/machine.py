@@ -28,6 +28,42 @@ def max_abs(v):
     return largest if strange == 0 else math.nan
 
 
+@kernel
+def projected_norms(x, g, lower, upper):
+    largest = 0.0
+    square = 0.0
+    free_max = 0.0
+    strange = 0
+    for i in range(x.size):
+        here, slope = np.float64(x[i]), np.float64(g[i])
+        if not abs(slope) <= HUGE:
+            strange += 1
+        below, above = np.float64(lower[i]), np.float64(upper[i])
+        if below < above and not (here <= below and slope > 0.0) and not (
+            here >= above and slope < 0.0
+        ):
+            part = abs(min(max(-slope, below - here), above - here))
+            largest = max(largest, part)
+            free_max = max(free_max, abs(slope))
+    if strange:
+        return math.nan, math.nan, math.nan
+    if largest == 0.0:
+        return 0.0, 0.0, free_max
+    inner = 1.0 / max(largest, TINY)
+    outer = 1.0 / max(free_max, TINY)
+    total = 0.0
+    for i in range(x.size):
+        here, slope = np.float64(x[i]), np.float64(g[i])
+        below, above = np.float64(lower[i]), np.float64(upper[i])
+        if below < above and not (here <= below and slope > 0.0) and not (
+            here >= above and slope < 0.0
+        ):
+            part = min(max(-slope, below - here), above - here) * inner
+            square += part * part
+            total += (slope * outer) * (slope * outer)
+    return largest, math.sqrt(square) / inner, math.sqrt(total) / outer
+
+
 @vector_kernel
 def _sum_squares(v, inverse):
     total = 0.0
@@ -91,6 +127,12 @@ def slope_between(x, x_trial, g):
     for i in range(x.size):
         total += (np.float64(x_trial[i]) - np.float64(x[i])) * np.float64(g[i])
     return total
+
+
+@vector_kernel
+def step_to(x, x_trial, out):
+    for i in range(x.size):
+        out[i] = x_trial[i] - x[i]
 
 
 @vector_kernel

@@ -77,6 +77,20 @@ def max_abs(v: Any) -> float:
     return largest if math.isfinite(largest) else math.nan
 
 
+def projected_norms(x: Any, g: Any, lower: Any, upper: Any) -> tuple[float, float, float]:
+    xp = array_namespace(x)
+    here, slope = _wide(x), _wide(g)
+    below, above = _wide(lower), _wide(upper)
+    held = (below >= above) | ((here <= below) & (slope > 0)) | ((here >= above) & (slope < 0))
+    zero = xp.zeros_like(slope)
+    free = xp.where(held, zero, slope)
+    part = xp.minimum(xp.maximum(-free, below - here), above - here)
+    part = xp.where(held, zero, part)
+    if not math.isfinite(max_abs(g)):
+        return math.nan, math.nan, math.nan
+    return max_abs(part), norm2(part), norm2(free)
+
+
 def norm2(v: Any) -> float:
     square = dot(v, v)
     if 1e-280 < square < 1e280:  # no square that counts has overflowed or vanished
@@ -112,6 +126,10 @@ def add_multiple(base: Any, factor: float, v: Any, out: Any) -> float:
 
 def slope_between(x: Any, x_trial: Any, g: Any) -> float:
     return dot(_wide(x_trial) - _wide(x), _wide(g))
+
+
+def step_to(x: Any, x_trial: Any, out: Any) -> None:
+    out[...] = x_trial - x
 
 
 def move(x: Any, s: Any, out: Any) -> bool:

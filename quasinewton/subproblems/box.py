@@ -1,0 +1,482 @@
+r"""The subproblem in a box: the model's minimum over bounds on the variables and on the length.
+
+.. math:: \min_s\ g^T s + \tfrac12 s^T B s, \qquad l - x \le s \le u - x, \quad \|s\| \le \Delta
+
+By faces: with the variables held that the gradient pulls onto their bounds, the subproblem of the
+free ones is solved as without bounds (`restrict`). Where the step leaves the box, the model is
+searched along its projection. The variables that it then pulls off their bounds are freed, those
+it pulls onto them are held, and so on, while that pays; no evaluation is needed in between (Lin &
+Moré 1999, Moré & Toraldo 1991). Where the step decreases the model by less than half of what the
+generalised Cauchy point does (Conn, Gould & Toint 1988), it is made anew from there.
+
+All is in units in which |g| of the free variables is 1, and so is the model's `unit`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..kernels import HUGE, inline_kernel, kernel
+from ..models.compact import expand, project
+from ..models.face import (
+    add_at,
+    begin_face,
+    combine,
+    coordinates_on_face,
+    hold,
+    leave_face,
+    multiply_curvature,
+    names,
+    restrict,
+)
+from ..models.model import planes
+from ..models.reduced import parts
+from ..vectors import add_combination
+from .definite import step_without_spectrum
+from .spectral import step_by_spectrum
+
+__all__ = ["step_in_box"]
+
+#: Faces that one step looks at; and the part of what was gained so far that another has to gain.
+_FACES, _GAIN = 12, 0.01
+#: Part of the decrease along a projected path that its slope promises; halvings of the path.
+_ARMIJO, _HALVINGS = 0.1, 12
+#: Part of the decrease of the Cauchy point that makes it not needed.
+_ENOUGH = 0.5
+#: Part of the bound on the length that has to be left for the free variables.
+_ROOM = 1e-6
+
+
+@kernel
+def _gradient_coordinates(g, ring, gram, work, lines, state, out):
+    """out = Q g / |g|."""
+    record = state[0]
+    rank = record.rank
+    if record.reduced != 0:
+        _, h, _, _, _ = parts(gram, ring.size)
+        for i in range(rank):
+            out[i] = h[i] / record.g_norm
+    elif record.dense != 0:
+        for i in range(rank):
+            out[i] = g[i]
+    else:
+        project(planes(work)[0], rank, gram[2 * ring.size], record.g_norm, lines[3], out)
+
+
+@kernel
+def _solve(ring, work, lines, state, rule, face):
+    """The step of the model on the face, as `QuasiNewton` makes it of a whole one."""
+    _, _, matrix, factor, _, _ = planes(work)
+    alpha = step_without_spectrum(ring, face, matrix, factor, lines, state, rule)
+    if math.isnan(alpha):
+        alpha = step_by_spectrum(ring, face, work, lines, state, rule)
+    return alpha
+
+
+@kernel
+def _choose_face(rows, work, state, box, gamma, at_zero):
+    """List the variables that the model's gradient holds on their bounds.
+
+    Returns how many are held, how many are free, and how many were held and are free.
+    """
+    vectors, marks, face, _, _ = box
+    low, high, s, r, gs = vectors[0], vectors[1], vectors[2], vectors[3], vectors[5]
+    _, _, _, _, _, own = names(face)
+    count = 0
+    for i in range(s.size):
+        if s[i] <= low[i] or s[i] >= high[i]:
+            marks[3, count] = i
+            r[i] = gs[i] + gamma * s[i]
+            count += 1
+    if not at_zero:
+        add_at(rows, planes(work)[0], marks[3], count, own[5], state, own[2], r)
+    released = 0
+    for i in range(s.size):
+        if marks[0, i] != 0 and s[i] > low[i] and s[i] < high[i]:
+            marks[0, i] = 0
+    for k in range(count):
+        i = marks[3, k]
+        held = (
+            low[i] >= high[i] or (s[i] <= low[i] and r[i] > 0.0) or (s[i] >= high[i] and r[i] < 0.0)
+        )
+        if marks[0, i] != 0 and not held:
+            released += 1
+        marks[0, i] = 1 if held else 0
+    held_now, free = hold(marks[0], marks)
+    return held_now, free, released
+
+
+@kernel
+def _find_target(arrays, box, numbers, held, free, at_zero):
+    """The minimiser on the face, in `target`, and its coordinates Q_F target; whether there is one.
+
+    own[6] becomes Q_A s_A, own[11] these coordinates.
+    """
+    _, rows, ring, _, work, lines, state, rule = arrays
+    vectors, marks, face, order, face_state = box
+    gamma, longest, weight = numbers
+    s, target, gs, zero = vectors[2], vectors[3], vectors[5], vectors[7]
+    _, _, _, curvature, gram_face, own = names(face)
+    record, on_face = state[0], face_state[0]
+    rank = record.rank
+    basis = planes(work)[0]
+    in_variables = record.dense != 0 and record.reduced == 0
+    line, h, held_part, z, h_free, v, e, image = (
+        own[2], own[3], own[6], own[7], own[8], own[9], own[10], own[11],
+    )
+    taken = 0.0
+    for k in range(held):
+        taken += s[marks[1, k]] ** 2
+    room = longest
+    if taken > 0.0:
+        room = math.sqrt(max(0.0, longest * longest - taken))
+    if not room > _ROOM * longest:
+        return False
+    count = restrict(rows, basis, marks, held, free, state, face, order)
+    for i in range(rank):
+        held_part[i] = z[i] = h_free[i] = 0.0
+    if held <= free:
+        for k in range(held):
+            target[marks[1, k]] = -gs[marks[1, k]]
+        for i in range(rank):
+            h_free[i] = h[i]
+        combine(rows, basis, marks[1], held, target, state, line, h_free)
+    else:
+        combine(rows, basis, marks[2], free, gs, state, line, h_free)
+    if not at_zero and held > 0:
+        combine(rows, basis, marks[1], held, s, state, line, held_part)
+        multiply_curvature(curvature, held_part, rank, z)
+    square = 0.0  # |g_F|^2
+    for k in range(free):
+        square += gs[marks[2, k]] ** 2
+    # v, the gradient where the free variables do not move, is g_F + Q_F^T z
+    for i in range(rank):
+        v[i] = h_free[i]
+    if in_variables:
+        for k in range(free):
+            i = marks[2, k]
+            v[i] = gs[i] + z[i]
+        for k in range(held):
+            v[marks[1, k]] = 0.0
+    elif held == 0:
+        pass
+    else:
+        multiply_curvature(gram_face, z, rank, e)
+        for i in range(rank):
+            v[i] += e[i]
+    coordinates_on_face(h_free, count, marks, held, state, face, order, own[12])
+    coordinates_on_face(v, count, marks, held, state, face, order, own[13])
+    outside = square
+    inside = 0.0
+    for i in range(count):
+        outside -= own[12, i] ** 2
+        inside += own[13, i] ** 2
+    if not outside > 1e-15 * square or count == free or in_variables:
+        outside = 0.0
+    size = math.sqrt(outside + inside)
+    alpha = 0.0
+    for i in range(count):
+        own[13, i] = 0.0 if size == 0.0 else own[13, i] / size
+        lines[6, i] = own[13, i]
+    if size > 0.0:
+        on_face.n, on_face.update, on_face.rank = free, record.update, count
+        on_face.dense, on_face.reduced, on_face.whole, on_face.inverted = 1, 0, 0, 0
+        on_face.gamma = on_face.matrix_gamma = gamma
+        on_face.unit = 1.0
+        on_face.outside = 1 if outside > 0.0 else 0
+        on_face.g_norm, on_face.length, on_face.weight = size, room, weight
+        alpha = _solve(ring, work, lines, face_state, rule, face)
+        if math.isnan(alpha):
+            return False
+    for i in range(count):
+        own[12, i] = lines[6, i]
+    leave_face(own[12], count, marks, held, state, face, order, e)
+    # target = -alpha v_F + Q_F^T e
+    if in_variables or held == 0:
+        for i in range(rank):
+            image[i] = e[i] - alpha * v[i]
+    else:
+        multiply_curvature(gram_face, e, rank, image)
+        for i in range(rank):
+            image[i] -= alpha * v[i]
+    for i in range(rank):
+        e[i] -= alpha * z[i]
+    if in_variables:
+        for i in range(rank):
+            target[i] = e[i] - alpha * gs[i]
+    elif record.reduced != 0:
+        add_combination(-alpha, gs, rows[:rank], e[:rank], zero, target, lines[7])
+    else:
+        width = 2 * ring.size
+        filled = ring.size + record.pairs
+        expand(basis, rank, e, lines[3, :width])
+        add_combination(-alpha, gs, rows[:filled], lines[3, :filled], zero, target, lines[7])
+    return True
+
+
+@kernel
+def _clip(value, low, high):
+    return min(max(value, low), high)
+
+
+@kernel
+def _project_step(arrays, box, gamma, t, held, free, value):
+    """The point of the path s + t (target - s), projected: own[14] becomes its coordinates.
+
+    Returns the model's value there, whether that is a sufficient decrease, and whether the path
+    has left the box.
+    """
+    _, rows, _, _, work, _, state, _ = arrays
+    vectors, marks, face, _, _ = box
+    low, high, s, target, trial, gs, excess = (
+        vectors[0], vectors[1], vectors[2], vectors[3], vectors[4], vectors[5], vectors[6],
+    )
+    _, _, _, curvature, _, own = names(face)
+    rank = state[0].rank
+    clipped = 0
+    linear = 0.0
+    square = 0.0
+    slope = 0.0
+    for k in range(held):
+        i = marks[1, k]
+        trial[i] = s[i]
+        linear += gs[i] * s[i]
+        square += s[i] * s[i]
+    for k in range(free):
+        i = marks[2, k]
+        inside = target[i] if t == 1.0 else s[i] + t * (target[i] - s[i])
+        new = _clip(inside, low[i], high[i])
+        if new != inside:
+            marks[3, clipped] = i
+            excess[i] = new - inside
+            clipped += 1
+        trial[i] = new
+        linear += gs[i] * new
+        square += new * new
+        slope += (gs[i] + gamma * s[i]) * (new - s[i])
+    c, cs = own[14], own[4]
+    for i in range(rank):
+        c[i] = own[6, i] + (1.0 - t) * (cs[i] - own[6, i]) + t * own[11, i]
+    combine(rows, planes(work)[0], marks[3], clipped, excess, state, own[2], c)
+    multiply_curvature(curvature, c, rank, own[15])
+    bend = 0.0
+    for i in range(rank):
+        bend += c[i] * own[15, i]
+        slope += own[5, i] * (c[i] - cs[i])
+    new_value = linear + 0.5 * (gamma * square + bend)
+    enough = new_value < value and new_value <= value + _ARMIJO * slope
+    return new_value, enough, clipped > 0
+
+
+@kernel
+def _descend(arrays, box, numbers, value, at_zero):
+    """From s on, whose coordinates are own[4], face after face.
+
+    Returns the model's value at the end, and whether a path has left the box; NaN where the model
+    is of no use.
+    """
+    _, rows, _, _, work, _, state, _ = arrays
+    vectors, marks, face, _, _ = box
+    gamma, _, _ = numbers
+    s, trial = vectors[2], vectors[4]
+    _, _, _, curvature, _, own = names(face)
+    rank = state[0].rank
+    cs = own[4]
+    left = False
+    full = False
+    gained = 0.0
+    for i in range(s.size):
+        marks[0, i] = 0
+    for step in range(_FACES):
+        multiply_curvature(curvature, cs, rank, own[5])
+        held, free, released = _choose_face(rows, work, state, box, gamma, at_zero)
+        if free == 0 or (full and released == 0):
+            break
+        if not _find_target(arrays, box, numbers, held, free, at_zero):
+            if step == 0 and at_zero:
+                return math.nan, left
+            break
+        t = 1.0
+        enough = False
+        new_value = value
+        clipped = False
+        for _ in range(_HALVINGS):
+            new_value, enough, clipped = _project_step(arrays, box, gamma, t, held, free, value)
+            left = left or clipped
+            if enough:
+                break
+            t *= 0.5
+        if not enough:
+            break
+        for i in range(s.size):
+            s[i] = trial[i]
+        for i in range(rank):
+            cs[i] = own[14, i]
+        gain = value - new_value
+        gained += gain
+        value = new_value
+        at_zero = False
+        full = t == 1.0 and not clipped
+        if gain < _GAIN * gained:
+            break
+    return value, left
+
+
+@inline_kernel
+def _is_held(low, high, g):
+    """Whether g holds a variable on a bound that it is on."""
+    return (low >= 0.0 and g > 0.0) or (high <= 0.0 and g < 0.0)
+
+
+@kernel
+def _cauchy_point(arrays, box, numbers):
+    """Put s = P(-t g) for the t of a sufficient decrease; the model's value there."""
+    _, rows, _, _, work, _, state, _ = arrays
+    vectors, marks, face, _, _ = box
+    gamma, longest, _ = numbers
+    low, high, s, gs, excess = vectors[0], vectors[1], vectors[2], vectors[5], vectors[6]
+    _, _, _, curvature, _, own = names(face)
+    rank = state[0].rank
+    basis = planes(work)[0]
+    cs, h_free = own[4], own[8]
+    held = 0
+    square = 0.0
+    for i in range(s.size):
+        s[i] = 0.0
+        if _is_held(low[i], high[i], gs[i]):
+            marks[1, held] = i
+            excess[i] = -gs[i]
+            held += 1
+        else:
+            square += gs[i] * gs[i]
+    for i in range(rank):
+        h_free[i] = own[3, i]
+    combine(rows, basis, marks[1], held, excess, state, own[2], h_free)
+    multiply_curvature(curvature, h_free, rank, own[15])
+    bend = gamma * square
+    for i in range(rank):
+        bend += h_free[i] * own[15, i]
+    size = math.sqrt(square)
+    t = longest / size if math.isfinite(longest) else 1.0 / max(abs(gamma), 1e-3)
+    if bend > 0.0:
+        t = min(t, square / bend)
+    value = 0.0
+    for _ in range(40):
+        clipped = 0
+        linear = 0.0
+        length = 0.0
+        for i in range(s.size):
+            inside = -t * gs[i]
+            new = _clip(inside, low[i], high[i])
+            s[i] = new
+            linear += gs[i] * new
+            length += new * new
+            if new != inside and not _is_held(low[i], high[i], gs[i]):
+                marks[3, clipped] = i
+                excess[i] = new - inside
+                clipped += 1
+        for i in range(rank):
+            cs[i] = -t * h_free[i]
+        combine(rows, basis, marks[3], clipped, excess, state, own[2], cs)
+        multiply_curvature(curvature, cs, rank, own[15])
+        bend = gamma * length
+        for i in range(rank):
+            bend += cs[i] * own[15, i]
+        value = linear + 0.5 * bend
+        if value <= _ARMIJO * linear:
+            break
+        t *= 0.25
+    return value
+
+
+@kernel
+def _take(arrays, box, scale):
+    """Write the trial: exactly on the bounds that s is on. Whether it differs from x."""
+    points, _, _, _, _, _, _, _ = arrays
+    vectors, _, _, _, _ = box
+    x, trial, lower, upper = points[0], points[2], points[5], points[6]
+    low, high, s, gs = vectors[0], vectors[1], vectors[2], vectors[5]
+    moved = False
+    square = 0.0
+    linear = 0.0
+    for i in range(x.size):
+        if s[i] <= low[i]:
+            trial[i] = lower[i]
+        elif s[i] >= high[i]:
+            trial[i] = upper[i]
+        else:
+            trial[i] = min(max(x[i] + s[i] / scale, lower[i]), upper[i])
+        moved = moved or trial[i] != x[i]
+        square += s[i] * s[i]
+        linear += gs[i] * s[i]
+    return moved, math.sqrt(square), linear
+
+
+@kernel
+def step_in_box(points, rows, ring, gram, work, lines, state, rule, box):
+    """Write the trial of the model and the bounds of now.
+
+    Parameters
+    ----------
+    points, rows, ring, gram, work, lines, state, rule
+        As in `find_trial_dense`; `points` has the bounds in rows 5 and 6.
+    box : tuple
+        See `quasinewton.models.face.face_workspace`.
+
+    Returns
+    -------
+    used : bool
+        False where the model is of no use.
+    """
+    arrays = (points, rows, ring, gram, work, lines, state, rule)
+    record, constants = state[0], rule[0]
+    x, g, lower, upper = points[0], points[1], points[5], points[6]
+    vectors, _, face, _, face_state = box
+    low, high, s, gs, first = vectors[0], vectors[1], vectors[2], vectors[5], vectors[8]
+    _, _, _, _, _, own = names(face)
+    unit, gamma = begin_face(ring, gram, work, lines, state, face)
+    g_norm = record.g_norm
+    scale = min(max(unit / g_norm, 1e-300), 1e300)  # of the steps
+    for i in range(x.size):
+        gs[i] = g[i] / g_norm
+        to_lower = (lower[i] - x[i]) * scale
+        to_upper = (upper[i] - x[i]) * scale
+        low[i] = min(to_lower, 0.0)
+        high[i] = max(to_upper, 0.0)
+        s[i] = 0.0
+    _gradient_coordinates(gs, ring, gram, work, lines, state, own[3])
+    for i in range(record.rank):
+        own[4, i] = 0.0
+    published = constants.published != 0
+    longest = math.inf if published else record.length * scale
+    weight = min(record.weight / unit * (g_norm / unit), HUGE)
+    numbers = (gamma, longest, weight)
+    value, left = _descend(arrays, box, numbers, 0.0, True)
+    if math.isnan(value):
+        return False
+    if left:
+        for i in range(x.size):
+            first[i] = s[i]
+        cauchy = _cauchy_point(arrays, box, numbers)
+        kept = True
+        if value > _ENOUGH * cauchy:
+            other, _ = _descend(arrays, box, numbers, cauchy, False)
+            if other < value:
+                value = other
+                kept = False
+        if kept:
+            for i in range(x.size):
+                s[i] = first[i]
+    moved, size, linear = _take(arrays, box, scale)
+    record.moved = 1 if moved else 0
+    predicted = -value
+    if published:
+        predicted -= weight / 3.0 * size**3
+    record.step_norm = size / scale if published else min(size / scale, record.length)
+    record.slope = linear / scale * g_norm
+    record.predicted = predicted / scale * g_norm
+    record.convex = face_state[0].convex
+    record.multiplier = face_state[0].multiplier * unit
+    if constants.radius == 0:
+        record.multiplier = min(face_state[0].multiplier * unit * (unit / g_norm), HUGE)
+    return predicted > 0.0 and size > 0.0
