@@ -18,8 +18,9 @@ from ..globalization import (
 )
 from ..kernels import EPS, TINY
 from ..saving import fill, set_numbers
+from ..subproblems.projected_cg import ProjectedCG
 from ..subproblems.steihaug import SteihaugCG
-from ..vectors import copy, largest_number, max_abs, move, norm2, zeros
+from ..vectors import copy, largest_number, max_abs, move, norm2, projected_norms, zeros
 
 if TYPE_CHECKING:
     from ..box import Box
@@ -38,8 +39,8 @@ FORCING, LOOSE_FORCING, CLOSE = 0.1, 0.3, 0.05
 # What is saved of a run, beside the state of CG.
 _ARRAYS = ("x", "g", "trial", "x_best", "g_best")
 _NUMBERS = (
-    "f", "f_scale", "noise", "optimality", "g_norm", "f_best", "radius", "rho", "accepted",
-    "stalled", "most",
+    "f", "f_scale", "noise", "optimality", "residual", "g_norm", "f_best", "radius", "rho",
+    "accepted", "stalled", "most",
 )  # fmt: skip
 
 
@@ -59,6 +60,8 @@ class TrustCG:
     options : Options
     beside : QuasiNewton, optional
         A method at x0 whose arrays it shares, and whose model gets the pairs of its steps.
+    box : Box, optional
+        Bounds on the variables, which x0 keeps, and every trial.
     """
 
     def __init__(
@@ -72,14 +75,16 @@ class TrustCG:
             for name in _ARRAYS:
                 setattr(self, name, getattr(beside, name))
         self.pairs = None if beside is None else beside.model
+        self.box = box
         self.f, self.f_scale, self.noise = f, abs(f), NOISE
-        self.optimality = max_abs(self.g)
-        self.g_norm = norm2(self.g)
+        self.optimality, self.residual, self.g_norm = self._norms(self.x, self.g)
         self.f_best = math.inf
         self.parameters = RuleParameters(**options.rule_parameters)
         self.rule = self.parameters.record()
         self.most = 2 * x0.shape[0] + 10  # products a point
-        self.cg = SteihaugCG(self.x)
+        self.cg: Any = SteihaugCG(self.x)
+        if box is not None:
+            self.cg = ProjectedCG(self.x, box.lower, box.upper)
         # The radius is the unit of CG's points, which have the dtype of x0.
         self.radius_max = min(options.max_trust_radius, 0.1 * largest_number(self.x))
         radius = options.initial_trust_radius or first_length(norm2(self.x), f, self.g_norm)
@@ -109,7 +114,7 @@ class TrustCG:
     def go_on(self, f: float, f_best: float, radius: float) -> None:
         """Go on where `x` and `g` have been changed from outside."""
         self.f, self.f_best = f, f_best
-        self.optimality, self.g_norm = max_abs(self.g), norm2(self.g)
+        self.optimality, self.residual, self.g_norm = self._norms(self.x, self.g)
         self.radius = max(min(radius, self.radius_max), TINY)
         self.stalled = False
         self._prepare()
@@ -124,12 +129,13 @@ class TrustCG:
         if offered and not self.needs_gradient(f):
             g = None
         cg = self.cg
-        g_max = max_abs(g) if g is not None else math.nan
-        g_norm = norm2(g) if math.isfinite(g_max) else math.nan
+        g_max = residual = g_norm = math.nan
+        if g is not None:
+            g_max, residual, g_norm = self._norms(self.trial, g)
         rho, small, in_noise = self._ratio(f)
         constants = self.parameters
         accepted, meaningful = judge(
-            rho, in_noise, self.g_norm, g_norm, constants.accept, constants.good
+            rho, in_noise, self.residual, residual, constants.accept, constants.good
         )
         if g is not None and not math.isfinite(g_max):
             rho = -math.inf
@@ -159,8 +165,16 @@ class TrustCG:
         copy(self.trial, self.x)
         copy(g, self.g)
         self.f_scale = term_size(self.f_scale, rho, small)
-        self.f, self.optimality, self.g_norm = f, g_max, g_norm
+        self.f, self.optimality, self.residual, self.g_norm = f, g_max, residual, g_norm
         self._prepare()
+
+    def _norms(self, x: Any, g: Any) -> tuple[float, float, float]:
+        """max|x - P(x - g)|_i and |x - P(x - g)|, and |g| where no bound holds the variable."""
+        if self.box is not None:
+            return projected_norms(x, g, self.box.lower, self.box.upper)  # type: ignore[no-any-return]
+        g_max = max_abs(g)
+        g_norm = norm2(g) if math.isfinite(g_max) else math.nan
+        return g_max, g_norm, g_norm
 
     def _ratio(self, f: float) -> Any:
         return ratio(self.f, f, self.cg.predicted, self.f_scale, self.noise, 0.0)
@@ -207,13 +221,16 @@ class TrustCG:
         return method
 
     def _prepare(self) -> None:
-        if self.g_norm == 0.0:
+        if self.optimality == 0.0:
             return
         forcing = LOOSE_FORCING if abs(self.rho - 1.0) > CLOSE else FORCING
         self.cg.prepare(self.g, self.g_norm, self.radius, forcing, self.most, LOOSE_FORCING)
 
     def _set_trial(self) -> None:
-        moved = move(self.x, self.cg.step, self.trial)
+        if self.box is not None:
+            moved = self.cg.move(self.trial)
+        else:
+            moved = move(self.x, self.cg.step, self.trial)
         self.stalled = not (moved and self.cg.predicted > 0.0)
 
     @property
