@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -364,33 +363,39 @@ def find_trial_reduced(points, rows, ring, gram, work, lines, state, rule):
 
 
 @kernel
-def find_trial_box(points, rows, ring, gram, work, lines, state, rule, box):
-    """The same of any model, with bounds on the variables.
-
-    `points` has them in rows 5 and 6, and the last step in row 7. `box` is a tuple of arrays, see
-    `quasinewton.models.face.face_workspace`.
-    """
-    g = points[1]
+def renew_in_box(points, rows, ring, gram, work, lines, state):
+    """Prepare a reduced model of a run in a box."""
     record = state[0]
-    basis, product, matrix, _, _, _ = planes(work)
-    attempts = 2 if record.g_max > 0.0 else 0
-    for _attempt in range(attempts):
-        fallback = record.g_norm / record.length
-        if record.reduced != 0:
-            renew_spanned(points[7], g, rows, ring, gram, (basis, product), lines, fallback, state)
-        elif record.dense != 0:
-            renew_dense(fallback, rows, ring, gram, lines, state)
-        else:
-            if record.stored > 0 or record.outdated != 0:
-                bring_up_to_date(g, rows, ring, gram, state)
-            renew_compact(fallback, ring, gram, product, basis, matrix, lines, state)
-        if step_in_box(points, rows, ring, gram, work, lines, state, rule, box):
-            break
-        record.moved = 0
-        record.pairs = 0
-        record.applied = -1
-        record.outdated = 1
-    return report(state)
+    basis, product, _, _, _, _ = planes(work)
+    fallback = record.g_norm / record.length
+    renew_spanned(points[7], points[1], rows, ring, gram, (basis, product), lines, fallback, state)
+
+
+@kernel
+def renew_dense_in_box(points, rows, ring, gram, work, lines, state):
+    """The same of a dense model."""
+    record = state[0]
+    renew_dense(record.g_norm / record.length, rows, ring, gram, lines, state)
+
+
+@kernel
+def renew_compact_in_box(points, rows, ring, gram, work, lines, state):
+    """The same of a limited-memory model."""
+    record = state[0]
+    basis, coordinates, matrix, _, _, _ = planes(work)
+    if record.stored > 0 or record.outdated != 0:
+        bring_up_to_date(points[1], rows, ring, gram, state)
+    fallback = record.g_norm / record.length
+    renew_compact(fallback, ring, gram, coordinates, basis, matrix, lines, state)
+
+
+@inline_kernel
+def give_up_model(state):
+    """Lose a model that was of no use."""
+    record = state[0]
+    record.moved = record.pairs = 0
+    record.applied = -1
+    record.outdated = 1
 
 
 @inline_kernel
@@ -442,8 +447,31 @@ def rule_record(recipe: Recipe, options: Options, dense: bool) -> np.ndarray:
     return parameters.record(subproblem, published)
 
 
-def _find_in_box(*arrays: Any, box: Any) -> Any:
-    return find_trial_box(*arrays, box)
+class _InBox:
+    """Makes the trials of a run in a box, as `find_trial_dense` makes those of a free one.
+
+    Kernels of the model's kind and one for all: nothing is compiled for kinds that are not used.
+    """
+
+    def __init__(self, x0: Any, options: Options, most: int) -> None:
+        _, dense, directions = shape_of_model(x0, options)
+        self.renew = renew_in_box if directions else renew_compact_in_box
+        if dense:
+            self.renew = renew_dense_in_box
+        self.box = face_workspace(x0.shape[0], most)
+
+    def __call__(
+        self, points: Any, rows: Any, ring: Any, gram: Any, work: Any, lines: Any, state: Any,
+        rule: Any,
+    ) -> tuple[float, ...]:  # fmt: skip
+        attempts = 2 if state["g_max"][0] > 0.0 else 0
+        for _ in range(attempts):
+            self.renew(points, rows, ring, gram, work, lines, state)
+            if step_in_box(points, rows, ring, gram, work, lines, state, rule, self.box):
+                break
+            give_up_model(state)
+        numbers: tuple[float, ...] = report(state)
+        return numbers
 
 
 class QuasiNewton:
@@ -505,7 +533,7 @@ class QuasiNewton:
         )
         self._find = finder(x0, options)
         if box is not None:
-            self._find = partial(_find_in_box, box=face_workspace(n, model.most))
+            self._find = _InBox(x0, options, model.most)
         if options.model is not None:
             model.take(options.model.model)
         begin(self.points, self.state)

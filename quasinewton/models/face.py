@@ -41,13 +41,14 @@ def face_workspace(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """What the steps in a box work in, for n variables and a model of `most` directions.
 
-    ``vectors``, nine n-vectors; ``marks``, four of integers: whether a variable is held, the
-    numbers of those that are held, of those that are free, and of some; ``face``, see `names`;
-    ``order``, the pivots; and the record of the model on the face.
+    ``vectors``, nine n-vectors; ``marks``, five of integers: whether a variable is held, the
+    numbers of those that are held, of those that are free, and of some, and whether it was held on
+    the face before; ``face``, see `names`; ``order``, the pivots; and the record of the model on
+    the face.
     """
     width = most + 1  # one more for the gradient outside of the coordinates
     return (
-        np.zeros((9, n)), np.zeros((4, n), np.int64),
+        np.zeros((9, n)), np.zeros((5, n), np.int64),
         np.zeros((_PLANES * width + _LINES, width)), np.zeros((2, width), np.int64),
         np.zeros(1, STATE),
     )  # fmt: skip
@@ -216,38 +217,70 @@ def add_at(rows, basis, which, count, w, state, line, out):
 
 
 @kernel
-def _gram_on_face(rows, basis, marks, held, free, state, line, gram):
-    """Q_F Q_F^T, from whichever of the two sets has fewer variables."""
+def _add_columns(rows, basis, which, count, sign, state, line, gram):
+    """The lower triangle of gram += sign sum of Q_i Q_i^T over the listed variables."""
     record = state[0]
     rank = record.rank
-    by_held = held <= free
-    count = held if by_held else free
-    which = marks[1] if by_held else marks[2]
-    for i in range(rank):
-        row = gram[i]
-        for j in range(rank):
-            row[j] = 0.0
-        row[i] = 1.0 if by_held else 0.0
-    sign = -1.0 if by_held else 1.0
-    compact = record.reduced == 0
-    a, products = line[0], line[1]
+    column, products = line[0], line[1]
     for k in range(count):
         i = which[k]
-        if compact:
+        if record.reduced != 0:
+            for j in range(rank):
+                column[j] = rows[j, i]
+        else:
             for j in range(rows.shape[0]):
                 products[j] = rows[j, i]
             for j in range(rank):
-                a[j] = 0.0
-            _from_rows(basis, products[: rows.shape[0]], rank, a)
-        else:
-            for j in range(rank):
-                a[j] = rows[j, i]
+                column[j] = 0.0
+            _from_rows(basis, products[: rows.shape[0]], rank, column)
         for j in range(rank):
-            factor = sign * a[j]
+            factor = sign * column[j]
             if factor != 0.0:
                 row = gram[j]
                 for l in range(j + 1):
-                    row[l] += factor * a[l]
+                    row[l] += factor * column[l]
+
+
+@kernel
+def _gram_on_face(rows, basis, marks, held, free, state, line, gram, on_face):
+    """Q_F Q_F^T: that of the last face changed, or from whichever set has fewer variables."""
+    rank = state[0].rank
+    before = marks[4]
+    came = left = 0
+    if on_face[0].applied != 0:
+        for i in range(before.size):
+            if marks[0, i] != before[i]:
+                if before[i] != 0:
+                    came += 1
+                else:
+                    left += 1
+    if on_face[0].applied != 0 and came + left < min(held, free):
+        k = 0
+        for i in range(before.size):
+            if before[i] != 0 and marks[0, i] == 0:
+                marks[3, k] = i
+                k += 1
+        _add_columns(rows, basis, marks[3], came, 1.0, state, line, gram)
+        k = 0
+        for i in range(before.size):
+            if before[i] == 0 and marks[0, i] != 0:
+                marks[3, k] = i
+                k += 1
+        _add_columns(rows, basis, marks[3], left, -1.0, state, line, gram)
+    else:
+        by_held = held <= free
+        for i in range(rank):
+            row = gram[i]
+            for j in range(rank):
+                row[j] = 0.0
+            row[i] = 1.0 if by_held else 0.0
+        if by_held:
+            _add_columns(rows, basis, marks[1], held, -1.0, state, line, gram)
+        else:
+            _add_columns(rows, basis, marks[2], free, 1.0, state, line, gram)
+    for i in range(before.size):
+        before[i] = marks[0, i]
+    on_face[0].applied = 1
     for j in range(rank):
         for l in range(j):
             gram[l, j] = gram[j, l]
@@ -295,16 +328,16 @@ def _factor(gram, rank, most, factor, order, residual):
 
 
 @kernel
-def restrict(rows, basis, marks, held, free, state, face, order):
+def restrict(rows, basis, marks, held, free, state, face, order, on_face):
     """The model on the face: its matrix, in the first rows of `face`, and how many coordinates."""
-    count = _restrict(rows, basis, marks, held, free, state, face, order)
+    count = _restrict(rows, basis, marks, held, free, state, face, order, on_face)
     for i in range(count + 1):  # for the gradient outside of the coordinates
         face[i, count] = face[count, i] = 0.0
     return count
 
 
 @kernel
-def _restrict(rows, basis, marks, held, free, state, face, order):
+def _restrict(rows, basis, marks, held, free, state, face, order, on_face):
     record = state[0]
     rank = record.rank
     matrix, factor, product, curvature, gram, own = names(face)
@@ -320,7 +353,7 @@ def _restrict(rows, basis, marks, held, free, state, face, order):
             for j in range(rank):
                 matrix[i, j] = curvature[i, j]
         return rank
-    _gram_on_face(rows, basis, marks, held, free, state, own, gram)
+    _gram_on_face(rows, basis, marks, held, free, state, own, gram, on_face)
     count = _factor(gram, rank, free, factor, order, own[0])
     ends = order[1]
     for i in range(rank):

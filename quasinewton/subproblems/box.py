@@ -74,12 +74,12 @@ def _solve(ring, work, lines, state, rule, face):
 
 
 @kernel
-def _choose_face(rows, work, state, box, gamma, at_zero):
+def _choose_face(rows, work, state, box, gamma):
     """List the variables that the model's gradient holds on their bounds.
 
     Returns how many are held, how many are free, and how many were held and are free.
     """
-    vectors, marks, face, _, _ = box
+    vectors, marks, face, _, face_state = box
     low, high, s, r, gs = vectors[0], vectors[1], vectors[2], vectors[3], vectors[5]
     _, _, _, _, _, own = names(face)
     count = 0
@@ -88,7 +88,7 @@ def _choose_face(rows, work, state, box, gamma, at_zero):
             marks[3, count] = i
             r[i] = gs[i] + gamma * s[i]
             count += 1
-    if not at_zero:
+    if face_state[0].moved != 0:
         add_at(rows, planes(work)[0], marks[3], count, own[5], state, own[2], r)
     released = 0
     for i in range(s.size):
@@ -107,7 +107,7 @@ def _choose_face(rows, work, state, box, gamma, at_zero):
 
 
 @kernel
-def _find_target(arrays, box, numbers, held, free, at_zero):
+def _find_target(arrays, box, numbers, held, free):
     """The minimiser on the face, in `target`, and its coordinates Q_F target; whether there is one.
 
     own[6] becomes Q_A s_A, own[11] these coordinates.
@@ -132,7 +132,7 @@ def _find_target(arrays, box, numbers, held, free, at_zero):
         room = math.sqrt(max(0.0, longest * longest - taken))
     if not room > _ROOM * longest:
         return False
-    count = restrict(rows, basis, marks, held, free, state, face, order)
+    count = restrict(rows, basis, marks, held, free, state, face, order, face_state)
     for i in range(rank):
         held_part[i] = z[i] = h_free[i] = 0.0
     if held <= free:
@@ -143,7 +143,7 @@ def _find_target(arrays, box, numbers, held, free, at_zero):
         combine(rows, basis, marks[1], held, target, state, line, h_free)
     else:
         combine(rows, basis, marks[2], free, gs, state, line, h_free)
-    if not at_zero and held > 0:
+    if face_state[0].moved != 0 and held > 0:
         combine(rows, basis, marks[1], held, s, state, line, held_part)
         multiply_curvature(curvature, held_part, rank, z)
     square = 0.0  # |g_F|^2
@@ -268,19 +268,20 @@ def _project_step(arrays, box, gamma, t, held, free, value):
     return new_value, enough, clipped > 0
 
 
-@kernel
-def _descend(arrays, box, numbers, value, at_zero):
+@inline_kernel
+def _descend(arrays, box, numbers, value):
     """From s on, whose coordinates are own[4], face after face.
 
     Returns the model's value at the end, and whether a path has left the box; NaN where the model
     is of no use.
     """
     _, rows, _, _, work, _, state, _ = arrays
-    vectors, marks, face, _, _ = box
+    vectors, marks, face, _, face_state = box
     gamma, _, _ = numbers
     s, trial = vectors[2], vectors[4]
     _, _, _, curvature, _, own = names(face)
     rank = state[0].rank
+    on_face = face_state[0]
     cs = own[4]
     left = False
     full = False
@@ -289,12 +290,12 @@ def _descend(arrays, box, numbers, value, at_zero):
         marks[0, i] = 0
     for step in range(_FACES):
         multiply_curvature(curvature, cs, rank, own[5])
-        held, free, released = _choose_face(rows, work, state, box, gamma, at_zero)
+        held, free, released = _choose_face(rows, work, state, box, gamma)
         if free == 0 or (full and released == 0):
             break
-        if not _find_target(arrays, box, numbers, held, free, at_zero):
-            if step == 0 and at_zero:
-                return math.nan, left
+        if not _find_target(arrays, box, numbers, held, free):
+            if step == 0 and on_face.moved == 0:
+                value = math.nan
             break
         t = 1.0
         enough = False
@@ -315,7 +316,7 @@ def _descend(arrays, box, numbers, value, at_zero):
         gain = value - new_value
         gained += gain
         value = new_value
-        at_zero = False
+        on_face.moved = 1
         full = t == 1.0 and not clipped
         if gain < _GAIN * gained:
             break
@@ -435,6 +436,7 @@ def step_in_box(points, rows, ring, gram, work, lines, state, rule, box):
     low, high, s, gs, first = vectors[0], vectors[1], vectors[2], vectors[5], vectors[8]
     _, _, _, _, _, own = names(face)
     unit, gamma = begin_face(ring, gram, work, lines, state, face)
+    face_state[0].applied = 0
     g_norm = record.g_norm
     scale = min(max(unit / g_norm, 1e-300), 1e300)  # of the steps
     for i in range(x.size):
@@ -451,22 +453,27 @@ def step_in_box(points, rows, ring, gram, work, lines, state, rule, box):
     longest = math.inf if published else record.length * scale
     weight = min(record.weight / unit * (g_norm / unit), HUGE)
     numbers = (gamma, longest, weight)
-    value, left = _descend(arrays, box, numbers, 0.0, True)
-    if math.isnan(value):
-        return False
-    if left:
+    value = start = 0.0
+    best = math.inf
+    face_state[0].moved = 0
+    for attempt in range(2):
+        value, left = _descend(arrays, box, numbers, start)
+        if math.isnan(value):
+            return False
+        if attempt == 1 or not left:
+            break
+        best = value
         for i in range(x.size):
             first[i] = s[i]
-        cauchy = _cauchy_point(arrays, box, numbers)
-        kept = True
-        if value > _ENOUGH * cauchy:
-            other, _ = _descend(arrays, box, numbers, cauchy, False)
-            if other < value:
-                value = other
-                kept = False
-        if kept:
-            for i in range(x.size):
-                s[i] = first[i]
+        start = _cauchy_point(arrays, box, numbers)
+        if best <= _ENOUGH * start:
+            value = math.inf
+            break
+        face_state[0].moved = 1
+    if best <= value:
+        value = best
+        for i in range(x.size):
+            s[i] = first[i]
     moved, size, linear = _take(arrays, box, scale)
     record.moved = 1 if moved else 0
     predicted = -value

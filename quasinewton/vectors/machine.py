@@ -272,13 +272,19 @@ def rotate_rows(rows, q, buffer):
             for i in range(size):
                 old[i] = row[i]
         new = buffer[count]
+        single = count % 4
         for j in range(q.shape[0]):
             for i in range(size):
                 new[i] = 0.0
-            for l in range(count):
+            for l in range(single):
                 factor, old = q[j, l], buffer[l]
                 for i in range(size):
                     new[i] += factor * old[i]
+            for l in range(single, count, 4):  # a quarter of the passes over what is summed up
+                qa, qb, qc, qd = q[j, l], q[j, l + 1], q[j, l + 2], q[j, l + 3]
+                a, b, c, d = buffer[l], buffer[l + 1], buffer[l + 2], buffer[l + 3]
+                for i in range(size):
+                    new[i] += (qa * a[i] + qb * b[i]) + (qc * c[i] + qd * d[i])
             row = rows[j, block]
             for i in range(size):
                 row[i] = new[i]
