@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy.optimize import brentq
 
@@ -130,3 +132,50 @@ def random_search(value, start, size, rng, rounds=40, samples=60):
         else:
             spread *= 0.6
     return least
+
+
+def box_quadratic(b, g, low, high):
+    """Least value of g.s + s.B s/2 over low <= s <= high, all faces of the box tried; and s."""
+    n = g.size
+    best, least = np.zeros(n), 0.0
+    for face in itertools.product((-1, 0, 1), repeat=n):
+        side = np.array(face)
+        s = np.where(side < 0, low, np.where(side > 0, high, 0.0))
+        if not np.all(np.isfinite(s)):
+            continue
+        free = side == 0
+        if free.any():
+            right = -(g + b @ s)[free]
+            s[free] = np.linalg.lstsq(b[np.ix_(free, free)], right, rcond=None)[0]
+        if np.all(s >= low - 1e-12) and np.all(s <= high + 1e-12):
+            s = np.clip(s, low, high)
+            value = g @ s + 0.5 * s @ (b @ s)
+            if value < least:
+                best, least = s, value
+    return least, best
+
+
+def projected_newton(fun, grad, hess, x, low, high, tolerance=1e-10):
+    """A minimiser in a box by Newton steps on faces, with an Armijo search along the projection."""
+    for _ in range(500):
+        g = grad(x)
+        held = ((x <= low) & (g > 0)) | ((x >= high) & (g < 0)) | (low >= high)
+        if np.abs(x - np.clip(x - g, low, high)).max() <= tolerance or held.all():
+            break
+        d = np.zeros_like(x)
+        lam, u = np.linalg.eigh(hess(x)[np.ix_(~held, ~held)])
+        d[~held] = -u @ ((u.T @ g[~held]) / np.maximum(np.abs(lam), 1e-8))
+        for direction in (d, np.where(held, 0.0, -g)):
+            t = 1.0
+            while t > 1e-18:
+                trial = np.clip(x + t * direction, low, high)
+                if fun(trial) <= fun(x) + 1e-4 * (g @ (trial - x)) and g @ (trial - x) < 0:
+                    break
+                t *= 0.5
+            else:
+                continue
+            break
+        else:
+            break
+        x = trial
+    return x
