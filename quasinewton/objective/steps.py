@@ -71,7 +71,7 @@ def difference_in_box(
         point[i] = z
         return float(fun(point))
 
-    for i in np.flatnonzero(free):
+    for i in map(int, np.flatnonzero(free)):
         low, up, h = box.lower[i], box.upper[i], _visible(x[i], float(steps[i]))
         if scheme == "2-point":
             z = _to_a_side(x[i], h, low, up)
