@@ -176,7 +176,7 @@ class Box:
         return np.asarray(~held)
 
 
-def _columns(bounds: Any, n: int) -> tuple[list[Any], list[Any]]:
+def _columns(bounds: Any, n: int) -> tuple[list[float], list[float]]:
     """Lower and upper bounds from pairs."""
     if isinstance(bounds, str | bytes):
         raise TypeError(f"`bounds`: {_EXPECTED}, got {bounds!r:.100}")
@@ -194,8 +194,8 @@ def _columns(bounds: Any, n: int) -> tuple[list[Any], list[Any]]:
             raise ValueError(
                 f"`bounds`: {_EXPECTED}; got {pair!r:.100} for variable {i}"
             ) from error
-        lower.append(low)
-        upper.append(up)
+        lower.append(-math.inf if low is None else _number("lower", low))
+        upper.append(math.inf if up is None else _number("upper", up))
     return lower, upper
 
 
@@ -227,15 +227,13 @@ def _number(name: str, value: Any) -> float:
             raise TypeError("a string is no number")
         return float(np.asarray(value).item())
     except (TypeError, ValueError, OverflowError) as error:
-        raise TypeError(
-            f"`bounds`: {_EXPECTED}; a {name} one is {value!r:.100}"
-        ) from error
+        raise TypeError(f"`bounds`: {_EXPECTED}; a {name} bound is {value!r:.100}") from error
 
 
 def _rounded(side: np.ndarray, inside: float) -> np.ndarray:
     """In float32, to the side on which the inside of the box is."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         single = side.astype(np.float32)
-    outside = single < side if inside > 0.0 else single > side
-    single[outside] = np.nextafter(single[outside], np.float32(inside))
+        outside = single < side if inside > 0.0 else single > side
+        single[outside] = np.nextafter(single[outside], np.float32(inside))
     return single
