@@ -293,6 +293,7 @@ def check_gradient(
             if step < STEPS[-1] and best.error <= tol:
                 break
             value, roundoff = difference(step * length)
+            floor = max(floor, line.hidden(roundoff, length) / tol)
             if step < STEPS[-1] and not roundoff <= 0.1 * tol * abs(value):
                 break  # shorter ones will be no better
             error = _relative(abs(given - value), max(abs(given), abs(value), floor))
@@ -395,7 +396,9 @@ def check_hessp(
                 off = np.abs(given - value)
             norm = _norm(value)
             rounded = most + norm * _norm(x)
-            if step < STEPS[-1] and not 2.0 * eps * rounded / gap <= 0.1 * tol * norm:
+            roundoff = 2.0 * eps * rounded / gap
+            floor = max(floor, line.hidden(roundoff, length) / tol)
+            if step < STEPS[-1] and not roundoff <= 0.1 * tol * norm:
                 break  # shorter ones will be no better
             error = _relative(_norm(off), max(size, norm, floor))
             if error < best.error or math.isnan(best.difference):
@@ -487,7 +490,7 @@ class _Line:
 
     def __init__(self, x: Vector, d: Vector, box: Box | None) -> None:
         self._x, self._d, self._box = x, d, box
-        self._ahead = self._behind = math.inf
+        self._ahead = self._behind = self._least = math.inf
         if box is not None:
             ahead, behind = reach(x, d, box)
             self._ahead, self._behind = float(ahead.min()), float(behind.min())
@@ -495,6 +498,13 @@ class _Line:
     def _at(self, t: float) -> Vector:
         z = _moved(self._x, self._d, t)
         return z if self._box is None else self._box.project(z)  # rounding may go too far
+
+    def hidden(self, roundoff: float, length: float) -> float:
+        """What roundoff leaves in the longest step, if the box makes that a short one; else 0."""
+        if max(self._ahead, self._behind) >= _NEARBY * length or not roundoff < self._least:
+            return 0.0
+        self._least = roundoff
+        return roundoff
 
     def slope(
         self, value: Callable[[Vector], Any], at_x: Any, h: float
