@@ -1,4 +1,4 @@
-"""Smooth unconstrained optimization: cubic regularization and trust regions at any size."""
+"""Smooth optimization, with bounds or without: cubic regularization, trust regions, any size."""
 
 from __future__ import annotations
 

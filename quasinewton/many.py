@@ -11,6 +11,7 @@ from typing import Any, Never
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from .box import Box
 from .methods import QUASI_NEWTON, default_method, unknown_method
 from .minimize import attach, attached, minimize
 from .options import Options, refuse
@@ -33,6 +34,8 @@ def minimize_many(
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
     workers: int = 1,
+    *,
+    bounds: Any = None,
     **unexpected: Never,
 ) -> OptimizeResult:
     """Minimise one function from each of many starts.
@@ -58,12 +61,16 @@ def minimize_many(
         ``check_curvature`` or ``check_derivatives`` every start is solved by `minimize`.
     workers : int, default 1
         Number of threads. Functions of Python are called in threads only where it is above 1.
+    bounds : scipy.optimize.Bounds or sequence of n pairs, optional
+        As in `quasinewton.minimize`, the same for all starts. Starts outside of them are moved into
+        them, with one OptimizeWarning.
 
     Returns
     -------
     OptimizeResult
         ``x`` and ``jac`` of shape (k, n); ``fun, optimality, status, success, nit, nfev, njev``
-        of shape (k,); ``execution_time`` of the whole.
+        of shape (k,); ``execution_time`` of the whole; with bounds ``active`` of shape (k, n). See
+        `quasinewton.minimize`.
 
     Raises
     ------
@@ -100,7 +107,11 @@ def minimize_many(
     if method is not None and method not in QUASI_NEWTON:
         raise ValueError(f"`method`: {unknown_method(method, QUASI_NEWTON)}")
     parsed = Options.parse(options, tol)
-    batch = _Batch(np.float32 if starts.dtype == np.float32 else np.float64, starts)
+    dtype = np.float32 if starts.dtype == np.float32 else np.float64
+    box = Box.parse(bounds, n, dtype)
+    if box is not None:
+        starts = box.start(starts.astype(dtype))
+    batch = _Batch(dtype, starts, box)
 
     from .solver.compiled import Evaluation, many_limits
 
@@ -127,7 +138,7 @@ def minimize_many(
             try:
                 result = minimize(
                     given[0], starts[i], jac=given[1], method=method, tol=tol, options=options,
-                    callback=callback,
+                    callback=callback, bounds=bounds,
                 )  # fmt: skip
             except BaseException as error:
                 partial = attached(error)
@@ -160,8 +171,9 @@ class _Stopped(BaseException):
 class _Batch:
     """The arrays of a result, and what stops the threads that fill them."""
 
-    def __init__(self, dtype: Any, starts: np.ndarray) -> None:
+    def __init__(self, dtype: Any, starts: np.ndarray, box: Box | None) -> None:
         k, _ = starts.shape
+        self.box = box
         self.x = np.array(starts, dtype, order="C")
         self.jac = np.full_like(self.x, np.nan)
         self.fun = np.full(k, np.nan)
@@ -221,8 +233,9 @@ class _Batch:
         from .solver.compiled import solve_many
 
         x, jac, ends, error = solve_many(
-            evaluation, self.x[part], QUASI_NEWTON[method], options, limits
-        )
+            evaluation, self.x[part], QUASI_NEWTON[method], options, limits,
+            *(() if self.box is None else (self.box,)),
+        )  # fmt: skip
         self.x[part], self.jac[part], self.fun[part] = x, jac, ends["f"]
         self.status[part] = ends["status"]
         for column, name in enumerate(("nfev", "njev", "nit")):
@@ -231,15 +244,20 @@ class _Batch:
             raise error
 
     def result(self, began: float) -> OptimizeResult:
+        gradients, more = self.jac, {}
+        if self.box is not None:
+            gradients = self.box.residual(self.x, self.jac)
+            more["active"] = self.box.active(self.x)
         return OptimizeResult(
             x=self.x,
             fun=self.fun,
             jac=self.jac,
-            optimality=np.max(np.abs(self.jac), axis=1),
+            optimality=np.max(np.abs(gradients), axis=1),
             status=self.status,
             success=self.status == int(Status.CONVERGED),
             nfev=self.counts[:, 0],
             njev=self.counts[:, 1],
             nit=self.counts[:, 2],
             execution_time=time.perf_counter() - began,
+            **more,
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Never
 import numpy as np
 from scipy.optimize import HessianUpdateStrategy, OptimizeResult, OptimizeWarning
 
+from .box import Box
 from .display.progress_bar import progress
 from .methods import METHODS, default_method, unknown_method
 from .options import Options, refuse, users_level
@@ -44,9 +45,11 @@ def minimize(
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
     resume: str | os.PathLike[str] | None = None,
+    *,
+    bounds: Any = None,
     **unexpected: Never,
 ) -> OptimizeResult:
-    r"""Find a local minimiser of a smooth function of n variables, without constraints.
+    r"""Find a local minimiser of a smooth function of n variables, within bounds if there are any.
 
     Parameters
     ----------
@@ -103,6 +106,14 @@ def minimize(
         start. A run that was saved in a `checkpoint` goes on being saved in this file, or in the
         `checkpoint` given. A `HessianUpdateStrategy` as `hess` starts anew. `resume` may also be
         given as an option.
+    bounds : scipy.optimize.Bounds or sequence of n pairs, optional
+        Bounds lower <= x <= upper, in the forms of SciPy: `Bounds`, whose `lb` and `ub` may be
+        numbers, or a pair (lower, upper) for each variable, with None or an infinity where there
+        is no bound. No function is called outside of them, not for differences or checks either.
+        An `x0` outside is moved into them, with an OptimizeWarning. If both bounds of a variable
+        are the same, it stays there, and derivatives by differences along it are 0. Where x0 is
+        float32, bounds are rounded to the inside. A run that is resumed has those of the file,
+        and may go without.
 
     Returns
     -------
@@ -112,10 +123,14 @@ def minimize(
         ``todense``: the quasi-Newton model at the end; for `trust_cg` with ``enriched=False``,
         which has no model, products with the Hessian at x, made when they are asked for),
         ``curvature`` (is this a minimum? a `quasinewton.solver.curvature.Curvature`), and
-        ``history`` and ``allvecs`` if an option asks for them. For errors of estimates see
-        `quasinewton.standard_errors`. `status` is a `quasinewton.Status`. Only a small gradient
-        counts as success. `x` is the best point found in any case; `jac` is NaN if its gradient
-        is not known.
+        ``history`` and ``allvecs`` if an option asks for them. With bounds, `optimality` is
+        max|x - P(x - g)|, where P projects into them, and there is ``active``, shape (n,): -1
+        where x is at its lower bound (also if that is the upper one too), 1 where it is at its
+        upper one, else 0. `jac` is the gradient as it is: where a bound is active at the end, its
+        multiplier. For errors of estimates see
+        `quasinewton.standard_errors`. `status` is a `quasinewton.Status`. Only a small gradient,
+        with bounds a small projected one, counts as success. `x` is the best point found in any
+        case; `jac` is NaN if its gradient is not known.
 
     Raises
     ------
@@ -149,7 +164,7 @@ def minimize(
             # another callable by SciPy's protocol
             extra = given if tol is None else {"tol": tol, **given}
             return method(
-                fun, x0, args=_as_tuple(args), jac=jac, hess=hess, hessp=hessp, bounds=None,
+                fun, x0, args=_as_tuple(args), jac=jac, hess=hess, hessp=hessp, bounds=bounds,
                 constraints=(), callback=callback, **extra,
             )  # fmt: skip
         method = name
@@ -159,7 +174,7 @@ def minimize(
         if method.lower() not in METHODS:
             raise ValueError(unknown_method(method))
         method = method.lower()
-    return _run(method, fun, x0, _as_tuple(args), jac, hess, hessp, callback, given, tol)
+    return _run(method, fun, x0, _as_tuple(args), jac, hess, hessp, callback, given, tol, bounds)
 
 
 def _as_tuple(args: Any) -> tuple[Any, ...]:
@@ -177,12 +192,13 @@ def _run(
     callback: Callable[..., Any] | None,
     options: dict[str, Any],
     tol: float | None,
+    bounds: Any = None,
 ) -> OptimizeResult:
     """Run a `Solver` with a user's functions."""
     notify = _callback(callback)
     if isinstance(hess, HessianUpdateStrategy) and options.get("resume") is None:
         options = {"enriched": False, **options}  # it wants to see every step
-    solver = _solver(method, x0, options, tol)
+    solver = _solver(method, x0, options, tol, bounds)
     from .solver.loop import StopIterationRaised
 
     if isinstance(callback, progress):
@@ -197,7 +213,7 @@ def _run(
         checked = fun if evaluation is None or not evaluation.joint else evaluation
         given = solver.options.check_derivatives
         tolerance = None if given is True else given
-        require_derivatives(checked, solver.x0, args, jac, hess, hessp, tolerance)
+        require_derivatives(checked, solver.x0, args, jac, hess, hessp, tolerance, solver.box)
     try:
         for state in solver.run(fun, jac, hess, hessp, args, every=1 if notify else 100):
             if notify is not None:
@@ -227,7 +243,7 @@ def _run(
     if solver.options.disp and not result.success:  # SciPy's methods too warn then
         warnings.warn(result.message, OptimizeWarning, stacklevel=3)
     if "hess" not in result and np.isfinite(result.jac).all():
-        result.hess = _hessian(result, fun, args, jac, hess, hessp, solver.options)
+        result.hess = _hessian(result, fun, args, jac, hess, hessp, solver.options, solver.box)
         result.hess_inv = result.hess.inverse()
     return result
 
@@ -240,6 +256,7 @@ def _hessian(
     hess: Any,
     hessp: Any,
     options: Options,
+    box: Box | None,
 ) -> HessianOperator:
     """The Hessian at the end of a run whose method keeps no model of it."""
     from .objective import HessianOperator, Objective
@@ -248,7 +265,7 @@ def _hessian(
     if isinstance(hess, HessianUpdateStrategy) and hessp is None:
         return HessianOperator(hess.dot, x)
     objective = Objective(
-        fun, x, args, jac, hess, hessp, options.finite_diff_rel_step, options.eps
+        fun, x, args, jac, hess, hessp, options.finite_diff_rel_step, options.eps, box=box
     )
     return HessianOperator(lambda d: objective.product(x, g, d, 0), x)
 
@@ -282,7 +299,9 @@ def attached(error: BaseException) -> OptimizeResult | None:
     return result
 
 
-def _solver(method: str | None, x0: Any, options: dict[str, Any], tol: float | None) -> Solver:
+def _solver(
+    method: str | None, x0: Any, options: dict[str, Any], tol: float | None, bounds: Any
+) -> Solver:
     """A new solver, or the one of the checkpoint that the options name."""
     from .solver import Solver, as_start
     from .vectors import is_tensor
@@ -294,13 +313,19 @@ def _solver(method: str | None, x0: Any, options: dict[str, Any], tol: float | N
     resume = parsed.resume
     if resume is None:
         assert method is not None
-        return Solver(x0, method, parsed)
+        return Solver(x0, method, parsed, bounds)
     # None takes back what the file says
     changes = dict.fromkeys(options.keys() & parsed.state().keys()) | given
     solver = Solver.load(resume, changes)
     if method is not None and method != solver.method:
         raise ValueError(f"`method` is {method!r}, {resume} is a run of {solver.method!r}")
     start = as_start(x0)
+    if bounds is not None:
+        box = Box.parse(bounds, start.shape[0], start.dtype)
+        if box is not solver.box and (box is None or not box.equals(solver.box)):
+            raise ValueError(f"`bounds` are not those of the run in {resume}")
+    if solver.box is not None and start.shape == solver.x0.shape and np.isfinite(start).all():
+        start = solver.box.project(start)  # as where the run began
     if start.dtype != solver.x0.dtype or not np.array_equal(start, solver.x0, equal_nan=True):
         raise ValueError(f"`x0` is not the start of the run in {resume}")
     return solver
@@ -335,14 +360,6 @@ def _scipy_method(name: str, doc: str) -> Callable[..., OptimizeResult]:
         tol: float | None = None,
         **options: Any,
     ) -> OptimizeResult:
-        if bounds is not None:
-            lower, upper = _bounds(bounds)
-            if np.isfinite(lower).any() or np.isfinite(upper).any():
-                warnings.warn(
-                    f"Method {name} cannot handle constraints nor bounds.",
-                    RuntimeWarning,
-                    stacklevel=users_level(),
-                )
         if constraints is not None and (
             not isinstance(constraints, list | tuple) or len(constraints)
         ):
@@ -352,7 +369,7 @@ def _scipy_method(name: str, doc: str) -> Callable[..., OptimizeResult]:
                 stacklevel=users_level(),
             )
         return _run(
-            name, fun, x0, _as_tuple(args), jac, hess, hessp, callback, options, tol
+            name, fun, x0, _as_tuple(args), jac, hess, hessp, callback, options, tol, bounds
         )
 
     method.__name__ = method.__qualname__ = name
@@ -363,17 +380,9 @@ def _scipy_method(name: str, doc: str) -> Callable[..., OptimizeResult]:
 _SCIPY_DOC = """
 
     For ``scipy.optimize.minimize(fun, x0, method={name}, options=...)``, or to be called by
-    itself. Arguments, options and result are those of `quasinewton.minimize`. Bounds and
-    constraints are not kept, with a RuntimeWarning.
+    itself. Arguments, options and result are those of `quasinewton.minimize`. Constraints other
+    than bounds are not kept, with a RuntimeWarning.
     """
-
-
-def _bounds(bounds: Any) -> tuple[np.ndarray, np.ndarray]:
-    if hasattr(bounds, "lb"):
-        return np.atleast_1d(bounds.lb), np.atleast_1d(bounds.ub)
-    pairs = [(-np.inf if a is None else a, np.inf if b is None else b) for a, b in bounds]
-    array = np.array(pairs, np.float64).reshape(-1, 2)
-    return array[:, 0], array[:, 1]
 
 
 arc_lsr1 = _scipy_method(

@@ -311,8 +311,8 @@ def refuse(function: str, unexpected: Mapping[str, Any]) -> None:
         message = f"{function}() got an unexpected keyword argument {name!r}"
         if name in known:
             message += f", which is an option: options={{{name!r}: {value!r}}}"
-        elif name in ("bounds", "constraints"):
-            message += ": this library minimises without constraints"
+        elif name == "constraints":
+            message += ": this library minimises without constraints other than `bounds`"
         else:
             message += _suggestion(name, known)
         raise TypeError(message)

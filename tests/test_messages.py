@@ -126,7 +126,8 @@ SAID = [
     ),
     (lambda: minimize(rosen, X0, maxiter=5), TypeError, r"options=\{'maxiter': 5\}"),
     (lambda: minimize(rosen, X0, gtoll=5), TypeError, "mean the option 'gtol'"),
-    (lambda: minimize(rosen, X0, bounds=[]), TypeError, "without constraints"),
+    (lambda: minimize(rosen, X0, constraints=[]), TypeError, "constraints other than `bounds`"),
+    (lambda: minimize(rosen, X0, bounds=[]), ValueError, "`bounds`: .* got 0 for"),
     (
         lambda: quasinewton.minimize_many(joint, [X0], maxiter=5),
         TypeError,

@@ -91,7 +91,7 @@ def test_optimagics_problems(name, algorithm):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pandas, in optimagic
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_constraints_are_kept_or_refused(algorithm):
+def test_bounds_and_constraints_are_kept(algorithm):
     def solve(start=(1.0, 1.0, 1.0), **kind):
         target = np.array([0.5, 1.0, 2.0])
         return om.minimize(
@@ -107,16 +107,17 @@ def test_constraints_are_kept_or_refused(algorithm):
     assert solve(constraints=plane) == pytest.approx([1 / 3, 5 / 6, 11 / 6], abs=1e-5)
     free = om.Bounds(lower=np.full(3, -np.inf), upper=np.full(3, np.inf))
     assert solve(bounds=free) == pytest.approx([0.5, 1.0, 2.0], abs=1e-5)
-    for refused in (
-        {"bounds": om.Bounds(lower=np.zeros(3))},
-        {"bounds": om.Bounds(upper=np.array([np.inf, np.inf, 9.0]))},
-        {"constraints": om.LinearConstraint(everything, weights=np.ones(3), lower_bound=1.0)},
-        {"constraints": om.IncreasingConstraint(everything), "start": (1.0, 2.0, 3.0)},
-        {"constraints": om.ProbabilityConstraint(everything), "start": (0.2, 0.3, 0.5)},
-        {"constraints": om.FlatCovConstraint(everything), "start": (1.0, 0.1, 1.0)},
-    ):
-        with pytest.raises(ValueError, match=f"{algorithm.name} keeps no bounds"):
-            solve(**refused)
+    bounds = om.Bounds(lower=np.zeros(3), upper=np.array([np.inf, 0.8, np.inf]))
+    assert solve((0.1, 0.1, 0.1), bounds=bounds) == pytest.approx([0.5, 0.8, 2.0], abs=1e-5)
+    assert solve(bounds=om.Bounds(upper=np.full(3, 1.0))) == pytest.approx(
+        [0.5, 1.0, 1.0], abs=1e-5
+    )
+    least = om.LinearConstraint(everything, weights=np.ones(3), lower_bound=5.0)
+    assert solve((2.0, 2.0, 2.0), constraints=least).sum() == pytest.approx(5.0, abs=1e-4)
+    rising = om.IncreasingConstraint(everything)
+    assert solve((1.0, 2.0, 3.0), constraints=rising) == pytest.approx([0.5, 1.0, 2.0], abs=1e-4)
+    shares = om.ProbabilityConstraint(everything)
+    assert solve((0.2, 0.3, 0.5), constraints=shares).sum() == pytest.approx(1.0)
     ball = om.NonlinearConstraint(everything, func=lambda x: x @ x, upper_bound=9.0)
     with pytest.raises(ValueError, match="does not support nonlinear"):
         solve(constraints=ball)

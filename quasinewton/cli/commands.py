@@ -143,7 +143,16 @@ def _solve(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from .tables import INTERRUPTED, SCIPY, Table, best, one_blas_thread, run_ours, run_scipy
+    from .tables import (
+        BOUNDED,
+        INTERRUPTED,
+        SCIPY,
+        Table,
+        best,
+        one_blas_thread,
+        run_ours,
+        run_scipy,
+    )
 
     if args.plot is not None:
         _check_picture(args.plot)
@@ -152,7 +161,9 @@ def _compare(args: argparse.Namespace) -> int:
     tolerance = _tolerance(target, options)
     theirs, left_out = [], []
     for name, needs in SCIPY.items():
-        if needs == "matrix" and target.x0.size > _MATRIX_LIMIT:
+        if target.box is not None and name not in BOUNDED:
+            left_out.append(f"{name} (takes no bounds)")
+        elif needs == "matrix" and target.x0.size > _MATRIX_LIMIT:
             left_out.append(f"{name} (an n x n matrix at n > {_MATRIX_LIMIT})")
         elif needs == "products" and (
             target.hessp is None or (target.grad is None and not target.joint)
@@ -253,13 +264,15 @@ def _check(args: argparse.Namespace) -> int:
     x = target.x0
     noise = np.random.default_rng(0).standard_normal(x.size)
     moved = x + args.perturb * np.maximum(1.0, np.abs(x)) * noise
+    if target.box is not None:
+        moved = target.box.project(moved)
     if np.isfinite(target.value(moved)) and np.isfinite(target.gradient(moved)).all():
         x = moved
     try:
-        tolerance = args.tolerance
-        checks = [check_gradient(target.value, target.gradient, x, tolerance=tolerance)]
+        how: dict[str, Any] = {"tolerance": args.tolerance, "bounds": target.box}
+        checks = [check_gradient(target.value, target.gradient, x, **how)]
         if target.hessp is not None:
-            checks.append(check_hessp(target.gradient, target.hessp, x, tolerance=tolerance))
+            checks.append(check_hessp(target.gradient, target.hessp, x, **how))
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
     print(f"{target.label}, n = {x.size}")
@@ -299,7 +312,7 @@ def _tolerance(target: Target, options: dict[str, Any]) -> float:
     gtol, grtol = float(options.get("gtol", 1e-5)), float(options.get("grtol", 0.0))
     if grtol == 0.0:
         return gtol
-    return max(gtol, grtol * float(np.max(np.abs(target.gradient(target.x0)))))
+    return max(gtol, grtol * target.optimality(target.x0, target.gradient(target.x0)))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -322,11 +335,15 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
+#: Flags that are followed by numbers.
+_VECTORS = ("--x0", "--lower", "--upper")
+
+
 def _join_negative(arguments: list[str]) -> list[str]:
     """``--x0 -1,2`` as ``--x0=-1,2``: argparse takes the value for a flag."""
     joined: list[str] = []
     for text in arguments:
-        if joined and joined[-1] == "--x0" and re.match(r"-[\d.]", text):
+        if joined and joined[-1] in _VECTORS and re.match(r"-(\d|\.|inf)", text):
             joined[-1] += f"={text}"
         else:
             joined.append(text)
@@ -336,7 +353,7 @@ def _join_negative(arguments: list[str]) -> list[str]:
 def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     parser = _Parser(
         prog=_PROGRAM,
-        description="Smooth unconstrained optimization from the command line.",
+        description="Smooth optimization from the command line, with bounds or without.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -399,6 +416,8 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
         ("--x0", "X0", "start: 1,2,3 or file.npy or file.txt; default: x0 of problem or module"),
         ("--jac", "GRADIENT", f"{function} with the gradient at x; default: differences"),
         ("--hessp", "PRODUCT", f"{function}, called as hessp(x, p)"),
+        ("--lower", "L", "lower bounds: one number for all variables, or as --x0; -inf for none"),
+        ("--upper", "U", "upper bounds; default of both: those of the problem, if it has any"),
     ):
         parser.add_argument(flag, metavar=name, help=text)
     parser.add_argument("--joint", action="store_true", help="TARGET returns (f, gradient)")
@@ -428,20 +447,23 @@ examples:
   {_PROGRAM} solve scipy.optimize:rosen --x0 -1.2,1 \\
       --jac scipy.optimize:rosen_der
   {_PROGRAM} solve mymodule:loss_and_gradient --joint --x0 start.npy
+  {_PROGRAM} solve rosenbrock --lower -2 --upper 0.5,inf
   {_PROGRAM} solve wood --option verbose=2 \\
       --option rule_parameters.grow=2
 
 In the table of iterations, ratio is the actual over the predicted decrease;
 verbose=2 shows every tenth line. In the last table, nit are iterations, nfev
 and njev calls of the function and its gradient, nhev products of the Hessian
-with a vector; numba's compilation is not in the seconds.
+with a vector; numba's compilation is not in the seconds. With bounds, max|g|
+is that of the projected gradient, x - P(x - g).
 
 exit code: 0 if our method reached gtol, else 1; 2 for wrong usage"""
 
 _COMPARE = f"""\
 Run every method of this package and SciPy's on one target, to the same
 max|g| <= gtol, and show the cost of each. Methods that keep an n x n matrix are
-left out for n > {_MATRIX_LIMIT}, SciPy's with Hessian products if there are none.
+left out for n > {_MATRIX_LIMIT}, SciPy's with Hessian products if there are none,
+and with bounds those that take none.
 
 examples:
   {_PROGRAM} compare rosenbrock

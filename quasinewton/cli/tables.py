@@ -21,8 +21,8 @@ from ..status import Status
 from .target import Target
 
 __all__ = [
-    "INTERRUPTED", "SCIPY", "Run", "Table", "best", "failed", "one_blas_thread", "run_ours",
-    "run_scipy", "text_table",
+    "BOUNDED", "INTERRUPTED", "SCIPY", "Run", "Table", "best", "failed", "one_blas_thread",
+    "run_ours", "run_scipy", "text_table",
 ]  # fmt: skip
 
 #: SciPy's methods for comparison, with what each needs: products with the Hessian, n x n arrays.
@@ -34,6 +34,9 @@ SCIPY: dict[str, str] = {
     "trust-krylov": "products",
     "Newton-CG": "products",
 }
+
+#: Those of them that take bounds.
+BOUNDED = ("L-BFGS-B",)
 
 #: In SciPy's options there is no value for "no limit".
 _NO_LIMIT = 10**9
@@ -128,9 +131,9 @@ class _Counted:
         if self.rows is not None:
             self._last = x.copy(), float(value[0] if self._target.joint else value)
             if self._target.grad is None and not self._target.joint:
-                self._note(np.nan)
+                self._note(x, np.full(x.shape, np.nan))
             elif self._at is not None and np.array_equal(self._at, x):
-                self._note(self._g)
+                self._note(x, self._g)
         return value
 
     def grad(self, x: np.ndarray) -> np.ndarray:
@@ -140,18 +143,18 @@ class _Counted:
             self.njev += 1
             self._at, self._g = x.copy(), np.array(self._target.gradient(x))
             if self._last is not None and np.array_equal(self._last[0], x):
-                self._note(self._g)
+                self._note(x, self._g)
         return self._g.copy()
 
     def seconds(self) -> float:
         """Since the start, by the clock that was given."""
         return self._clock() - self._start
 
-    def _note(self, g: Any) -> None:
+    def _note(self, x: np.ndarray, g: np.ndarray) -> None:
         assert self.rows is not None and self._last is not None
         f = self._last[1]
         if f <= (self.rows[-1][0] if self.rows else math.inf):
-            self.rows.append((f, float(np.max(np.abs(g))), self.nfev, self.seconds()))
+            self.rows.append((f, self._target.optimality(x, g), self.nfev, self.seconds()))
 
     def hessp(self, x: np.ndarray, p: np.ndarray) -> Any:
         assert self._target.hessp is not None
@@ -201,7 +204,9 @@ def run_ours(
     _warm_ours(method, target.x0, options)
     counted = _Counted(target, record, clock=clock)
     try:
-        result = minimize(x0=target.x0, method=method, options=options, **counted.functions)
+        result = minimize(
+            x0=target.x0, method=method, options=options, bounds=target.box, **counted.functions
+        )
         status = Status(result.status).name.lower()
     except KeyboardInterrupt as error:
         result, status = counted.ended(error), INTERRUPTED
@@ -245,6 +250,8 @@ def run_scipy(
 
     if "products" not in SCIPY[method]:
         functions["hessp"] = None
+    if target.box is not None:
+        functions["bounds"] = optimize.Bounds(target.box.lower, target.box.upper)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -280,12 +287,12 @@ def _run(
     njev = counted.njev
     if differences:
         # the difference of differences would be another gradient than the one that was used
-        optimality = float(np.max(np.abs(result.get("jac", math.nan))))
+        optimality = _reached(target, result)
         njev = int(result.get("njev", 0))
     elif status == INTERRUPTED:  # nobody wants to wait for more
-        optimality = float(np.max(np.abs(result.get("jac", math.nan))))
+        optimality = _reached(target, result)
     else:
-        optimality = float(np.max(np.abs(target.gradient(result.x))))
+        optimality = target.optimality(result.x, target.gradient(result.x))
     converged = optimality <= tolerance and status != INTERRUPTED
     history = None
     if counted.rows is not None:
@@ -297,6 +304,12 @@ def _run(
         method, float(result.fun), optimality, int(result.nit), counted.nfev, njev,
         counted.nhev, seconds, converged, "converged" if converged else status, history,
     )  # fmt: skip
+
+
+def _reached(target: Target, result: Any) -> float:
+    """By the gradient that a run has left."""
+    g = result.get("jac")
+    return math.nan if g is None else target.optimality(result.x, g)
 
 
 def _warm_ours(method: str, x0: np.ndarray, options: Mapping[str, Any]) -> None:

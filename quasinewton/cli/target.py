@@ -9,10 +9,12 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
+from ..box import Box
 
 __all__ = ["Target", "UsageError", "find_options", "find_target", "located", "unknown"]
 
@@ -36,6 +38,8 @@ class Target:
         ``hessp(x, p) -> array``.
     x0 : array, shape (n,)
     joint : bool
+    box : Box or None
+        The bounds, with x0 in them.
     """
 
     label: str
@@ -44,6 +48,7 @@ class Target:
     hessp: Callable[[Any, Any], Any] | None
     x0: np.ndarray
     joint: bool = False
+    box: Box | None = None
 
     def value(self, x: np.ndarray) -> Any:
         """The objective alone."""
@@ -56,9 +61,14 @@ class Target:
             return np.asarray(self.fun(x.copy())[1])
         if self.grad is not None:
             return np.asarray(self.grad(x.copy()))
-        from scipy.optimize._numdiff import approx_derivative
+        from ..objective import Objective
 
-        return np.atleast_1d(approx_derivative(self.fun, np.asarray(x, np.float64)))
+        x = np.asarray(x, np.float64)
+        return Objective(self.fun, x, jac="2-point", box=self.box).gradient_at(x)
+
+    def optimality(self, x: np.ndarray, g: np.ndarray) -> float:
+        """max|g|, or with bounds that of the projected gradient."""
+        return float(np.max(np.abs(g))) if self.box is None else self.box.optimality(x, g)
 
 
 def find_target(args: argparse.Namespace) -> Target:
@@ -71,7 +81,7 @@ def find_target(args: argparse.Namespace) -> Target:
     name, n = args.target, args.n
     if name is None:
         name, n = _default(n)
-    target = _imported(args) if ":" in name else _problem(args, name, n)
+    target = _bounded(args, _imported(args) if ":" in name else _problem(args, name, n))
     value = _called(name, target, target.fun, target.x0.copy())
     pair = isinstance(value, tuple) and len(value) == 2
     if target.joint and not pair:
@@ -150,10 +160,11 @@ def _problem(args: argparse.Namespace, name: str, n: int | None) -> Target:
         raise UsageError(f"--n: {error}{hint}") from error
     x0 = np.array(problem.x0)
     if args.x0 is not None:
-        x0 = _start(args.x0)
+        x0 = _numbers("--x0", args.x0)
         if x0.shape != problem.x0.shape:
             raise UsageError(f"--x0: expected {problem.n} numbers for {name}, got {x0.size}")
-    return Target(name, problem.fun, problem.grad, problem.hessp, x0)
+    box = _box("bounds", getattr(problem, "bounds", None), x0)
+    return Target(name, problem.fun, problem.grad, problem.hessp, x0, box=box)
 
 
 def _imported(args: argparse.Namespace) -> Target:
@@ -165,7 +176,7 @@ def _imported(args: argparse.Namespace) -> Target:
     grad = None if args.jac is None else _load("--jac", args.jac)[0]
     hessp = None if args.hessp is None else _load("--hessp", args.hessp)[0]
     if args.x0 is not None:
-        x0 = _start(args.x0)
+        x0 = _numbers("--x0", args.x0)
     elif hasattr(module, "x0"):
         x0 = _vector("x0", module.x0)
     else:
@@ -173,6 +184,44 @@ def _imported(args: argparse.Namespace) -> Target:
             f"no start: expected --x0 1,2,3 or --x0 file.npy, or x0 in module {module.__name__}"
         )
     return Target(args.target, fun, grad, hessp, x0, args.joint)
+
+
+def _box(option: str, bounds: Any, x0: np.ndarray) -> Box | None:
+    try:
+        return Box.parse(bounds, x0.size, x0.dtype)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{option}: {error}") from error
+
+
+def _bounded(args: argparse.Namespace, target: Target) -> Target:
+    """The target with the bounds of the command line before its own, and its start in them."""
+    lower, upper = _side(args, "lower", target), _side(args, "upper", target)
+    box, x0 = target.box, target.x0
+    if lower is not None or upper is not None:
+        if lower is None:
+            lower = np.full(x0.shape, -np.inf) if box is None else box.lower
+        if upper is None:
+            upper = np.full(x0.shape, np.inf) if box is None else box.upper
+        pairs = list(zip(lower, upper, strict=True))
+        box = _box("--lower, --upper", pairs, x0)
+    if box is not None and np.isfinite(x0).all() and not box.contains(x0):
+        print("x0 is not within the bounds; it is moved into them")
+        x0 = box.project(x0)
+    return replace(target, x0=x0, box=box)
+
+
+def _side(args: argparse.Namespace, name: str, target: Target) -> Any:
+    """What --lower or --upper gives, for each variable; None where it is not given."""
+    text = getattr(args, name, None)
+    if text is None:
+        return None
+    values = _numbers(f"--{name}", text)
+    if values.size not in (1, target.x0.size):
+        raise UsageError(
+            f"--{name}: expected one number or {target.x0.size} for {target.label}, got "
+            f"{values.size}"
+        )
+    return np.broadcast_to(values, target.x0.shape)
 
 
 def _load(option: str, text: str) -> tuple[Any, Any]:
@@ -200,19 +249,19 @@ def _load(option: str, text: str) -> tuple[Any, Any]:
     return function, module
 
 
-def _start(text: str) -> np.ndarray:
-    """The vector that --x0 gives or names."""
+def _numbers(option: str, text: str) -> np.ndarray:
+    """The vector that an option gives or names."""
     expected = "expected numbers with commas between, or a file that ends in .npy or .txt"
     try:
         if text.endswith(".npy"):
-            return _vector("--x0", np.load(text, allow_pickle=False))
+            return _vector(option, np.load(text, allow_pickle=False))
         if text.endswith(".txt"):
-            return _vector("--x0", np.loadtxt(text, ndmin=1))
-        return _vector("--x0", [float(part) for part in text.split(",")])
+            return _vector(option, np.loadtxt(text, ndmin=1))
+        return _vector(option, [float(part) for part in text.split(",")])
     except UsageError:
         raise
     except Exception as error:  # NumPy's are many: of zip files, of pickles, of text
-        raise UsageError(f"--x0: {error or type(error).__name__}; {expected}") from error
+        raise UsageError(f"{option}: {error or type(error).__name__}; {expected}") from error
 
 
 def _vector(option: str, value: Any) -> np.ndarray:

@@ -7,9 +7,9 @@
 True
 
 Constraints that optimagic removes by a change of variables - fixed and equal parameters, linear
-equations - are kept. Bounds, and what it turns into bounds - linear inequalities, increasing or
-decreasing parameters, probabilities, covariance matrices - raise ValueError, as do nonlinear
-constraints.
+equations - are kept, as are bounds, and what it turns into bounds: linear inequalities, increasing
+or decreasing parameters, probabilities, covariance matrices. Nonlinear constraints raise
+ValueError.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import Bounds
 
 from ..extras import needs
 from ..minimize import minimize
@@ -35,7 +36,7 @@ def _minimizer(name: str) -> Any:
     return mark.minimizer(
         name=name, solver_type=AggregationLevel.SCALAR, is_available=True, is_global=False,
         needs_jac=True, needs_hess=False, needs_bounds=False, supports_parallelism=False,
-        supports_bounds=False, supports_infinite_bounds=False, supports_linear_constraints=False,
+        supports_bounds=True, supports_infinite_bounds=True, supports_linear_constraints=False,
         supports_nonlinear_constraints=False,
     )  # fmt: skip
 
@@ -69,12 +70,8 @@ class _Method(Algorithm):
     def _solve_internal_problem(
         self, problem: InternalOptimizationProblem, x0: np.ndarray
     ) -> InternalOptimizeResult:
-        bounds = (problem.bounds.lower, problem.bounds.upper)
-        # optimagic would leave them out without a word
-        if any(b is not None and np.isfinite(b).any() for b in bounds):
-            raise ValueError(
-                f"{self.name} keeps no bounds on parameters, nor constraints that become bounds"
-            )
+        lower, upper = problem.bounds.lower, problem.bounds.upper
+        bounds = Bounds(-np.inf if lower is None else lower, np.inf if upper is None else upper)
         options = {
             "gtol": self.convergence_gtol_abs,
             "grtol": self.convergence_gtol_scaled,
@@ -88,7 +85,7 @@ class _Method(Algorithm):
             options["memory"] = self.memory
         result = minimize(
             problem.fun_and_jac, x0, jac=True, method=self.name.removeprefix("quasinewton_"),
-            options=options,
+            options=options, bounds=bounds,
         )  # fmt: skip
         return InternalOptimizeResult(
             x=result.x, fun=result.fun, jac=result.jac, success=bool(result.success),

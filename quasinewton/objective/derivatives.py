@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..box import Box
 from .objective import as_matrix, as_vector
+from .steps import reach
 
 __all__ = ["Comparison", "DerivativeCheck", "DerivativeError", "check_gradient", "check_hessp"]
 
@@ -28,6 +30,9 @@ SHORT_STEPS = tuple(10.0**-k for k in range(9, 15))
 #: How far off, relative to max(|x|, 1), the size of the derivative is taken that stands in for
 #: its size at x where that is about zero.
 _NEARBY = 1e-2
+
+#: The square of a shorter distance might be zero.
+_TINY = 1e-150
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,7 @@ def require_derivatives(
     hess: Any,
     hessp: Any,
     tolerance: float | None = None,
+    box: Box | None = None,
 ) -> None:
     """Raise a `DerivativeError` where a derivative that the user gives is wrong at x0."""
     if jac is True:
@@ -162,17 +168,20 @@ def require_derivatives(
         and np.isfinite(_vector("jac", gradient(x0.copy()), x0)).all()
     ):
         return  # the run will say so
-    check = check_gradient(value, gradient, x0, tolerance=tolerance)
+    if box is not None and not _wide(x0, box).any():
+        return  # nothing to take a difference along
+    check = check_gradient(value, gradient, x0, tolerance=tolerance, bounds=box)
     if not check.ok:
         raise DerivativeError("jac", check)
     if hessp is not None:
         check = check_hessp(
-            gradient, lambda x, p: hessp(x, p, *args), x0, tolerance=tolerance
+            gradient, lambda x, p: hessp(x, p, *args), x0, tolerance=tolerance, bounds=box
         )
     elif callable(hess):
         check = check_hessp(
-            gradient, lambda x, p: as_matrix(hess(x, *args), x.size) @ p, x0, tolerance=tolerance
-        )
+            gradient, lambda x, p: as_matrix(hess(x, *args), x.size) @ p, x0, tolerance=tolerance,
+            bounds=box,
+        )  # fmt: skip
     if not check.ok:
         raise DerivativeError("hess" if hessp is None else "hessp", check)
 
@@ -186,6 +195,7 @@ def check_gradient(
     coordinates: int = 8,
     seed: int | np.random.Generator = 0,
     tolerance: float | None = None,
+    bounds: Any = None,
 ) -> DerivativeCheck:
     r"""Compare a gradient with central differences of the function.
 
@@ -208,6 +218,9 @@ def check_gradient(
     tolerance : float, optional
         Largest relative error that passes; default 1e-5, or 5e-3 where `x`, or what the functions
         return, is in single precision, also if it comes as a float.
+    bounds : scipy.optimize.Bounds or sequence of n pairs, optional
+        As in `quasinewton.minimize`. Nothing is evaluated outside of them: steps are shorter, or to
+        one side, and there are none along variables whose bounds are the same. `x` is within them.
 
     Returns
     -------
@@ -247,30 +260,32 @@ def check_gradient(
     False
     """
     x, rng, tol = _arguments(x, directions, coordinates, seed, tolerance, fun=fun, grad=grad)
+    box = _box(bounds, x)
     f0 = _value(fun, x)
     if not math.isfinite(f0):
         raise ValueError(f"`fun` must be finite at `x`, got {f0}")
     returned = grad(x.copy())
     g = _vector("grad", returned, x)
-    near = [_value(fun, z) for z in _near(x)]
+    near = [_value(fun, z) for z in _near(x, box)]
     eps = _eps(x, returned, single=_fits_single([f0, *near]))
     tol = tol or _TOLERANCE[eps]
     g_norm = _norm(g[np.isfinite(g)])
 
     def compare(label: str, d: Vector, length: float, note: str = "") -> Comparison:
+        line = _Line(x, d, box)
         # a NaN elsewhere is no matter of this direction
         given = float(g[d != 0] @ d[d != 0])
 
         def difference(h: float) -> tuple[float, float]:
             """The quotient, and what roundoff in f and x may leave in it."""
-            plus, minus = _moved(x, d, h), _moved(x, d, -h)
-            f_plus, f_minus, gap = _value(fun, plus), _value(fun, minus), _gap(plus, minus, d)
-            rounded = max(abs(f_plus), abs(f_minus)) + float(np.abs(g * x)[d != 0].sum())
-            return (f_plus - f_minus) / gap, 2.0 * eps * rounded / gap
+            slope, gap, most = line.slope(lambda z: _value(fun, z), f0, h)
+            rounded = most + float(np.abs(g * x)[d != 0].sum())
+            return slope, 2.0 * eps * rounded / gap
 
-        h = _NEARBY * length
-        plus, minus = _value(fun, _moved(x, d, h)), _value(fun, _moved(x, d, -h))
-        bend = abs(plus - 2 * f0 + minus) / h**2 * length
+        z_plus, z_minus, middle, h = line.around(_NEARBY * length)
+        plus, minus = _value(fun, z_plus), _value(fun, z_minus)
+        at_middle = f0 if middle is x else _value(fun, middle)
+        bend = abs(plus - 2 * at_middle + minus) / h**2 * length
         slope = abs(plus - minus) / (2 * h)
         floor = math.cbrt(eps) * _largest(g_norm, abs(f0) / length, bend, slope)
         best = Comparison(label, given, math.nan, math.inf, STEPS[0], note)
@@ -278,6 +293,7 @@ def check_gradient(
             if step < STEPS[-1] and best.error <= tol:
                 break
             value, roundoff = difference(step * length)
+            floor = max(floor, line.hidden(roundoff, length) / tol)
             if step < STEPS[-1] and not roundoff <= 0.1 * tol * abs(value):
                 break  # shorter ones will be no better
             error = _relative(abs(given - value), max(abs(given), abs(value), floor))
@@ -286,14 +302,14 @@ def check_gradient(
         return best
 
     length = max(_norm(x), 1.0)
-    units = _directions(rng, directions, x)
+    units = [_inward(x, d, length, box) for d in _directions(rng, directions, x)]
     rows = [compare(f"direction {k}", d, length) for k, d in enumerate(units, 1)]
-    chosen = _coordinates(rng, coordinates, x.size)
+    chosen = _free(x, _coordinates(rng, coordinates, x.size), box)
     rows += [compare(f"x[{i}]", *_unit(x, i)) for i in chosen]
     failing = [k for k in range(directions) if not rows[k].error <= tol]
     if failing and all(row.error <= tol for row in rows[directions:]):
         i = _bisect(compare, units[failing[0]], length)
-        if i not in chosen:
+        if i not in chosen and _free(x, [i], box):
             rows.append(compare(f"x[{i}]", *_unit(x, i), note="found by bisection"))
     return DerivativeCheck("gradient against central differences", x.size, tuple(rows), tol)
 
@@ -307,6 +323,7 @@ def check_hessp(
     coordinates: int = 8,
     seed: int | np.random.Generator = 0,
     tolerance: float | None = None,
+    bounds: Any = None,
 ) -> DerivativeCheck:
     r"""Compare products of the Hessian with central differences of the gradient.
 
@@ -318,7 +335,7 @@ def check_hessp(
         ``hessp(x, p) -> array, shape (n,)``, the product of the Hessian at x with p.
     x : array_like, shape (n,)
         Where to compare.
-    directions, coordinates, seed, tolerance
+    directions, coordinates, seed, tolerance, bounds
         As in `check_gradient`; the products with the directions are also tested for symmetry,
         ``u.Hv = v.Hu``, by pairs of successive ones.
 
@@ -344,6 +361,7 @@ def check_hessp(
     True
     """
     x, rng, tol = _arguments(x, directions, coordinates, seed, tolerance, grad=grad, hessp=hessp)
+    box = _box(bounds, x)
     g0 = _vector("grad", grad(x.copy()), x)
     if not np.isfinite(g0).all():
         raise ValueError("`grad` must be finite at `x`, got nan or inf among its elements")
@@ -361,24 +379,26 @@ def check_hessp(
     def compare(label: str, d: Vector, length: float) -> Comparison:
         given = product(d)
         size = _norm(given)
-        h = _NEARBY * length
-        plus, minus = gradient(_moved(x, d, h)), gradient(_moved(x, d, -h))
+        line = _Line(x, d, box)
+        z_plus, z_minus, middle, h = line.around(_NEARBY * length)
+        plus, minus = gradient(z_plus), gradient(z_minus)
+        at_middle = g0 if middle is x else gradient(middle)
         with np.errstate(all="ignore"):
-            bend = _norm(plus - 2 * g0 + minus) / h**2 * length
+            bend = _norm(plus - 2 * at_middle + minus) / h**2 * length
             slope = _norm(plus - minus) / (2 * h)
         floor = small * _largest(_norm(g0) / length, bend, slope)
         best = Comparison(label, size, math.nan, math.inf, STEPS[0])
         for step in (*STEPS, *SHORT_STEPS):
             if step < STEPS[-1] and best.error <= tol:
                 break
-            plus, minus = _moved(x, d, step * length), _moved(x, d, -step * length)
-            g_plus, g_minus, gap = gradient(plus), gradient(minus), _gap(plus, minus, d)
             with np.errstate(all="ignore"):
-                value = (g_plus - g_minus) / gap
+                value, gap, most = line.slope(gradient, g0, step * length)
                 off = np.abs(given - value)
             norm = _norm(value)
-            rounded = max(_norm(g_plus), _norm(g_minus)) + norm * _norm(x)
-            if step < STEPS[-1] and not 2.0 * eps * rounded / gap <= 0.1 * tol * norm:
+            rounded = most + norm * _norm(x)
+            roundoff = 2.0 * eps * rounded / gap
+            floor = max(floor, line.hidden(roundoff, length) / tol)
+            if step < STEPS[-1] and not roundoff <= 0.1 * tol * norm:
                 break  # shorter ones will be no better
             error = _relative(_norm(off), max(size, norm, floor))
             if error < best.error or math.isnan(best.difference):
@@ -387,10 +407,11 @@ def check_hessp(
                 best = Comparison(label, size, norm, error, step, note)
         return best
 
-    units = _directions(rng, directions, x)
     length = max(_norm(x), 1.0)
+    units = [_inward(x, d, length, box) for d in _directions(rng, directions, x)]
     rows = [compare(f"direction {k}", d, length) for k, d in enumerate(units, 1)]
-    rows += [compare(f"x[{i}]", *_unit(x, i)) for i in _coordinates(rng, coordinates, x.size)]
+    chosen = _free(x, _coordinates(rng, coordinates, x.size), box)
+    rows += [compare(f"x[{i}]", *_unit(x, i)) for i in chosen]
     if x.size > 1:
         products = [product(d) for d in units]
         for k in range(1, directions):
@@ -445,6 +466,98 @@ def _arguments(
     if not tolerance > 0:
         raise ValueError(f"`tolerance` must be a number > 0, got {tolerance!r}")
     return point, rng, float(tolerance)
+
+
+def _box(bounds: Any, x: Vector) -> Box | None:
+    """The checked bounds, with x among them."""
+    box = Box.parse(bounds, x.size, x.dtype)
+    if box is not None and not box.contains(x):
+        raise ValueError("`x` must be within `bounds`")
+    if box is not None and not _wide(x, box).any():
+        raise ValueError("`bounds` leave no variable to take differences along")
+    return box
+
+
+def _wide(x: Vector, box: Box) -> Vector:
+    """Where there is room for a difference that rounding leaves some digits."""
+    point = x.astype(np.float64)
+    room = np.maximum(box.upper - point, point - box.lower)
+    return np.asarray(room >= math.sqrt(_eps(x)) * np.maximum(np.abs(point), 1.0))
+
+
+class _Line:
+    """The points x + t d, of which those in a box are looked at."""
+
+    def __init__(self, x: Vector, d: Vector, box: Box | None) -> None:
+        self._x, self._d, self._box = x, d, box
+        self._ahead = self._behind = self._least = math.inf
+        if box is not None:
+            ahead, behind = reach(x, d, box)
+            self._ahead, self._behind = float(ahead.min()), float(behind.min())
+
+    def _at(self, t: float) -> Vector:
+        z = _moved(self._x, self._d, t)
+        return z if self._box is None else self._box.project(z)  # rounding may go too far
+
+    def hidden(self, roundoff: float, length: float) -> float:
+        """What roundoff leaves in the longest step, if the box makes that a short one; else 0."""
+        if max(self._ahead, self._behind) >= _NEARBY * length or not roundoff < self._least:
+            return 0.0
+        self._least = roundoff
+        return roundoff
+
+    def slope(
+        self, value: Callable[[Vector], Any], at_x: Any, h: float
+    ) -> tuple[Any, float, float]:
+        """The derivative of `value` along d at x with step h, or a shorter one where that fits.
+
+        With it the distance of the points, and the largest norm of a value at them. Where there
+        is room to one side only, it is that of the parabola through three values.
+        """
+        x, d = self._x, self._d
+        ahead, behind = min(h, self._ahead), min(h, self._behind)
+        side = min(ahead, behind)
+        if 2.0 * side >= max(ahead, behind):
+            plus, minus = self._at(side), self._at(-side)
+            a, b, gap = value(plus), value(minus), _gap(plus, minus, d)
+            return (a - b) / gap, gap, max(_size(a), _size(b))
+        far, sign = (ahead, 1.0) if ahead > behind else (behind, -1.0)
+        near_end, far_end = self._at(sign * 0.5 * far), self._at(sign * far)
+        a, b = value(near_end), value(far_end)
+        p, q = _gap(near_end, x, sign * d), _gap(far_end, x, sign * d)
+        between = q - p if q > p else math.nan
+        slope = (a - at_x) / p * (q / between) - (b - at_x) / q * (p / between)
+        return sign * slope, 0.5 * p, max(_size(a), _size(b))
+
+    def around(self, h: float) -> tuple[Vector, Vector, Vector, float]:
+        """Points at one distance to both sides of x or of another point, that one, the distance."""
+        side = min(h, self._ahead, self._behind)
+        ahead, behind = min(h, self._ahead), min(h, self._behind)
+        if 2.0 * side >= max(ahead, behind):
+            return self._at(side), self._at(-side), self._x, max(side, _TINY)
+        far = ahead if ahead >= behind else -behind
+        ends = self._at(far), self._at(0.0)
+        return *(ends if far > 0.0 else ends[::-1]), self._at(0.5 * far), max(0.5 * abs(far), _TINY)
+
+
+def _inward(x: Vector, d: Vector, length: float, box: Box | None) -> Vector:
+    """A unit vector by d, turned away from bounds that are near, with little of narrow variables.
+
+    Else the narrowest one would make all steps too short.
+    """
+    if box is None:
+        return d
+    above, below = box.upper - x.astype(np.float64), x.astype(np.float64) - box.lower
+    room, wanted = np.maximum(above, below), 0.1 * length
+    sign = np.where(np.minimum(above, below) >= wanted, np.sign(d), np.where(above >= below, 1, -1))
+    inward: Vector = sign * np.abs(d) * np.minimum(1.0, room / wanted) * _wide(x, box)
+    size = _norm(inward)
+    return inward / size
+
+
+def _free(x: Vector, coordinates: list[int], box: Box | None) -> list[int]:
+    """Those along which a step can be taken."""
+    return coordinates if box is None else [i for i in coordinates if _wide(x, box)[i]]
 
 
 def _value(fun: Callable[[Vector], Any], x: Vector) -> float:
@@ -510,11 +623,12 @@ def _eps(x: Vector, *returned: Any, single: bool = False) -> float:
     return _SINGLE if coarse else _DOUBLE
 
 
-def _near(x: Vector) -> list[Vector]:
+def _near(x: Vector, box: Box | None) -> list[Vector]:
     """A few points about x whose coordinates have all their digits."""
     rng = np.random.default_rng(0)
     length = max(_norm(x), 1.0)
-    return [_moved(x, d, _NEARBY * length) for d in _directions(rng, 3, x)]
+    near = [_moved(x, d, _NEARBY * length) for d in _directions(rng, 3, x)]
+    return near if box is None else [box.project(z) for z in near]
 
 
 def _fits_single(values: list[float]) -> bool:
@@ -526,6 +640,10 @@ def _fits_single(values: list[float]) -> bool:
 
 def _norm(v: Vector) -> float:
     return float(np.linalg.norm(v))
+
+
+def _size(v: Any) -> float:
+    return abs(v) if isinstance(v, float) else _norm(v)
 
 
 def _largest(*sizes: float) -> float:
@@ -553,6 +671,9 @@ def _bisect(
             half = np.zeros(d.size)
             half[part] = d[part]
             size = _norm(half)
+            if size == 0.0:  # of variables that are fixed
+                errors.append(0.0)
+                continue
             row = compare("", half / size, length)
             # of the two, that which contributes more to the error along d
             off = abs(row.given - row.difference) * size

@@ -13,7 +13,9 @@ from scipy.optimize._numdiff import approx_derivative
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
+from ..box import Box
 from ..vectors import clone, is_tensor, norm2
+from .steps import difference_in_box, parts_in_box
 
 __all__ = [
     "Counts", "Objective", "OutOfBudget", "as_matrix", "as_value", "as_vector", "precision",
@@ -64,6 +66,9 @@ class Objective:
     spent : callable, optional
         ``spent() -> bool``, asked before each evaluation of a difference: whether that is one
         too many. `OutOfBudget` is then raised.
+    box : Box, optional
+        No difference evaluates outside of it, if it is taken at a point of it. Derivatives by
+        differences along variables whose bounds are the same are 0.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class Objective:
         abs_step: float | tuple[float, ...] | None = None,
         counts: Counts | None = None,
         spent: Callable[[], bool] = lambda: False,
+        box: Box | None = None,
     ) -> None:
         if not callable(fun):
             raise TypeError(f"`fun` must be callable, got {type(fun).__name__}")
@@ -112,6 +118,7 @@ class Objective:
             raise ValueError("a run on tensors needs `jac`: there are no differences of `fun`")
         self.n = x0.shape[0]
         self._x0 = x0
+        self._box = box
         self._fun, self._jac, self._hess, self._hessp = fun, jac, hess, hessp
         self._args = args
         self.joint = isinstance(jac, bool | np.bool_) and bool(jac)
@@ -192,6 +199,9 @@ class Objective:
             scheme = "3-point" if single else "2-point"
         if scheme == "2-point" and f is None:
             f = counted(x)
+        if self._box is not None:
+            h = np.broadcast_to(self._steps(x, scheme), x.shape)
+            return difference_in_box(counted, x, math.nan if f is None else f, h, scheme, self._box)
         gradient = approx_derivative(
             counted, x, method=scheme, abs_step=self._steps(x, scheme),
             f0=math.nan if f is None else f,  # which only '2-point' looks at
@@ -258,6 +268,8 @@ class Objective:
 
     def _difference(self, x: Any, g: Any, d: Any) -> Any:
         """(g(x + h d) - g(x)) / h."""
+        if self._box is not None:
+            return self._difference_in_box(x, g, d, self._box)
         known = self.precision, self._g_precision
         h = self._length(x, d)
         shifted = x + h * d
@@ -270,6 +282,27 @@ class Objective:
             return (gradient - g) / h
         gradient = as_vector("gradient", gradient, x.shape)
         return np.asarray((gradient - g.astype(np.float64)) / h, x.dtype)
+
+    def _difference_in_box(self, x: np.ndarray, g: np.ndarray, d: np.ndarray, box: Box) -> Any:
+        """The same by points of a box, as a sum over parts of d where one of them does not do.
+
+        Along the fixed variables, and to keep the Hessian symmetric in them too, it is 0.
+        """
+        free = ~box.fixed
+        d = np.where(free, d, d.dtype.type(0.0))
+        product = np.zeros(x.shape)
+        if not d.any():
+            return product.astype(x.dtype)
+        known = self.precision, self._g_precision
+        for shifted, h in parts_in_box(x, d, self._length(x, d), box):
+            gradient = self.gradient_at(shifted)
+            if self.gives_gradient:
+                self._g_precision = max(self._g_precision, precision(gradient))
+            if (self.precision, self._g_precision) != known:
+                return self._difference_in_box(x, g, d, box)
+            gradient = as_vector("gradient", gradient, x.shape)
+            product += (gradient - g.astype(np.float64)) / h
+        return np.where(free, product, 0.0).astype(x.dtype)
 
     def _length(self, x: Any, d: Any) -> float:
         """The h of `_difference`: h |d| in proportion to |x|, or to given steps."""

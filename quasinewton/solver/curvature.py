@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
+from ..box import Box
 from ..vectors import norm2
 
 if TYPE_CHECKING:
@@ -22,10 +23,16 @@ ZERO = 1e-6
 MOST_PRODUCTS, LEAST_PRODUCTS = 40, 10
 #: Lengths tried along a direction, each this fraction of the one before.
 LENGTHS, SHORTER = 8, 0.125
+#: Up to so many variables a model is made a matrix to see what it is in the free ones.
+_DENSE = 100
 
 
 class Curvature:
     """What is known of the Hessian at a point.
+
+    With bounds it speaks of the free variables: those that no bound holds, where it is one over
+    which -g leads with |g_i| above the tolerance of the run. What holds the others is their
+    multiplier |g_i|, so that no curvature matters along them.
 
     Attributes
     ----------
@@ -34,7 +41,8 @@ class Curvature:
     eigenvalue : float
         Estimate of the smallest eigenvalue; NaN if there is none.
     direction : array, shape (n,), or None
-        A unit vector along which the curvature is about `eigenvalue`.
+        A unit vector along which the curvature is about `eigenvalue`; None where no variable is
+        free.
     source : {'products', 'model', 'none'}
         Products with the Hessian, or the model that the steps have left, which is no proof:
         it may remember where x has been.
@@ -69,10 +77,15 @@ class ModelCurvature(Curvature):
     model : CompactModel
     stationary : bool
         Whether the gradient is small.
+    free : array of bool, shape (n,), optional
+        The variables that bounds leave free; None for all of them.
     """
 
-    def __init__(self, model: CompactModel, stationary: bool) -> None:
+    def __init__(
+        self, model: CompactModel, stationary: bool, free: np.ndarray | None = None
+    ) -> None:
         self._model, self._stationary = model, stationary
+        self._free = None if free is None or free.all() else free
 
     def __getattr__(self, name: str) -> Any:
         if name not in ("verdict", "eigenvalue", "direction", "source"):
@@ -82,6 +95,8 @@ class ModelCurvature(Curvature):
 
     def _look(self) -> tuple[str, float, Any, str]:
         model = self._model
+        if self._free is not None:
+            return self._look_at(self._free)
         lam, rank, n = model.lam, model.rank, model.n
         if rank == 0:
             return "undetermined", math.nan, None, "none"
@@ -95,6 +110,24 @@ class ModelCurvature(Curvature):
         )  # fmt: skip
         unit = np.eye(1, rank, lowest)[0]
         direction = model.combine(0.0, 0.0 * model.rows[0], unit)
+        return "minimum" if minimum else "undetermined", eigenvalue, direction, "model"
+
+    def _look_at(self, free: np.ndarray) -> tuple[str, float, Any, str]:
+        """The same in some of the variables."""
+        model = self._model
+        if not free.any():
+            return "minimum" if self._stationary else "undetermined", math.nan, None, "none"
+        if model.rank == 0 or model.n > _DENSE:
+            return "undetermined", math.nan, None, "none"
+        columns = [model.matvec(unit) for unit in np.eye(model.n, dtype=model.rows.dtype)[free]]
+        values, vectors = np.linalg.eigh(np.array(columns, np.float64)[:, free])
+        direction = np.zeros(model.n, model.rows.dtype)
+        direction[free] = vectors[:, 0]
+        eigenvalue = float(values[0])
+        minimum = (
+            self._stationary and model.rank == model.n and model.kind == "lsr1"
+            and eigenvalue > ZERO * float(np.max(np.abs(values)))
+        )  # fmt: skip
         return "minimum" if minimum else "undetermined", eigenvalue, direction, "model"
 
 
@@ -111,20 +144,36 @@ class Examination:
     x : array, shape (n,)
     f : float
         The objective at x.
+    box : Box, optional
+        Each `trial` is in it.
+    free : array of bool, shape (n,), optional
+        The variables to look at, where others are held by their bounds. If there are none, x is a
+        minimum by its multipliers.
     """
 
-    def __init__(self, x: np.ndarray, f: float) -> None:
+    def __init__(
+        self, x: np.ndarray, f: float, box: Box | None = None, free: np.ndarray | None = None
+    ) -> None:
         self.x, self.f = x.copy(), f
+        self.box, self.free = box, None if free is None or free.all() else free
+        self.count = x.size if self.free is None else int(self.free.sum())
         self.zero = max(ZERO, 10.0 * float(np.finfo(x.dtype).eps))
-        start = np.random.default_rng(0).standard_normal(x.size)
-        self.basis = np.zeros((min(x.size, MOST_PRODUCTS), x.size), x.dtype)
-        self.basis[0] = start / norm2(start)
+        start = self._masked(np.random.default_rng(0).standard_normal(x.size))
+        self.basis = np.zeros((min(self.count, MOST_PRODUCTS), x.size), x.dtype)
         self.alpha: list[float] = []
         self.beta: list[float] = []
         self.eigenvalue = self.largest = math.nan
         self.vector = np.zeros_like(x)
         self.tried = -1  # trials used up; -1 while products are wanted
         self.positive = False
+        if self.count:
+            self.basis[0] = start / norm2(start)
+        else:
+            self.tried, self.positive = 0, True
+
+    def _masked(self, v: np.ndarray) -> np.ndarray:
+        """v in the free variables, else 0."""
+        return v if self.free is None else np.where(self.free, v, v.dtype.type(0.0))
 
     @property
     def direction(self) -> np.ndarray | None:
@@ -147,7 +196,7 @@ class Examination:
         """Take the product of `direction`."""
         k = len(self.alpha)
         used = self.basis[: k + 1]
-        residual = np.asarray(hd, np.float64).copy()
+        residual = self._masked(np.asarray(hd, np.float64).copy())
         size = norm2(residual)
         if not math.isfinite(size):
             self.eigenvalue = self.largest = math.nan
@@ -163,7 +212,7 @@ class Examination:
         error = beta * abs(float(vectors[-1, 0]))
         self.vector[:] = vectors[:, 0] @ used
         self.positive = self.eigenvalue > self.zero * self.largest
-        complete = k + 1 == self.x.size or beta <= 1e-3 * self.zero * self.largest
+        complete = k + 1 == self.count or beta <= 1e-3 * self.zero * self.largest
         if self.negative:
             enough = error <= 0.5 * abs(self.eigenvalue)
         else:
@@ -191,6 +240,8 @@ class Examination:
         sign = 1.0 if self.tried % 2 == 0 else -1.0
         with np.errstate(over="ignore", invalid="ignore"):
             trial: np.ndarray = (self.x + sign * self.length * self.vector).astype(self.x.dtype)
+        if self.box is not None:
+            trial = self.box.project(trial)
         return trial if np.isfinite(trial).all() else self.x.copy()
 
     def reject(self) -> None:
@@ -204,18 +255,26 @@ class Examination:
             verdict = "minimum"
         elif self.negative and self.tried < 2 * LENGTHS:
             verdict = "saddle"  # else the values of f have not borne it out
+        if self.count == 0:
+            return Curvature(verdict)
         return Curvature(verdict, self.eigenvalue, self.vector.copy(), "products")
 
     def saved(self) -> dict[str, Any]:
         """All that the rest of the check depends on; arrays are not copies."""
-        return {name: getattr(self, name) for name in (*_ARRAYS, *_NUMBERS, "alpha", "beta")}
+        names = (*_ARRAYS, *_NUMBERS, "alpha", "beta", *(["free"] if self.free is not None else []))
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> Examination:
-        """The check that was `saved`; ValueError where it cannot be one."""
+    def restore(cls, state: Mapping[str, Any], box: Box | None = None) -> Examination:
+        """The check that was `saved`, in the same box; ValueError where it cannot be one."""
         from ..saving import fill
 
-        examination = cls(state["x"], 0.0)
+        free = state.get("free")
+        if free is not None and (np.shape(free) != np.shape(state["x"]) or free.dtype != bool):
+            raise ValueError("the free variables are no bools, one for each")
+        if box is not None and box.lower.shape != np.shape(state["x"]):
+            raise ValueError("the examination is of another size")
+        examination = cls(state["x"], 0.0, box, free)
         for name in _ARRAYS:
             fill(getattr(examination, name), name, state)
         for name in _NUMBERS:

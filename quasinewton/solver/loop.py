@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from ..box import Box
 from ..display.table import ProgressTable
 from ..globalization import RuleParameters
 from ..kernels import EPS, plain
@@ -61,9 +62,13 @@ class Solver:
         A method of `quasinewton.minimize`; default that which it takes without products.
     options : Options or mapping, optional
         See `quasinewton.options.Options`.
+    bounds : scipy.optimize.Bounds or sequence of n pairs, optional
+        As in `quasinewton.minimize`; not for tensors. What `ask` gives is within them.
 
     Attributes
     ----------
+    box : Box or None
+        The bounds, `lower` and `upper`, in the dtype of x0; None where nothing is bounded.
     status : Status
         `Status.RUNNING` until the run has ended.
     nit : int
@@ -88,6 +93,7 @@ class Solver:
         x0: Any,
         method: str | None = None,
         options: Options | Mapping[str, Any] | None = None,
+        bounds: Any = None,
     ) -> None:
         if method is not None and method not in METHODS:
             raise ValueError(unknown_method(method))
@@ -95,8 +101,15 @@ class Solver:
         self.x0 = as_start(x0)
         self.method = method = method or default_method(self.x0.shape[0])
         RuleParameters(**self.options.rule_parameters)  # a wrong name is an error before any work
+        self.box: Box | None = None
         if is_tensor(self.x0):
             _check_tensor_options(self.options)
+            if bounds is not None:
+                raise TypeError("`bounds` are not for runs on tensors, expected `x0` as an array")
+        else:
+            self.box = Box.parse(bounds, self.x0.shape[0], self.x0.dtype)
+            if self.box is not None:
+                self.x0 = self.box.start(self.x0)
         if self.options.model is not None:
             _check_model(self.options.model, method, self.x0)
         if self.options.history == "spectrum" and method not in QUASI_NEWTON:
@@ -139,8 +152,12 @@ class Solver:
         """What it is and how far: no vectors, which may be long."""
         text = f"<Solver {self.method}, n = {self.n}, {self.status.name}, iteration {self.nit}"
         if self.g is not None:
-            text += f", f = {self.f:.6g}, max|g| = {float(abs(self.g).max()):.2g}"
+            text += f", f = {self.f:.6g}, max|g| = {self._optimality_at(self.x, self.g):.2g}"
         return f"{text}>"
+
+    def _optimality_at(self, x: Any, g: Any) -> float:
+        """What the test of convergence is on: max|g_i|, in a box that of the projected gradient."""
+        return float(abs(g).max()) if self.box is None else self.box.optimality(x, g)
 
     @property
     def running(self) -> bool:
@@ -167,7 +184,7 @@ class Solver:
             nfev=self.counts.nfev,
             njev=self.counts.njev,
             nhev=self.counts.nhev,
-            optimality=float(abs(self.g).max()),
+            optimality=self._optimality_at(self.x, self.g),
             status=self.status,
             budget=self._budget(),
         )
@@ -315,7 +332,7 @@ class Solver:
             self._rejections.in_a_row = 0
         else:
             self._rejections.note(
-                step, before, f, norm2(method.g), norm2(method.x), self._eps
+                step, before, f, norm2(self._slopes()), norm2(method.x), self._eps
             )
         if self._recorded:
             self._note(step, weight)
@@ -327,6 +344,11 @@ class Solver:
             self._settle(status)
         if self._table.verbose:
             self._table.row(self, step, method.rho, weight)
+
+    def _slopes(self) -> Any:
+        """The elements of the gradient along which a step may lead."""
+        x, g = self._method.x, self._method.g
+        return g if self.box is None else np.where(self.box.free(x, g), g, g.dtype.type(0.0))
 
     def _iterate_compiled(self, evaluation: Evaluation, most: int) -> None:
         """At most `most` iterations in machine code; one where each is recorded, timed or saved."""
@@ -461,7 +483,7 @@ class Solver:
                 fun = evaluation
         objective = Objective(
             fun, self.x0, args, jac, hess, hessp, self.options.finite_diff_rel_step,
-            self.options.eps, self.counts, self._spent,
+            self.options.eps, self.counts, self._spent, self.box,
         )  # fmt: skip
         self._differences = objective.differences
         steps = self._iterate(objective, evaluation, every)
@@ -591,6 +613,8 @@ class Solver:
             "optimality0": self._optimality0,
             "rejections": self._rejections.saved(),
         }
+        if self.box is not None:
+            state["lower"], state["upper"] = self.box.lower, self.box.upper
         if self._g0 is not None:
             state["g0"] = self._g0
         if self._method is not None:
@@ -616,7 +640,10 @@ class Solver:
     def _restored(cls, state: dict[str, Any], options: Options) -> Solver:
         if "model.rows" in state and options.model is None:
             options = replace(options, model=_model(part(state, "model."), state["x0"]))
-        solver = cls(state["x0"], state["method"], options)
+        box = Box(state["lower"], state["upper"]) if "lower" in state else None
+        if box is not None and np.isfinite(state["x0"]).all() and not box.contains(state["x0"]):
+            raise ValueError("x0 is outside of the bounds")
+        solver = cls(state["x0"], state["method"], options, box)
         solver.status = Status(state["status"])
         solver.nit = int(state["nit"])
         solver.counts = Counts(*map(int, state["counts"]))
@@ -629,21 +656,24 @@ class Solver:
             solver._g0 = solver._vector("gradient", state["g0"])
         method_state = part(state, "method.")
         if method_state:
-            solver._method = restore(solver.method, method_state, solver.options)
+            solver._method = restore(solver.method, method_state, solver.options, solver.box)
             if solver.x.shape != solver.x0.shape or solver.x.dtype != solver.x0.dtype:
                 raise ValueError("x is not of the kind of x0")
+            if solver.box is not None and not solver.box.contains(solver.x):
+                raise ValueError("x is outside of the bounds")
             _start_limits(solver._limits, solver._f0, solver._optimality0)
         examination = part(state, "examination.")
         if examination:
-            solver._examination = Examination.restore(examination)
+            solver._examination = Examination.restore(examination, solver.box)
             if examination["x"].shape != solver.x0.shape:
                 raise ValueError("the examination is of another size")
         if "curvature" in state:
             verdict, eigenvalue = state["curvature"]
-            direction = solver._vector("direction", state["curvature_direction"])
-            solver._curvature = Curvature(
-                str(verdict), float(eigenvalue), direction, "products"
-            )
+            direction = state["curvature_direction"]
+            if direction is not None:  # as where no variable is free
+                direction = solver._vector("direction", direction)
+            source = "none" if direction is None else "products"
+            solver._curvature = Curvature(str(verdict), float(eigenvalue), direction, source)
         if solver._history is not None and "history.fun" in state:
             if "gamma" in solver._history and "history.gamma" not in state:
                 raise ValueError("option `history` is 'spectrum', the run was recorded without")
@@ -660,7 +690,7 @@ class Solver:
         x, f, g = self.x, self.f, self.g
         if method is not None and status is not Status.CONVERGED:
             x, f, g = method.best
-        optimality = math.nan if g is None else float(abs(g).max())
+        optimality = math.nan if g is None else self._optimality_at(x, g)
         advice = self._rejections.advice(status, self.nit, optimality, self._differences)
         result = OptimizeResult(
             x=clone(x),
@@ -677,6 +707,8 @@ class Solver:
             execution_time=elapsed,
             method=self.method,
         )
+        if self.box is not None:
+            result.active = self.box.active(result.x)
         result.curvature = self._curvature or Curvature()
         if hasattr(method, "current_model"):
             from ..models.operator import ModelOperator
@@ -685,7 +717,10 @@ class Solver:
             if self.running:  # it goes on changing its model
                 model = copy.deepcopy(model)
             if self._curvature is None:
-                result.curvature = ModelCurvature(model, result.success)
+                free = None
+                if self.box is not None and g is not None:
+                    free = self.box.free(x, g, self._limits.tolerance)
+                result.curvature = ModelCurvature(model, result.success, free)
             if not is_tensor(self.x0):
                 result.hess = ModelOperator(model)
                 result.hess_inv = result.hess.inverse()
@@ -729,7 +764,7 @@ class Solver:
             return
         if self.announce is not None and not is_ready(self.method, self.x0, self.options):
             self.announce(COMPILING)
-        self._method = build(self.method)(self.x0, self._f0, g, self.options, None)
+        self._method = build(self.method)(self.x0, self._f0, g, self.options, self.box)
         self._g0 = None  # the method holds the gradient from now on
         self._optimality0 = self._method.optimality
         _start_limits(self._limits, self._f0, self._optimality0)
@@ -746,7 +781,10 @@ class Solver:
         if self.status is Status.CONVERGED:
             if self.options.check_curvature and self._curvature is None:
                 self.status = Status.RUNNING
-                self._examination = Examination(self._method.x, self._method.f)
+                free = None
+                if self.box is not None:
+                    free = self.box.free(self.x, self.g, self._limits.tolerance)
+                self._examination = Examination(self.x, self.f, self.box, free)
                 self._conclude()
         elif self.running and not self._spent():
             self._check_trial()
@@ -796,7 +834,7 @@ class Solver:
             self._accepted += 1
             options = replace(self.options, model=None)
             best = self._method.best
-            self._method = build(self.method)(examination.trial, f, g, options, None)
+            self._method = build(self.method)(examination.trial, f, g, options, self.box)
             self._method.keep(*best)
             self._examination = None
         else:
