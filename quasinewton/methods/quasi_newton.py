@@ -661,7 +661,7 @@ class QuasiNewton:
         for name, array in method.saved().items():
             if name != "rows":
                 fill(array, name, saved)
-        fresh = start_state(model, recipe, options)
+        fresh = start_state(model, recipe, options, box is not None)
         for name in (
             "n", "update", "window", "gamma_rule", "dense", "reduced", "whole", "length_max",
             "bounded",
