@@ -23,7 +23,8 @@ from numba.extending import typeof_impl
 
 __all__ = [
     "EPS", "HUGE", "TINY", "WITHOUT_KERNELS", "VectorFunction", "inline_kernel",
-    "is_compiled", "kernel", "plain", "vector_function", "vector_kernel", "view_kernel",
+    "is_compiled", "kernel", "plain", "pointer_kernel", "vector_function", "vector_kernel",
+    "view_kernel",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -87,6 +88,11 @@ def kernel(func: F) -> F:
     return _compile(func)
 
 
+def pointer_kernel(func: F) -> F:
+    """A `kernel` that others may call through a pointer: they are compiled without it."""
+    return _compile(func, no_cfunc_wrapper=False)
+
+
 def inline_kernel(func: F) -> F:
     """A `kernel` that machine code holds in place of a call of it.
 
@@ -147,11 +153,14 @@ def view_kernel(func: F) -> F:
     return VectorFunction(_compile(func), func, None)  # type: ignore[return-value]
 
 
-def vector_function(which: int, inline: bool = False) -> Callable[[F], F]:
-    """Make a `VectorFunction` of a kernel that calls others, and be itself the general one."""
+def vector_function(which: int, inline: bool = False, pointer: bool = False) -> Callable[[F], F]:
+    """Make a `VectorFunction` of a kernel that calls others, and be itself the general one.
+
+    `pointer`: kernels may call it through a pointer, see `pointer_kernel`.
+    """
 
     def decorate(func: F) -> F:
-        compiled = _compile(func, forceinline=inline)
+        compiled = _compile(func, forceinline=inline, no_cfunc_wrapper=not pointer)
         return VectorFunction(compiled, func, which)  # type: ignore[return-value]
 
     return decorate

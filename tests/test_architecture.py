@@ -24,7 +24,9 @@ ROOMS = (
 #: Above all: the public names, most of which it imports when they are first used.
 TOP = "quasinewton"
 
-KERNELS = ("kernel", "inline_kernel", "vector_kernel", "view_kernel", "vector_function")
+KERNELS = (
+    "kernel", "inline_kernel", "pointer_kernel", "vector_kernel", "view_kernel", "vector_function",
+)  # fmt: skip
 MOST_PARAMETERS = 10
 
 

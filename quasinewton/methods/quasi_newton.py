@@ -25,7 +25,14 @@ from ..globalization import (
     ratio,
     term_size,
 )
-from ..kernels import EPS, inline_kernel, kernel, vector_function, view_kernel
+from ..kernels import (
+    EPS,
+    inline_kernel,
+    kernel,
+    pointer_kernel,
+    vector_function,
+    view_kernel,
+)
 from ..models.compact import expand, project, renew_compact
 from ..models.dense import renew_dense
 from ..models.face import face_workspace
@@ -58,8 +65,9 @@ if TYPE_CHECKING:
     from .recipes import Recipe
 
 __all__ = [
-    "GIVEN", "OFFERED", "WITHOUT", "QuasiNewton", "begin", "find_trial", "finder", "goes_on",
-    "named", "receive", "wants_gradient",
+    "GIVEN", "OFFERED", "OWN_ROWS", "OWN_ROWS_IN_BOX", "REPORTED", "WITHOUT", "InBox",
+    "QuasiNewton", "begin", "finder", "give_up_model", "goes_on", "named", "receive",
+    "start_state", "step_in_box", "wants_gradient",
 ]  # fmt: skip
 
 #: What `receive` has of the gradient at the trial: nothing; a gradient to be used if it is wanted;
@@ -67,6 +75,10 @@ __all__ = [
 WITHOUT, OFFERED, GIVEN = range(3)
 
 
+#: Rows of `points` that are a method's own: see `named`; and in a box the bounds and the last step.
+OWN_ROWS, OWN_ROWS_IN_BOX = 5, 8
+#: Numbers that `report` gives.
+REPORTED = 9
 #: Ratio from which on an actual decrease is doubted.
 _DOUBTFUL = 10.0
 #: A gradient is a gain where it is as much smaller than any before.
@@ -105,7 +117,7 @@ def wants_gradient(f, state, rule):
     )
 
 
-@vector_function(2, inline=True)
+@vector_function(2, pointer=True)
 def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
     """Judge the trial, store its pair, move to it if it is better, adapt the bound.
 
@@ -281,7 +293,7 @@ def _find_step(ring, gram, work, lines, state, rule):
     return alpha
 
 
-@vector_function(0, inline=True)
+@vector_function(0, pointer=True)
 def find_trial_dense(points, rows, ring, gram, work, lines, state, rule):
     """Prepare a dense model at x and write the trial for it and the bound of now.
 
@@ -312,7 +324,7 @@ def find_trial_dense(points, rows, ring, gram, work, lines, state, rule):
     return report(state)
 
 
-@vector_function(0, inline=True)
+@vector_function(0, pointer=True)
 def find_trial_compact(points, rows, ring, gram, work, lines, state, rule):
     """The same as `find_trial_dense` of a limited-memory model."""
     x, g, trial, _, _ = named(points)
@@ -337,7 +349,7 @@ def find_trial_compact(points, rows, ring, gram, work, lines, state, rule):
     return report(state)
 
 
-@vector_function(0, inline=True)
+@vector_function(0, pointer=True)
 def find_trial_reduced(points, rows, ring, gram, work, lines, state, rule):
     """The same of a model in coordinates of the span of the gradients."""
     x, g, trial, _, _ = named(points)
@@ -362,7 +374,7 @@ def find_trial_reduced(points, rows, ring, gram, work, lines, state, rule):
     return report(state)
 
 
-@kernel
+@pointer_kernel
 def renew_in_box(points, rows, ring, gram, work, lines, state):
     """Prepare a reduced model of a run in a box."""
     record = state[0]
@@ -371,14 +383,14 @@ def renew_in_box(points, rows, ring, gram, work, lines, state):
     renew_spanned(points[7], points[1], rows, ring, gram, (basis, product), lines, fallback, state)
 
 
-@kernel
+@pointer_kernel
 def renew_dense_in_box(points, rows, ring, gram, work, lines, state):
     """The same of a dense model."""
     record = state[0]
     renew_dense(record.g_norm / record.length, rows, ring, gram, lines, state)
 
 
-@kernel
+@pointer_kernel
 def renew_compact_in_box(points, rows, ring, gram, work, lines, state):
     """The same of a limited-memory model."""
     record = state[0]
@@ -396,17 +408,6 @@ def give_up_model(state):
     record.moved = record.pairs = 0
     record.applied = -1
     record.outdated = 1
-
-
-@inline_kernel
-def find_trial(points, rows, ring, gram, work, lines, state, rule):
-    """That of the model, in machine code."""
-    if state[0].reduced != 0:
-        find_trial_reduced(points, rows, ring, gram, work, lines, state, rule)
-    elif state[0].dense != 0:
-        find_trial_dense(points, rows, ring, gram, work, lines, state, rule)
-    else:
-        find_trial_compact(points, rows, ring, gram, work, lines, state, rule)
 
 
 #: Pairs of which a dense or reduced model takes the least curvature for gamma.
@@ -447,7 +448,7 @@ def rule_record(recipe: Recipe, options: Options, dense: bool) -> np.ndarray:
     return parameters.record(subproblem, published)
 
 
-class _InBox:
+class InBox:
     """Makes the trials of a run in a box, as `find_trial_dense` makes those of a free one.
 
     Kernels of the model's kind and one for all: nothing is compiled for kinds that are not used.
@@ -522,7 +523,7 @@ class QuasiNewton:
         )
         self.state = model.state = start_state(model, recipe, options, box is not None)
         self.state["f"] = f
-        self._own = 5 if box is None else 8
+        self._own = OWN_ROWS if box is None else OWN_ROWS_IN_BOX
         self._name(zeros((self._own, n), x0))
         self.x[...], self.g[...] = x0, g
         if box is not None:
@@ -531,16 +532,16 @@ class QuasiNewton:
         self.arrays = (
             model.rows, model.ring, model.gram, model.work, model.lines, self.state, self.rule
         )
-        self._find = finder(x0, options)
+        self.find = finder(x0, options)
         if box is not None:
-            self._find = _InBox(x0, options, model.most)
+            self.find = InBox(x0, options, model.most)
         if options.model is not None:
             model.take(options.model.model)
         begin(self.points, self.state)
         self._find_trial()
 
     def _find_trial(self) -> None:
-        self._read(self._find(self.points, *self.arrays))
+        self._read(self.find(self.points, *self.arrays))
 
     def _read(self, numbers: tuple[float, ...]) -> None:
         (
@@ -615,7 +616,7 @@ class QuasiNewton:
         else:
             gradient = OFFERED if offered else GIVEN
             receive(f, gradient, points, g, rows, ring, state, rule)
-        self._read(self._find(points, rows, ring, gram, work, lines, state, rule))
+        self._read(self.find(points, rows, ring, gram, work, lines, state, rule))
 
     def keep(self, x: Any, f: float, g: Any = math.nan) -> None:
         """Remember a point if it is the lowest, without its gradient where that is not known."""

@@ -2,7 +2,8 @@
 
 The user's function is called through a pointer, so these kernels are compiled
 once for all objectives and kept on disk; only a small adapter is compiled for each function.
-They call the same kernels as `QuasiNewton` and stop by the same test.
+They call the same kernels as `QuasiNewton`, through pointers too, so that nothing is compiled
+twice, or for kinds of models that are not used; and they stop by the same test.
 """
 
 from __future__ import annotations
@@ -23,13 +24,18 @@ from ..kernels import inline_kernel, kernel
 from ..methods.quasi_newton import (
     GIVEN,
     OFFERED,
+    OWN_ROWS,
+    OWN_ROWS_IN_BOX,
+    REPORTED,
     WITHOUT,
+    InBox,
     QuasiNewton,
     begin,
-    find_trial,
+    give_up_model,
     goes_on,
     receive,
     start_state,
+    step_in_box,
     wants_gradient,
 )
 from ..records import STATE
@@ -38,6 +44,7 @@ from ..vectors import copy, largest_number, max_abs
 from .stopping import Limits, start, stop
 
 if TYPE_CHECKING:
+    from ..box import Box
     from ..methods.recipes import Recipe
     from ..options import Options
 
@@ -56,19 +63,75 @@ _SPARE = 2
 
 
 @inline_kernel
-def _work_rows(points):
+def _work_rows(points, state):
     """The spare rows."""
-    return points[5], points[6]
+    first = OWN_ROWS if state[0].bounded == 0 else OWN_ROWS_IN_BOX
+    return points[first], points[first + 1]
 
 
 @inline_kernel
-def _unless_stalled(status, record):
-    """The status, but for PRECISION if a run that goes on has no next trial."""
-    return _PRECISION if status == _RUNNING and not goes_on(record) else status
+def _start_rows(points, state, i):
+    """The rows of a start and of its gradient."""
+    first = (OWN_ROWS if state[0].bounded == 0 else OWN_ROWS_IN_BOX) + _SPARE
+    return points[first + 2 * i], points[first + 2 * i + 1]
 
 
 @inline_kernel
-def _iterate(evaluate, limits, points, rows, ring, gram, work, lines, state, rule):
+def _judge_trial(evaluate, receive, limits, points, rows, ring, state, rule):
+    """Evaluate the trial and judge it; the value there, f before, and the length of the step."""
+    record, limit = state[0], limits[0]
+    trial = points[2]
+    asked, g_trial = _work_rows(points, state)
+    f = math.inf
+    gradient = WITHOUT
+    # A trial that overflows is rejected without being asked.
+    if record.step_norm <= limit.harmless or math.isfinite(max_abs(trial)):
+        copy(trial, asked)
+        record.nfev += 1
+        f = evaluate(asked, g_trial, VALUE)
+        if limit.joint != 0.0:
+            record.njev += 1
+            gradient = OFFERED
+        elif wants_gradient(f, state, rule):
+            copy(trial, asked)
+            record.njev += 1
+            limit.value = f  # which is not to be lost if that raises
+            evaluate(asked, g_trial, GRADIENT)
+            limit.value = math.nan
+            gradient = GIVEN
+    before, step = record.f, record.step_norm
+    receive(f, gradient, points, g_trial, rows, ring, state, rule)
+    return f, before, step
+
+
+@inline_kernel
+def _status_after(limits, points, state, f, before, step):
+    """The status once the next trial is made."""
+    record = state[0]
+    record.nit += 1
+    status = stop(
+        limits[0], points[0], record.f, f, before, step, record.g_max, record.accepted != 0,
+        record.nit, record.nfev,
+    )  # fmt: skip
+    if status == _RUNNING and not goes_on(record):
+        return _PRECISION
+    return status
+
+
+@inline_kernel
+def _find(renew, step_in_box, arrays, box):
+    """The next trial of a run in a box, as `QuasiNewton` makes it."""
+    points, rows, ring, gram, work, lines, state, rule = arrays
+    attempts = 2 if state[0].g_max > 0.0 else 0
+    for _attempt in range(attempts):
+        renew(points, rows, ring, gram, work, lines, state)
+        if step_in_box(points, rows, ring, gram, work, lines, state, rule, box):
+            break
+        give_up_model(state)
+
+
+@inline_kernel
+def _iterate(evaluate, receive, find, limits, arrays):
     """At most `most` iterations; the status.
 
     Parameters
@@ -76,112 +139,146 @@ def _iterate(evaluate, limits, points, rows, ring, gram, work, lines, state, rul
     evaluate : function
         ``evaluate(x, g, what) -> f``: for VALUE the objective, and where `joint` the gradient
         into g; for GRADIENT the gradient into g. It may change x.
+    receive, find : functions
+        Those of a `QuasiNewton`.
     limits : LIMITS array
-    points : array, shape (>= 7, n)
-        Those of a `QuasiNewton` and the spare rows.
-
-    The rest are the arrays of `QuasiNewton`, after `begin`; the counts are in `state`.
+    arrays : tuple
+        `points`, of which the method's rows are followed by the spare ones, and the other arrays
+        of a `QuasiNewton`, after `begin`; the counts are in its `state`.
     """
+    points, rows, ring, gram, work, lines, state, rule = arrays
+    status = _RUNNING
+    most = state[0].nit + limits[0].most
+    while status == _RUNNING and state[0].nit < most:
+        f, before, step = _judge_trial(
+            evaluate, receive, limits, points, rows, ring, state, rule
+        )
+        find(points, rows, ring, gram, work, lines, state, rule)
+        status = _status_after(limits, points, state, f, before, step)
+    return status
+
+
+@inline_kernel
+def _iterate_in_box(evaluate, receive, renew, step_in_box, limits, arrays, box):
+    """The same of a run in a box."""
+    points, rows, ring, _, _, _, state, rule = arrays
+    status = _RUNNING
+    most = state[0].nit + limits[0].most
+    while status == _RUNNING and state[0].nit < most:
+        f, before, step = _judge_trial(
+            evaluate, receive, limits, points, rows, ring, state, rule
+        )
+        _find(renew, step_in_box, arrays, box)
+        status = _status_after(limits, points, state, f, before, step)
+    return status
+
+
+@inline_kernel
+def _begin_start(evaluate, limits, points, gram, state, i):
+    """Evaluate a start; whether it is finite."""
     record, limit = state[0], limits[0]
-    x, trial = points[0], points[2]
-    asked, g_trial = _work_rows(points)
-    most = record.nit + limit.most
-    while record.nit < most:
-        f = math.inf
-        gradient = WITHOUT
-        # A trial that overflows is rejected without being asked.
-        if record.step_norm <= limit.harmless or math.isfinite(max_abs(trial)):
-            copy(trial, asked)
-            record.nfev += 1
-            f = evaluate(asked, g_trial, VALUE)
-            if limit.joint != 0.0:
-                record.njev += 1
-                gradient = OFFERED
-            elif wants_gradient(f, state, rule):
-                copy(trial, asked)
-                record.njev += 1
-                limit.value = f  # which is not to be lost if that raises
-                evaluate(asked, g_trial, GRADIENT)
-                limit.value = math.nan
-                gradient = GIVEN
-        before, step = record.f, record.step_norm
-        receive(f, gradient, points, g_trial, rows, ring, state, rule)
-        find_trial(points, rows, ring, gram, work, lines, state, rule)
-        record.nit += 1
-        status = stop(
-            limit, x, record.f, f, before, step, record.g_max, record.accepted != 0, record.nit,
-            record.nfev,
-        )  # fmt: skip
-        status = _unless_stalled(status, record)
-        if status != _RUNNING:
-            return status
-    return _RUNNING
+    x, g = points[0], points[1]
+    asked, _ = _work_rows(points, state)
+    x_end, g_end = _start_rows(points, state, i)
+    end = state[2 + i]
+    copy(x_end, x)
+    copy(x, asked)
+    state[0] = state[1]
+    end.nfev = record.nfev = 1
+    end.f = evaluate(asked, g, VALUE)
+    joint = limit.joint != 0.0
+    if not joint and math.isfinite(end.f):
+        copy(x, asked)
+        evaluate(asked, g, GRADIENT)
+    if joint or math.isfinite(end.f):
+        end.njev = record.njev = 1
+    copy(g, g_end)
+    if not (math.isfinite(end.f) and math.isfinite(max_abs(g)) and math.isfinite(max_abs(x))):
+        end.status = _NONFINITE_START
+        return False
+    if record.dense == 0:  # the products with g of no pairs
+        for j in range(gram.shape[1]):
+            gram[gram.shape[1], j] = 0.0
+    record.f = end.f
+    begin(points, state)
+    return True
+
+
+@inline_kernel
+def _status_at_start(limits, points, state):
+    record, limit = state[0], limits[0]
+    start(limit, record.f, record.g_max)
+    status = stop(
+        limit, points[0], record.f, record.f, math.inf, math.inf, record.g_max, False, 0,
+        record.nfev,
+    )  # fmt: skip
+    if status == _RUNNING and not goes_on(record):
+        return _PRECISION
+    return status
+
+
+@inline_kernel
+def _keep_end(points, state, i, status):
+    """What is known so far of the solve from a start; the best point where it has ended."""
+    record, end = state[0], state[2 + i]
+    x_end, g_end = _start_rows(points, state, i)
+    copy(points[0], x_end)
+    copy(points[1], g_end)
+    end.f = record.f
+    end.nit, end.nfev, end.njev = record.nit, record.nfev, record.njev
+    if status != 0 and status != _RUNNING and record.f_best < record.f:
+        copy(points[3], x_end)
+        copy(points[4], g_end)
+        end.f = record.f_best
+    end.status = status if status != _RUNNING else _EXCEPTION
 
 
 @kernel
-def _solve_many(evaluate, limits, points, rows, ring, gram, work, lines, state, rule):
+def _solve_many(evaluate, receive, find, limits, arrays):
     """Solve from many starts, in place.
 
     Parameters
     ----------
-    evaluate, limits
+    evaluate, receive, find, limits
         As in `_iterate`, with `most` = 1.
-    points : array, shape (7 + 2k, n)
-        After the spare rows a start and a row for its gradient, in turns; on return the best
-        points and the gradients there.
-    state : STATE array, shape (2 + k,)
-        The record to work in, what it is at a start, and one for the end of every solve: f, the
-        counts and the status, EXCEPTION for what has not ended.
-
-    The rest are the arrays of `QuasiNewton`, with any content.
+    arrays : tuple
+        As in `_iterate`, with any content, but `points` and `state` hold more. `points`: after the
+        spare rows a start and a row for its gradient, in turns; on return the best points and the
+        gradients there. `state`: the record to work in, what it is at a start, and one for the end
+        of every solve: f, the counts and the status, EXCEPTION for what has not ended.
     """
-    record, limit = state[0], limits[0]
-    x, g = points[0], points[1]
-    asked, _ = _work_rows(points)
+    points, rows, ring, gram, work, lines, state, rule = arrays
     for i in range(state.size - 2):
-        if limit.stopped != 0.0:
+        if limits[0].stopped != 0.0:
             break
-        x_end, g_end, end = points[7 + 2 * i], points[8 + 2 * i], state[2 + i]
-        copy(x_end, x)
-        copy(x, asked)
-        state[0] = state[1]
-        end.nfev = record.nfev = 1
-        end.f = evaluate(asked, g, VALUE)
-        joint = limit.joint != 0.0
-        if not joint and math.isfinite(end.f):
-            copy(x, asked)
-            evaluate(asked, g, GRADIENT)
-        if joint or math.isfinite(end.f):
-            end.njev = record.njev = 1
-        copy(g, g_end)
-        if not (
-            math.isfinite(end.f) and math.isfinite(max_abs(g)) and math.isfinite(max_abs(x))
-        ):
-            end.status = _NONFINITE_START
+        if not _begin_start(evaluate, limits, points, gram, state, i):
             continue
-        if record.dense == 0:  # the products with g of no pairs
-            for j in range(gram.shape[1]):
-                gram[gram.shape[1], j] = 0.0
-        record.f = end.f
-        begin(points, state)
-        find_trial(points, rows, ring, gram, work, lines, state, rule)
-        start(limit, record.f, record.g_max)
-        status = stop(
-            limit, x, record.f, record.f, math.inf, math.inf, record.g_max, False, 0, record.nfev
-        )
-        status = _unless_stalled(status, record)
-        while status == _RUNNING and limit.stopped == 0.0:
-            status = _iterate(evaluate, limits, points, rows, ring, gram, work, lines, state, rule)
+        find(points, rows, ring, gram, work, lines, state, rule)
+        status = _status_at_start(limits, points, state)
+        _keep_end(points, state, i, status)
+        while status == _RUNNING and limits[0].stopped == 0.0:
+            status = _iterate(evaluate, receive, find, limits, arrays)
             # kept after every iteration: the next evaluation may raise
-            copy(x, x_end)
-            copy(g, g_end)
-            end.f = record.f
-            end.nit, end.nfev, end.njev = record.nit, record.nfev, record.njev
-        if status != 0 and record.f_best < record.f:
-            copy(points[3], x_end)
-            copy(points[4], g_end)
-            end.f = record.f_best
-        end.status = status if status != _RUNNING else _EXCEPTION
+            _keep_end(points, state, i, status)
+
+
+@kernel
+def _solve_many_in_box(evaluate, receive, renew, step_in_box, limits, arrays, box):
+    """The same in a box."""
+    points, _, _, gram, _, _, state, _ = arrays
+    for i in range(state.size - 2):
+        if limits[0].stopped != 0.0:
+            break
+        if not _begin_start(evaluate, limits, points, gram, state, i):
+            continue
+        _find(renew, step_in_box, arrays, box)
+        status = _status_at_start(limits, points, state)
+        _keep_end(points, state, i, status)
+        while status == _RUNNING and limits[0].stopped == 0.0:
+            status = _iterate_in_box(
+                evaluate, receive, renew, step_in_box, limits, arrays, box
+            )
+            _keep_end(points, state, i, status)
 
 
 def iterate(method: QuasiNewton, evaluation: Evaluation, limits: np.ndarray) -> int:
@@ -190,10 +287,9 @@ def iterate(method: QuasiNewton, evaluation: Evaluation, limits: np.ndarray) -> 
     The counts in the method's `state` go on.
     """
     method.make_room(_SPARE)
-    status: int = _call(
-        _iterate, evaluation, method.x.dtype,
-        limits, method.points, *method.arrays,
-    )  # fmt: skip
+    arrays = (method.points, *method.arrays)
+    kernels = (_iterate, _iterate_in_box)
+    status: int = _call(kernels, evaluation, method, limits, arrays)
     return status
 
 
@@ -207,7 +303,7 @@ def many_limits(
 
 def solve_many(
     evaluation: Evaluation, starts: np.ndarray, recipe: Recipe, options: Options,
-    limits: np.ndarray,
+    limits: np.ndarray, box: Box | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, BaseException | None]:
     """Solve from every row of `starts` in machine code.
 
@@ -216,6 +312,8 @@ def solve_many(
     limits : LIMITS array, shape (1,)
         See `many_limits`. Where another thread sets `stopped`, this returns after the iteration
         under way.
+    box : Box, optional
+        Bounds on the variables, which the starts keep.
 
     Returns
     -------
@@ -228,32 +326,32 @@ def solve_many(
     """
     k, n = starts.shape
     zero = np.zeros_like(starts[0])
-    method = QuasiNewton(zero, 0.0, zero, recipe, options)
+    method = QuasiNewton(starts[0], 0.0, zero, recipe, options, box)
+    own = len(method.points)
     state = np.zeros(2 + k, STATE)
     state["status"][2:] = _EXCEPTION
-    state[1] = start_state(method.model, recipe, options)[0]
+    state[1] = start_state(method.model, recipe, options, box is not None)[0]
     state["f_best"][1] = np.inf
-    points = np.zeros((5 + _SPARE + 2 * k, n), starts.dtype)
-    points[7::2] = starts
-    points[8::2] = np.nan
+    points = np.zeros((own + _SPARE + 2 * k, n), starts.dtype)
+    points[:own] = method.points
+    ends, gradients = points[own + _SPARE :: 2], points[own + _SPARE + 1 :: 2]
+    ends[:], gradients[:] = starts, np.nan
     state["f"][2:] = np.nan
     rows, ring, gram, work, lines, _, rule = method.arrays
     error = None
     try:
-        _call(
-            _solve_many, evaluation, starts.dtype, limits, points, rows, ring, gram, work, lines,
-            state, rule,
-        )  # fmt: skip
+        arrays = (points, rows, ring, gram, work, lines, state, rule)
+        _call((_solve_many, _solve_many_in_box), evaluation, method, limits, arrays)
     except BaseException as raised:
         error = raised
         i = int(np.argmax(state["status"][2:] == _EXCEPTION))  # the start under way
         record, end, value = state[0], state[2 + i], float(limits["value"][0])
         end.nfev, end.njev = record.nfev, record.njev
         if value < min(end.f, record.f_best):
-            end.f, points[7 + 2 * i], points[8 + 2 * i] = value, points[2], np.nan
+            end.f, ends[i], gradients[i] = value, points[2], np.nan
         elif record.f_best < end.f:
-            end.f, points[7 + 2 * i], points[8 + 2 * i] = record.f_best, points[3], points[4]
-    return points[7::2], points[8::2], state[2:], error
+            end.f, ends[i], gradients[i] = record.f_best, points[3], points[4]
+    return ends, gradients, state[2:], error
 
 
 class Evaluation:
@@ -430,24 +528,53 @@ def _signature(dtype: np.dtype[Any]) -> Any:
 
 
 _lock = threading.Lock()
-_compiled: set[tuple[Any, np.dtype[Any]]] = set()
+_compiled: set[tuple[Any, ...]] = set()
 
 
-def _call(function: Any, evaluation: Evaluation, dtype: Any, *args: Any) -> Any:
-    """``function(evaluation.function, *args)`` for a kernel of this module.
+def _call(
+    kernels: tuple[Any, Any], evaluation: Evaluation, method: QuasiNewton, limits: np.ndarray,
+    arrays: tuple[np.ndarray, ...],
+) -> Any:  # fmt: skip
+    """Call the first of the kernels with the functions of a method, or the second for one in a box.
 
-    numba would compile `function` anew for every objective; it is compiled here for a
-    pointer to any objective, and then kept from compiling more. The types of `args` depend on
-    `dtype` alone: to ask numba for them takes longer than a small solve.
+    numba would compile a kernel anew for every objective and every kind of model; it is compiled
+    here for pointers to any, and then kept from compiling more. The types of the arguments depend
+    on the dtype alone: to ask numba for them takes longer than a small solve.
     """
+    find: Any = method.find
+    boxed = isinstance(find, InBox)
+    function = kernels[1 if boxed else 0]
+    moves = (receive, find.renew, step_in_box) if boxed else (receive, find)
+    moves = tuple(getattr(move, "compiled", move) for move in moves)
+    args = (limits, arrays, find.box) if boxed else (limits, arrays)
     if not hasattr(function, "disable_compile"):  # NUMBA_DISABLE_JIT
-        return function(evaluation.function, *args)
-    dtype = np.dtype(dtype)
-    with _lock:
-        if (function, dtype) not in _compiled:
-            pointer = numba.types.FunctionType(_signature(dtype))
-            function.disable_compile(False)
-            function.compile((pointer, *map(numba.typeof, args)))
-            function.disable_compile()
-            _compiled.add((function, dtype))
-    return function(evaluation.function, *args)
+        return function(evaluation.function, *moves, *args)
+    key = function, moves, arrays[0].dtype
+    if key not in _compiled:
+        with _lock:
+            _compile(function, moves, args)
+            _compiled.add(key)
+    return function(evaluation.function, *moves, *args)
+
+
+def _compile(function: Any, moves: tuple[Any, ...], args: tuple[Any, ...]) -> None:
+    """Compile the moves, and the function for pointers to functions of their types."""
+    types, typeof = numba.types, numba.typeof
+    points, *others = map(typeof, args[1])
+    rows, ring, gram, work, lines, state, rule = others
+    vector = points.dtype[::1]
+    model = (points, rows, ring, gram, work, lines, state)
+    numbers = types.UniTuple(types.float64, REPORTED)
+    signatures = [
+        types.none(types.float64, types.int64, points, vector, rows, ring, state, rule),
+        numbers(*model, rule),
+    ]
+    if len(moves) == 3:
+        box = typeof(args[2])
+        signatures[1:] = [types.none(*model), types.boolean(*model, rule, box)]
+    for move, signature in zip(moves, signatures, strict=True):
+        move.compile(signature.args)
+    pointers = map(types.FunctionType, [_signature(args[1][0].dtype), *signatures])
+    function.disable_compile(False)
+    function.compile((*pointers, *map(typeof, args)))
+    function.disable_compile()
