@@ -236,12 +236,12 @@ class TrustCG:
     @property
     def step_norm(self) -> float:
         """Length of the step to `trial`."""
-        return self.cg.length
+        return float(self.cg.length)
 
     @property
     def predicted(self) -> float:
         """Decrease that the model predicts for the step to `trial`."""
-        return self.cg.predicted
+        return float(self.cg.predicted)
 
     @property
     def weight(self) -> float:

@@ -544,8 +544,8 @@ def _call(
     find: Any = method.find
     boxed = isinstance(find, InBox)
     function = kernels[1 if boxed else 0]
-    moves = (receive, find.renew, step_in_box) if boxed else (receive, find)
-    moves = tuple(getattr(move, "compiled", move) for move in moves)
+    named = (receive, find.renew, step_in_box) if boxed else (receive, find)
+    moves = tuple(getattr(move, "compiled", move) for move in named)
     args = (limits, arrays, find.box) if boxed else (limits, arrays)
     if not hasattr(function, "disable_compile"):  # NUMBA_DISABLE_JIT
         return function(evaluation.function, *moves, *args)
