@@ -240,7 +240,14 @@ def test_problems(capsys):
     out = capsys.readouterr().out
     lines = {line.split()[0]: line for line in out.splitlines()}
     assert set(problems.names()) <= set(lines)
+    assert "[ ]" in lines["hs5"] and "[ ]" not in lines["wood"]
     assert problems.get("wood").description in lines["wood"] and " 4 " in lines["wood"]
+
+
+def test_a_problem_brings_its_bounds(capsys):
+    assert main(["solve", "hs45"]) == 0
+    out = capsys.readouterr().out
+    assert "hs45" in out and "converged" in out.lower()
 
 
 @pytest.mark.parametrize(

@@ -286,14 +286,15 @@ def _problems(args: argparse.Namespace) -> int:
     from .tables import text_table
 
     rows = []
-    for name in problems.names():
-        problem = problems.get(name)
-        size = f"{problem.n}{' *' if name in problems.scalable() else '  '}"
-        rows.append((name, size, problem.description))
+    for bounded in (False, True):
+        for problem in problems.all(bounded=bounded):
+            size = f"{problem.n}{' *' if problem.name in problems.scalable(bounded) else '  '}"
+            mark = "[ ] " if bounded else ""
+            rows.append((problem.name, size, mark + problem.description))
     text = text_table(("name", "n  ", "description"), rows, "<><")
     text = "\n".join(line[:_width()] for line in text.splitlines())
     print(text)
-    print("* in other sizes too, with --n")
+    print("* in other sizes too, with --n; [ ] with bounds")
     return 0
 
 

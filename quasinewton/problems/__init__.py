@@ -1,4 +1,4 @@
-"""Classical test problems for smooth unconstrained optimization.
+"""Classical test problems for smooth optimization, unconstrained or with bounds.
 
 Each problem carries its objective, gradient, exact Hessian-vector product, standard starting
 point and, where known, its minimum and minimisers; see `Problem`.
@@ -9,14 +9,14 @@ point and, where known, its minimum and minimisers; see `Problem`.
 24.199999999999996
 """
 
-from . import chained, coupled, data, mgh, planar
+from . import bounded, chained, coupled, data, mgh, planar
 from ._registry import Problem, admits, get, names, scalable
 from ._registry import iterate as all
 
 __all__ = ["Problem", "admits", "all", "get", "names", "scalable"]
 
 # The modules enter their problems into the table when imported.
-del chained, coupled, data, mgh, planar
+del bounded, chained, coupled, data, mgh, planar
 
 
 def __dir__() -> list[str]:

@@ -16,7 +16,7 @@ Vector = NDArray[Any]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem:
-    """A smooth unconstrained minimisation problem with its derivatives.
+    """A smooth minimisation problem, unconstrained or with bounds, with its derivatives.
 
     The three functions leave their arguments alone.  Where the function overflows they return
     ``inf`` or ``nan`` without a warning.  Arguments in single precision are accepted, and the
@@ -48,6 +48,9 @@ class Problem:
     other_minima : tuple of float
         Values at other local minimisers, or in the limit at infinity, or at saddle points, where
         a descent method may end.
+    bounds : ndarray of shape (n, 2), or None
+        Lower and upper bounds, infinite where there is none (read-only): ``bounds=`` of
+        `quasinewton.minimize` and of SciPy's. None for an unconstrained problem.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Problem:
     description: str
     convex: bool
     other_minima: tuple[float, ...]
+    bounds: Vector | None = None
 
     @property
     def n(self) -> int:
@@ -90,6 +94,8 @@ class Parts:
     fmin: float | None = None
     minimizers: Sequence[ArrayLike] = ()
     other_minima: Sequence[float] = ()
+    lower: ArrayLike = -np.inf
+    upper: ArrayLike = np.inf
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,7 @@ class _Entry:
     source: str
     description: str
     convex: bool
+    bounded: bool
 
 
 _ENTRIES: dict[str, _Entry] = {}
@@ -133,6 +140,7 @@ def register(
     description: str,
     convex: bool = False,
     name: str | None = None,
+    bounded: bool = False,
 ) -> Callable[[Builder], Builder]:
     """Enter the decorated builder of a problem into the table.
 
@@ -144,6 +152,8 @@ def register(
         As in `Problem`.
     name : str, optional
         By default the name of the builder.
+    bounded : bool, default False
+        Whether it has bounds.
     """
 
     def enter(builder: Builder) -> Builder:
@@ -152,7 +162,9 @@ def register(
             raise ValueError(f"problem {key!r} is registered twice")
         scalable = isinstance(size, Size)
         sizes = size if isinstance(size, Size) else Size(size, least=size, most=size)
-        _ENTRIES[key] = _Entry(builder, sizes, scalable, source, description, convex)
+        _ENTRIES[key] = _Entry(
+            builder, sizes, scalable, source, description, convex, bounded
+        )
         return builder
 
     return enter
@@ -209,7 +221,7 @@ def get(name: str, n: int | None = None, **params: Any) -> Problem:
     Parameters
     ----------
     name : str
-        One of `names`.
+        One of `names`, or of ``names(bounded=True)``.
     n : int, optional
         The number of variables.  By default the standard size of the problem.
     **params
@@ -254,17 +266,23 @@ def get(name: str, n: int | None = None, **params: Any) -> Problem:
         description=entry.description,
         convex=entry.convex,
         other_minima=tuple(float(value) for value in parts.other_minima),
+        bounds=_bounds(parts, size) if entry.bounded else None,
     )
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of all problems, sorted."""
-    return tuple(sorted(_ENTRIES))
+def _bounds(parts: Parts, n: int) -> Vector:
+    both = [np.broadcast_to(bound, (n,)) for bound in (parts.lower, parts.upper)]
+    return _frozen(np.stack(both, axis=1))
 
 
-def scalable() -> tuple[str, ...]:
-    """Return the names of the problems with n as a parameter, sorted."""
-    return tuple(name for name in names() if _ENTRIES[name].scalable)
+def names(bounded: bool = False) -> tuple[str, ...]:
+    """Return the names of the unconstrained problems, or of those with bounds, sorted."""
+    return tuple(sorted(name for name, entry in _ENTRIES.items() if entry.bounded == bounded))
+
+
+def scalable(bounded: bool = False) -> tuple[str, ...]:
+    """Return those of `names` that have n as a parameter."""
+    return tuple(name for name in names(bounded) if _ENTRIES[name].scalable)
 
 
 def admits(name: str, n: int) -> bool:
@@ -272,7 +290,7 @@ def admits(name: str, n: int) -> bool:
     return _entry(name).size.admits(n)
 
 
-def iterate(n: int | None = None) -> Iterator[Problem]:
+def iterate(n: int | None = None, bounded: bool = False) -> Iterator[Problem]:
     """Iterate over the problems, in the order of `names`.
 
     Parameters
@@ -280,11 +298,13 @@ def iterate(n: int | None = None) -> Iterator[Problem]:
     n : int, optional
         Only the problems which come with n variables, in that size.  By default all problems,
         each in its standard size.
+    bounded : bool, default False
+        Whether those with bounds are meant, or the unconstrained ones.
 
     Yields
     ------
     Problem
     """
-    for name in names():
+    for name in names(bounded):
         if n is None or admits(name, n):
             yield get(name, n)
