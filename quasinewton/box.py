@@ -13,6 +13,8 @@ from .options import users_level
 
 __all__ = ["Box"]
 
+#: The first of it in SciPy's words.
+_LENGTH = "`bounds`: The number of bounds is not compatible with the length of `x0`."
 _EXPECTED = (
     "expected a scipy.optimize.Bounds, or a pair (lower, upper) for each variable, with None or "
     "an infinity where there is no bound"
@@ -92,8 +94,9 @@ class Box:
         if (lower > upper).any():
             i = int(np.argmax(lower > upper))
             raise ValueError(
-                f"`bounds`: the lower bound of variable {i} is {lower[i]!s}, the upper one "
-                f"{upper[i]!s}; expected lower <= upper"
+                "`bounds`: An upper bound is less than the corresponding lower bound. The lower "
+                f"bound of variable {i} is {lower[i]!s}, the upper one {upper[i]!s}; expected "
+                "lower <= upper"
             )
         if np.dtype(dtype) == np.float32:
             given = lower, upper
@@ -185,7 +188,7 @@ def _columns(bounds: Any, n: int) -> tuple[list[float], list[float]]:
     except TypeError as error:
         raise TypeError(f"`bounds`: {_EXPECTED}, got {type(bounds).__name__}") from error
     if len(pairs) != n:
-        raise ValueError(f"`bounds`: {_EXPECTED}; got {len(pairs)} for {n} variables")
+        raise ValueError(f"{_LENGTH} {_EXPECTED}; got {len(pairs)} for {n} variables")
     lower, upper = [], []
     for i, pair in enumerate(pairs):
         try:
@@ -215,7 +218,7 @@ def _side(name: str, values: Any, n: int, none: float) -> np.ndarray:
         )
     if array.shape not in ((), (1,), (n,)):
         raise ValueError(
-            f"`bounds`: expected a number or {n} numbers as the {name} ones, for {n} variables, "
+            f"{_LENGTH} expected a number or {n} numbers as the {name} ones, "
             f"got shape {array.shape}"
         )
     return np.array(np.broadcast_to(array, (n,)), np.float64, order="C")

@@ -1,8 +1,8 @@
 """SciPy's own tests of its minimizers, with methods of this package in their place.
 
 They run in a process of their own, in which this file is a plugin of pytest:
-`scipy.optimize.minimize` hands the methods of REPLACED to ours, unless there are bounds or
-constraints. What a version of SciPy has of these tests counts.
+`scipy.optimize.minimize` hands the methods of REPLACED to ours, unless there are constraints.
+What a version of SciPy has of these tests counts.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ FILES = ("test_optimize", "test_trustregion", "test_trustregion_krylov")
 
 #: Tests of other things, or of functions beside `minimize`.
 ELSEWHERE = (
-    "NoWrapper", "Scalar", "Brute", "LBFGSBBounds", "Bracket", "Rosen", "powell", "neldermead",
-    "cobyla", "cobyqa", "slsqp", "shgo", "differential_evolution", "Limits", "equal_bounds",
-    "bounds_equal", "too_many_open_files", "linesearch", "line_for_search", "brent", "constraints",
+    "NoWrapper", "Scalar", "Brute", "Bracket", "Rosen", "powell", "neldermead",
+    "cobyla", "cobyqa", "slsqp", "shgo", "differential_evolution", "Limits",
+    "too_many_open_files", "linesearch", "line_for_search", "brent", "constraints",
     "_fun", "show_options", "basinhopping", "curve_fit", "brute", "dual_annealing", "Global",
     "Workers", "interruption",  # which take seconds
 )  # fmt: skip
@@ -97,8 +97,7 @@ def pytest_configure(config):
 
     def minimize(fun, x0, args=(), method=None, **given):
         name = method.lower() if isinstance(method, str) else method
-        free = given.get("bounds") is None and not given.get("constraints")
-        if free and (name or "bfgs") in REPLACED:
+        if not given.get("constraints") and (name or "bfgs") in REPLACED:
             _calls[0] += 1
             method = getattr(quasinewton, REPLACED[name or "bfgs"])
         return theirs(fun, x0, args, method, **given)

@@ -691,6 +691,8 @@ class Solver:
         if method is not None and status is not Status.CONVERGED:
             x, f, g = method.best
         optimality = math.nan if g is None else self._optimality_at(x, g)
+        fixed = self.box is not None and bool(self.box.fixed.all())
+        words = FIXED_MESSAGE if fixed and status is Status.CONVERGED else MESSAGES[status]
         advice = self._rejections.advice(status, self.nit, optimality, self._differences)
         result = OptimizeResult(
             x=clone(x),
@@ -698,7 +700,7 @@ class Solver:
             jac=zeros((self.n,), self.x0) + math.nan if g is None else clone(g),
             success=status is Status.CONVERGED,
             status=int(status),
-            message=f"{MESSAGES[status]} {advice}".rstrip(),
+            message=f"{words} {advice}".rstrip(),
             nit=self.nit,
             nfev=self.counts.nfev,
             njev=self.counts.njev,
@@ -911,6 +913,9 @@ class Points(list[Any]):
         """The number of points and their shape."""
         return f"<{len(self)} points of shape {tuple(self[0].shape)}>" if self else "[]"
 
+
+#: What SciPy says where no variable is free.
+FIXED_MESSAGE = "All independent variables were fixed by bounds."
 
 #: Endings after which a run may go on with other options.
 REOPENED = (
