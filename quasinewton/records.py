@@ -59,6 +59,8 @@ _FIELDS = {
     "weight": "f8",  # least cubic weight
     "accepted": "i8",  # whether the last trial was
     "rejections": "i8",  # in a row
+    "alpha": "f8",  # the step is -alpha g + U c
+    "pending": "i8",  # what the trial waits for
     "moved": "i8",  # whether the trial differs from x
     "convex": "i8",  # whether no negative eigenvalue was seen in B
     # a run in machine code

@@ -65,9 +65,25 @@ if TYPE_CHECKING:
     from .recipes import Recipe
 
 __all__ = [
-    "GIVEN", "OFFERED", "OWN_ROWS", "OWN_ROWS_IN_BOX", "REPORTED", "WITHOUT", "InBox",
-    "QuasiNewton", "begin", "finder", "give_up_model", "goes_on", "named", "receive",
-    "start_state", "step_in_box", "wants_gradient",
+    "GIVEN",
+    "OFFERED",
+    "OWN_ROWS",
+    "OWN_ROWS_IN_BOX",
+    "REPORTED",
+    "WANTED",
+    "WITHOUT",
+    "InBox",
+    "QuasiNewton",
+    "begin",
+    "finder",
+    "give_up_model",
+    "goes_on",
+    "named",
+    "receive",
+    "solve_by_spectrum",
+    "start_state",
+    "step_in_box",
+    "wants_gradient",
 ]  # fmt: skip
 
 #: What `receive` has of the gradient at the trial: nothing; a gradient to be used if it is wanted;
@@ -75,6 +91,8 @@ __all__ = [
 WITHOUT, OFFERED, GIVEN = range(3)
 
 
+#: What `pending` says of a trial that is not written yet: the spectrum is wanted, or has solved it.
+WANTED, SOLVED = 1, 2
 #: Rows of `points` that are a method's own: see `named`; and in a box the bounds and the last step.
 OWN_ROWS, OWN_ROWS_IN_BOX = 5, 8
 #: Numbers that `report` gives.
@@ -267,35 +285,59 @@ def goes_on(record):
 
 @kernel
 def report(state):
-    """What Python wants to know of an iteration, all in one call: see `QuasiNewton._read`."""
+    """What Python wants to know of an iteration, all in one call: see `QuasiNewton._read`.
+
+    The last number is whether the run goes on, or -1 while there is no trial yet.
+    """
     r = state[0]
+    goes = 1.0 if goes_on(r) else 0.0
     return (
         r.f, r.g_max, float(r.accepted), r.rho, r.step_norm, r.predicted, r.multiplier, r.length,
-        1.0 if goes_on(r) else 0.0,
+        -1.0 if r.pending != 0 else goes,
     )  # fmt: skip
 
 
-@inline_kernel
-def _find_step(ring, gram, work, lines, state, rule):
-    """The step for the model and the bound of now.
+@pointer_kernel
+def solve_by_spectrum(ring, gram, work, lines, state, rule):
+    """The step for the model and the bound of now by its spectrum, where `find_trial_x` wants it.
 
-    Returns alpha: the step is -alpha g + U c with c in lines[6]. Where the model is of no use it
-    loses its pairs, and alpha is NaN.
+    A kernel of its own for all kinds of models: a run whose model stays definite never compiles it.
+    Where the model is of no use it loses its pairs.
     """
-    _, _, matrix, factor, _, _ = planes(work)
-    alpha = step_without_spectrum(ring, gram, matrix, factor, lines, state, rule)
+    record = state[0]
+    alpha = step_by_spectrum(ring, gram, work, lines, state, rule)
+    record.alpha = alpha
+    record.pending = SOLVED
     if math.isnan(alpha):
-        alpha = step_by_spectrum(ring, gram, work, lines, state, rule)
-    if math.isnan(alpha):
-        record = state[0]
-        record.pairs = 0
+        record.pending = record.moved = record.pairs = 0
         record.applied = -1
-    return alpha
+
+
+@inline_kernel
+def _solve_definite(ring, gram, work, lines, state, rule):
+    """The step of a definite model in `alpha` and lines[6]; whether there is one.
+
+    The step is -alpha g + U c with c in lines[6].
+    """
+    record = state[0]
+    _, _, matrix, factor, _, _ = planes(work)
+    record.alpha = step_without_spectrum(ring, gram, matrix, factor, lines, state, rule)
+
+
+@inline_kernel
+def _is_ready(record):
+    """Whether there is a step to write; the spectrum is asked for otherwise."""
+    ready = not math.isnan(record.alpha)
+    record.pending = 0 if ready else WANTED
+    return ready
 
 
 @vector_function(0, pointer=True)
 def find_trial_dense(points, rows, ring, gram, work, lines, state, rule):
     """Prepare a dense model at x and write the trial for it and the bound of now.
+
+    `pending` is WANTED afterwards if the spectrum has to decide: `solve_by_spectrum` is to be
+    called then, and this once more, see `find_trial`.
 
     Parameters
     ----------
@@ -313,14 +355,13 @@ def find_trial_dense(points, rows, ring, gram, work, lines, state, rule):
     """
     x, g, trial, _, _ = named(points)
     record = state[0]
-    attempts = 2 if record.g_max > 0.0 else 0
-    for _attempt in range(attempts):
-        renew_dense(record.g_norm / record.length, rows, ring, gram, lines, state)
-        _scale_gradient(g, record.g_norm, lines[6])
-        alpha = _find_step(ring, gram, work, lines, state, rule)
-        if not math.isnan(alpha):
-            record.moved = 1 if _move(x, g, alpha, lines[6], trial) else 0
-            break
+    if record.g_max > 0.0:
+        if record.pending != SOLVED:
+            renew_dense(record.g_norm / record.length, rows, ring, gram, lines, state)
+            _scale_gradient(g, record.g_norm, lines[6])
+            _solve_definite(ring, gram, work, lines, state, rule)
+        if _is_ready(record):
+            record.moved = 1 if _move(x, g, record.alpha, lines[6], trial) else 0
     return report(state)
 
 
@@ -332,20 +373,21 @@ def find_trial_compact(points, rows, ring, gram, work, lines, state, rule):
     basis, coordinates, matrix, _, _, _ = planes(work)
     width = 2 * ring.size
     w = lines[3, :width]
-    attempts = 2 if record.g_max > 0.0 else 0
     if record.stored > 0 or record.outdated != 0:
         bring_up_to_date(g, rows, ring, gram, state)
-    for _attempt in range(attempts):
-        fallback = record.g_norm / record.length
-        renew_compact(fallback, ring, gram, coordinates, basis, matrix, lines, state)
-        project(basis, record.rank, gram[width], record.g_norm, lines[3], lines[6])
-        alpha = _find_step(ring, gram, work, lines, state, rule)
-        if not math.isnan(alpha):
+    if record.g_max > 0.0:
+        if record.pending != SOLVED:
+            fallback = record.g_norm / record.length
+            renew_compact(fallback, ring, gram, coordinates, basis, matrix, lines, state)
+            project(basis, record.rank, gram[width], record.g_norm, lines[3], lines[6])
+            _solve_definite(ring, gram, work, lines, state, rule)
+        if _is_ready(record):
             expand(basis, record.rank, lines[6], w)
             filled = width // 2 + record.pairs
-            moved = add_combination(-alpha, g, rows[:filled], w[:filled], x, trial, lines[7])
+            moved = add_combination(
+                -record.alpha, g, rows[:filled], w[:filled], x, trial, lines[7]
+            )
             record.moved = 1 if moved else 0
-            break
     return report(state)
 
 
@@ -356,21 +398,20 @@ def find_trial_reduced(points, rows, ring, gram, work, lines, state, rule):
     record = state[0]
     basis, product, _, _, _, _ = planes(work)
     _, h, step, _, _ = parts(gram, ring.size)
-    attempts = 2 if record.g_max > 0.0 else 0
-    for _attempt in range(attempts):
-        if record.outdated != 0 or record.applied < 0 or record.rank == 0:
-            fallback = record.g_norm / record.length
-            renew_reduced(g, rows, ring, gram, (basis, product), lines, fallback, state)
-        rank = record.rank
-        for i in range(rank):
-            lines[6, i] = h[i] / record.g_norm
-        alpha = _find_step(ring, gram, work, lines, state, rule)
-        if not math.isnan(alpha):
+    if record.g_max > 0.0:
+        if record.pending != SOLVED:
+            if record.outdated != 0 or record.applied < 0 or record.rank == 0:
+                fallback = record.g_norm / record.length
+                renew_reduced(g, rows, ring, gram, (basis, product), lines, fallback, state)
+            for i in range(record.rank):
+                lines[6, i] = h[i] / record.g_norm
+            _solve_definite(ring, gram, work, lines, state, rule)
+        if _is_ready(record):
+            rank = record.rank
             for i in range(step.size):
                 step[i] = lines[6, i] if i < rank else 0.0
             moved = add_combination(0.0, g, rows[:rank], step[:rank], x, trial, lines[7])
             record.moved = 1 if moved else 0
-            break
     return report(state)
 
 
@@ -541,7 +582,15 @@ class QuasiNewton:
         self._find_trial()
 
     def _find_trial(self) -> None:
-        self._read(self.find(self.points, *self.arrays))
+        self._read(self._next_trial())
+
+    def _next_trial(self) -> tuple[float, ...]:
+        numbers: tuple[float, ...] = self.find(self.points, *self.arrays)
+        while numbers[-1] < 0.0:
+            _, ring, gram, work, lines, state, rule = self.arrays
+            solve_by_spectrum(ring, gram, work, lines, state, rule)
+            numbers = self.find(self.points, *self.arrays)
+        return numbers
 
     def _read(self, numbers: tuple[float, ...]) -> None:
         (
@@ -609,14 +658,14 @@ class QuasiNewton:
 
         `offered`: the gradient is at hand, and to be used if `needs_gradient`.
         """
-        rows, ring, gram, work, lines, state, rule = self.arrays
+        rows, ring, _, _, _, state, rule = self.arrays
         points = self.points
         if g is None:
             receive(f, WITHOUT, points, self.g, rows, ring, state, rule)
         else:
             gradient = OFFERED if offered else GIVEN
             receive(f, gradient, points, g, rows, ring, state, rule)
-        self._read(self.find(points, rows, ring, gram, work, lines, state, rule))
+        self._read(self._next_trial())
 
     def keep(self, x: Any, f: float, g: Any = math.nan) -> None:
         """Remember a point if it is the lowest, without its gradient where that is not known."""

@@ -27,6 +27,7 @@ from ..methods.quasi_newton import (
     OWN_ROWS,
     OWN_ROWS_IN_BOX,
     REPORTED,
+    WANTED,
     WITHOUT,
     InBox,
     QuasiNewton,
@@ -34,6 +35,7 @@ from ..methods.quasi_newton import (
     give_up_model,
     goes_on,
     receive,
+    solve_by_spectrum,
     start_state,
     step_in_box,
     wants_gradient,
@@ -119,7 +121,17 @@ def _status_after(limits, points, state, f, before, step):
 
 
 @inline_kernel
-def _find(renew, step_in_box, arrays, box):
+def _find(find, by_spectrum, arrays):
+    """The next trial, as `QuasiNewton` makes it."""
+    points, rows, ring, gram, work, lines, state, rule = arrays
+    find(points, rows, ring, gram, work, lines, state, rule)
+    while state[0].pending == WANTED:
+        by_spectrum(ring, gram, work, lines, state, rule)
+        find(points, rows, ring, gram, work, lines, state, rule)
+
+
+@inline_kernel
+def _find_in_box(renew, step_in_box, arrays, box):
     """The next trial of a run in a box, as `QuasiNewton` makes it."""
     points, rows, ring, gram, work, lines, state, rule = arrays
     attempts = 2 if state[0].g_max > 0.0 else 0
@@ -131,7 +143,7 @@ def _find(renew, step_in_box, arrays, box):
 
 
 @inline_kernel
-def _iterate(evaluate, receive, find, limits, arrays):
+def _iterate(evaluate, receive, find, by_spectrum, limits, arrays):
     """At most `most` iterations; the status.
 
     Parameters
@@ -139,21 +151,21 @@ def _iterate(evaluate, receive, find, limits, arrays):
     evaluate : function
         ``evaluate(x, g, what) -> f``: for VALUE the objective, and where `joint` the gradient
         into g; for GRADIENT the gradient into g. It may change x.
-    receive, find : functions
+    receive, find, by_spectrum : functions
         Those of a `QuasiNewton`.
     limits : LIMITS array
     arrays : tuple
         `points`, of which the method's rows are followed by the spare ones, and the other arrays
         of a `QuasiNewton`, after `begin`; the counts are in its `state`.
     """
-    points, rows, ring, gram, work, lines, state, rule = arrays
+    points, rows, ring, _, _, _, state, rule = arrays
     status = _RUNNING
     most = state[0].nit + limits[0].most
     while status == _RUNNING and state[0].nit < most:
         f, before, step = _judge_trial(
             evaluate, receive, limits, points, rows, ring, state, rule
         )
-        find(points, rows, ring, gram, work, lines, state, rule)
+        _find(find, by_spectrum, arrays)
         status = _status_after(limits, points, state, f, before, step)
     return status
 
@@ -168,7 +180,7 @@ def _iterate_in_box(evaluate, receive, renew, step_in_box, limits, arrays, box):
         f, before, step = _judge_trial(
             evaluate, receive, limits, points, rows, ring, state, rule
         )
-        _find(renew, step_in_box, arrays, box)
+        _find_in_box(renew, step_in_box, arrays, box)
         status = _status_after(limits, points, state, f, before, step)
     return status
 
@@ -234,12 +246,12 @@ def _keep_end(points, state, i, status):
 
 
 @kernel
-def _solve_many(evaluate, receive, find, limits, arrays):
+def _solve_many(evaluate, receive, find, by_spectrum, limits, arrays):
     """Solve from many starts, in place.
 
     Parameters
     ----------
-    evaluate, receive, find, limits
+    evaluate, receive, find, by_spectrum, limits
         As in `_iterate`, with `most` = 1.
     arrays : tuple
         As in `_iterate`, with any content, but `points` and `state` hold more. `points`: after the
@@ -247,17 +259,17 @@ def _solve_many(evaluate, receive, find, limits, arrays):
         gradients there. `state`: the record to work in, what it is at a start, and one for the end
         of every solve: f, the counts and the status, EXCEPTION for what has not ended.
     """
-    points, rows, ring, gram, work, lines, state, rule = arrays
+    points, _, _, gram, _, _, state, _ = arrays
     for i in range(state.size - 2):
         if limits[0].stopped != 0.0:
             break
         if not _begin_start(evaluate, limits, points, gram, state, i):
             continue
-        find(points, rows, ring, gram, work, lines, state, rule)
+        _find(find, by_spectrum, arrays)
         status = _status_at_start(limits, points, state)
         _keep_end(points, state, i, status)
         while status == _RUNNING and limits[0].stopped == 0.0:
-            status = _iterate(evaluate, receive, find, limits, arrays)
+            status = _iterate(evaluate, receive, find, by_spectrum, limits, arrays)
             # kept after every iteration: the next evaluation may raise
             _keep_end(points, state, i, status)
 
@@ -271,7 +283,7 @@ def _solve_many_in_box(evaluate, receive, renew, step_in_box, limits, arrays, bo
             break
         if not _begin_start(evaluate, limits, points, gram, state, i):
             continue
-        _find(renew, step_in_box, arrays, box)
+        _find_in_box(renew, step_in_box, arrays, box)
         status = _status_at_start(limits, points, state)
         _keep_end(points, state, i, status)
         while status == _RUNNING and limits[0].stopped == 0.0:
@@ -544,7 +556,9 @@ def _call(
     find: Any = method.find
     boxed = isinstance(find, InBox)
     function = kernels[1 if boxed else 0]
-    named = (receive, find.renew, step_in_box) if boxed else (receive, find)
+    named = (receive, find, solve_by_spectrum)
+    if boxed:
+        named = (receive, find.renew, step_in_box)
     moves = tuple(getattr(move, "compiled", move) for move in named)
     args = (limits, arrays, find.box) if boxed else (limits, arrays)
     if not hasattr(function, "disable_compile"):  # NUMBA_DISABLE_JIT
@@ -568,8 +582,9 @@ def _compile(function: Any, moves: tuple[Any, ...], args: tuple[Any, ...]) -> No
     signatures = [
         types.none(types.float64, types.int64, points, vector, rows, ring, state, rule),
         numbers(*model, rule),
+        types.none(ring, gram, work, lines, state, rule),
     ]
-    if len(moves) == 3:
+    if len(args) == 3:
         box = typeof(args[2])
         signatures[1:] = [types.none(*model), types.boolean(*model, rule, box)]
     for move, signature in zip(moves, signatures, strict=True):
