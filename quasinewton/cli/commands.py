@@ -286,14 +286,15 @@ def _problems(args: argparse.Namespace) -> int:
     from .tables import text_table
 
     rows = []
-    for name in problems.names():
+    scalable = (*problems.scalable(), *problems.scalable(bounded=True))
+    for name in sorted((*problems.names(), *problems.names(bounded=True))):
         problem = problems.get(name)
-        size = f"{problem.n}{' *' if name in problems.scalable() else '  '}"
-        rows.append((name, size, problem.description))
-    text = text_table(("name", "n  ", "description"), rows, "<><")
+        marks = ("*" if name in scalable else " ") + (" " if problem.bounds is None else "b")
+        rows.append((name, f"{problem.n} {marks}", problem.description))
+    text = text_table(("name", "n   ", "description"), rows, "<><")
     text = "\n".join(line[:_width()] for line in text.splitlines())
     print(text)
-    print("* in other sizes too, with --n")
+    print("* in other sizes too, with --n\nb with bounds")
     return 0
 
 

@@ -147,15 +147,17 @@ def _problem(args: argparse.Namespace, name: str, n: int | None) -> Target:
     for option in ("jac", "hessp", "joint"):
         if getattr(args, option):
             raise UsageError(f"--{option} goes with a TARGET of the form package.module:function")
-    if name not in problems.names():
+    names = (*problems.names(), *problems.names(bounded=True))
+    if name not in names:
         raise UsageError(
-            f"{unknown('problem', name, problems.names())} The command `problems` lists them; a "
+            f"{unknown('problem', name, names)} The command `problems` lists them; a "
             "function is named as package.module:function"
         )
     try:
         problem = problems.get(name, n)
     except ValueError as error:
-        others = [other for other in problems.scalable() if name in other]
+        sizes = (*problems.scalable(), *problems.scalable(bounded=True))
+        others = [other for other in sizes if name in other]
         hint = f"; other sizes: {', '.join(others)}" if name not in others and others else ""
         raise UsageError(f"--n: {error}{hint}") from error
     x0 = np.array(problem.x0)
@@ -163,7 +165,7 @@ def _problem(args: argparse.Namespace, name: str, n: int | None) -> Target:
         x0 = _numbers("--x0", args.x0)
         if x0.shape != problem.x0.shape:
             raise UsageError(f"--x0: expected {problem.n} numbers for {name}, got {x0.size}")
-    box = _box("bounds", getattr(problem, "bounds", None), x0)
+    box = _box("bounds", problem.bounds, x0)
     return Target(name, problem.fun, problem.grad, problem.hessp, x0, box=box)
 
 
