@@ -104,6 +104,8 @@ def test_readme_lists_every_method():
     assert [m for m in METHODS if f"`{m}`" not in text] == []
     count = len(quasinewton.problems.names())
     assert f"`quasinewton.problems`: {count} classical" in text
+    count = len(quasinewton.problems.names(bounded=True))
+    assert f"{count} problems with bounds" in " ".join(text.split())
 
 
 def test_citation_agrees_with_the_package_and_the_readme():

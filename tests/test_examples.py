@@ -95,6 +95,25 @@ def test_inverse_problem(monkeypatch):
     shown["plt"].close("all")
 
 
+def test_obstacle(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["obstacle.py", "40"])
+    shown = run("obstacle.py", monkeypatch)
+    result, contact, force = shown["result"], shown["contact"], shown["force"]
+    fun, x = shown["fun"], shown["start"] + 0.1
+    assert check_gradient(lambda x: fun(x)[0], lambda x: fun(x)[1], x).ok
+    gtol = 1e-3 * shown["LOAD"] * shown["width"] ** 2
+    assert result.success and result.optimality <= gtol
+    # the obstacle pushes where there is contact, at each of the two, and only there
+    assert force[contact].min() > 0 and abs(result.jac[~contact.ravel()]).max() <= gtol
+    left = shown["u"] < 0.6
+    assert contact[left].sum() > 50 and contact[~left].sum() > 20
+    assert np.all(shown["height"] >= shown["obstacle"])
+    # it bears more than the load, since the edge pulls too, and the wall bears at its rim
+    assert force.sum() > shown["LOAD"] * (40 * shown["width"]) ** 2
+    assert force[~left].max() > 5 * force[left].max()
+    shown["plt"].close("all")
+
+
 def test_expensive_simulation(monkeypatch):
     shown = run("expensive_simulation.py", monkeypatch)
     result = shown["result"]

@@ -286,15 +286,15 @@ def _problems(args: argparse.Namespace) -> int:
     from .tables import text_table
 
     rows = []
-    for bounded in (False, True):
-        for problem in problems.all(bounded=bounded):
-            size = f"{problem.n}{' *' if problem.name in problems.scalable(bounded) else '  '}"
-            mark = "[ ] " if bounded else ""
-            rows.append((problem.name, size, mark + problem.description))
-    text = text_table(("name", "n  ", "description"), rows, "<><")
+    scalable = (*problems.scalable(), *problems.scalable(bounded=True))
+    for name in sorted((*problems.names(), *problems.names(bounded=True))):
+        problem = problems.get(name)
+        marks = ("*" if name in scalable else " ") + (" " if problem.bounds is None else "b")
+        rows.append((name, f"{problem.n} {marks}", problem.description))
+    text = text_table(("name", "n   ", "description"), rows, "<><")
     text = "\n".join(line[:_width()] for line in text.splitlines())
     print(text)
-    print("* in other sizes too, with --n; [ ] with bounds")
+    print("* in other sizes too, with --n\nb with bounds")
     return 0
 
 

@@ -147,7 +147,7 @@ def _problem(args: argparse.Namespace, name: str, n: int | None) -> Target:
     for option in ("jac", "hessp", "joint"):
         if getattr(args, option):
             raise UsageError(f"--{option} goes with a TARGET of the form package.module:function")
-    names = problems.names() + problems.names(bounded=True)
+    names = (*problems.names(), *problems.names(bounded=True))
     if name not in names:
         raise UsageError(
             f"{unknown('problem', name, names)} The command `problems` lists them; a "
@@ -156,8 +156,8 @@ def _problem(args: argparse.Namespace, name: str, n: int | None) -> Target:
     try:
         problem = problems.get(name, n)
     except ValueError as error:
-        scalable = problems.scalable() + problems.scalable(bounded=True)
-        others = [other for other in scalable if name in other]
+        sizes = (*problems.scalable(), *problems.scalable(bounded=True))
+        others = [other for other in sizes if name in other]
         hint = f"; other sizes: {', '.join(others)}" if name not in others and others else ""
         raise UsageError(f"--n: {error}{hint}") from error
     x0 = np.array(problem.x0)

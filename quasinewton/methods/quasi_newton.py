@@ -306,11 +306,17 @@ def solve_by_spectrum(ring, gram, work, lines, state, rule):
     """
     record = state[0]
     alpha = step_by_spectrum(ring, gram, work, lines, state, rule)
-    record.alpha = alpha
     record.pending = SOLVED
     if math.isnan(alpha):
-        record.pending = record.moved = record.pairs = 0
-        record.applied = -1
+        record.moved = 0
+        if record.pairs == 0:  # there is no step at all
+            alpha = record.predicted = 0.0
+            for i in range(record.rank):
+                lines[6, i] = 0.0
+        else:
+            record.pending = record.pairs = 0
+            record.applied = -1
+    record.alpha = alpha
 
 
 @inline_kernel

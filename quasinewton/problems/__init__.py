@@ -1,22 +1,25 @@
-"""Classical test problems for smooth optimization, unconstrained or with bounds.
+"""Classical test problems for smooth optimization, without constraints or with bounds.
 
 Each problem carries its objective, gradient, exact Hessian-vector product, standard starting
-point and, where known, its minimum and minimisers; see `Problem`.
+point and, where known, its minimum and minimisers; see `Problem`.  The lists `names`, `scalable`
+and `all` are those of the problems without bounds; with ``bounded=True`` those of the others.
 
 >>> from quasinewton import problems
 >>> problem = problems.get("rosenbrock")
 >>> problem.fun(problem.x0)
 24.199999999999996
+>>> problems.get("hs2").bounds
+Bounds(array([-inf,  1.5]), array([inf, inf]))
 """
 
-from . import bounded, chained, coupled, data, mgh, planar
+from . import bounded, chained, coupled, data, hs, membranes, mgh, planar
 from ._registry import Problem, admits, get, names, scalable
 from ._registry import iterate as all
 
 __all__ = ["Problem", "admits", "all", "get", "names", "scalable"]
 
 # The modules enter their problems into the table when imported.
-del bounded, chained, coupled, data, mgh, planar
+del bounded, chained, coupled, data, hs, membranes, mgh, planar
 
 
 def __dir__() -> list[str]:

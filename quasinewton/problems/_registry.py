@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import Bounds
 
 Vector = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem:
-    """A smooth minimisation problem, unconstrained or with bounds, with its derivatives.
+    """A smooth minimisation problem with its derivatives, without constraints or with bounds.
 
     The three functions leave their arguments alone.  Where the function overflows they return
     ``inf`` or ``nan`` without a warning.  Arguments in single precision are accepted, and the
@@ -38,19 +40,19 @@ class Problem:
         The least known value of the objective, None where it is not known at this size.  It is
         the global minimum, except where `description` calls it a local one.
     minimizers : tuple of ndarray
-        Points at which `fmin` is attained, empty if they are not known in closed form.
+        Points at which `fmin` is attained, empty if they are not known.
     source : str
         Where the problem comes from, with its number or name there.
     description : str
         The formula in plain text.
     convex : bool
-        Whether the objective is known to be convex.
+        Whether the objective is known to be convex, within the bounds if there are any.
     other_minima : tuple of float
         Values at other local minimisers, or in the limit at infinity, or at saddle points, where
         a descent method may end.
-    bounds : ndarray of shape (n, 2), or None
-        Lower and upper bounds, infinite where there is none (read-only): ``bounds=`` of
-        `quasinewton.minimize` and of SciPy's. None for an unconstrained problem.
+    bounds : scipy.optimize.Bounds or None
+        Bounds on the variables, with `x0` and the minimisers in them; None where there are none.
+        Beyond them the functions may have no values.
     """
 
     name: str
@@ -64,7 +66,7 @@ class Problem:
     description: str
     convex: bool
     other_minima: tuple[float, ...]
-    bounds: Vector | None = None
+    bounds: Bounds | None = None
 
     @property
     def n(self) -> int:
@@ -94,27 +96,33 @@ class Parts:
     fmin: float | None = None
     minimizers: Sequence[ArrayLike] = ()
     other_minima: Sequence[float] = ()
-    lower: ArrayLike = -np.inf
-    upper: ArrayLike = np.inf
+    bounds: tuple[ArrayLike, ArrayLike] | None = None
 
 
 @dataclass(frozen=True)
 class Size:
-    """The admissible numbers of variables, ``least <= n <= most`` with `multiple` dividing n."""
+    """The admissible numbers of variables.
+
+    These are ``least <= n <= most`` with `multiple` dividing n, or only the squares of these.
+    """
 
     standard: int
     least: int = 1
     most: int | None = None
     multiple: int = 1
+    square: bool = False
 
     def admits(self, n: int) -> bool:
+        if self.square and (n < 0 or math.isqrt(n) ** 2 != n):
+            return False
         return n >= self.least and (self.most is None or n <= self.most) and n % self.multiple == 0
 
     def __str__(self) -> str:
         if self.least == self.most:
             return f"n = {self.least}"
         text = f"n >= {self.least}" if self.most is None else f"{self.least} <= n <= {self.most}"
-        return text if self.multiple == 1 else f"{text}, n a multiple of {self.multiple}"
+        text = text if self.multiple == 1 else f"{text}, n a multiple of {self.multiple}"
+        return f"{text}, n a square" if self.square else text
 
 
 @dataclass(frozen=True)
@@ -139,8 +147,8 @@ def register(
     source: str,
     description: str,
     convex: bool = False,
-    name: str | None = None,
     bounded: bool = False,
+    name: str | None = None,
 ) -> Callable[[Builder], Builder]:
     """Enter the decorated builder of a problem into the table.
 
@@ -150,10 +158,10 @@ def register(
         An int for a problem of fixed size; the builder then does not take n.
     source, description, convex
         As in `Problem`.
+    bounded : bool
+        Whether the problem has bounds.
     name : str, optional
         By default the name of the builder.
-    bounded : bool, default False
-        Whether it has bounds.
     """
 
     def enter(builder: Builder) -> Builder:
@@ -162,9 +170,7 @@ def register(
             raise ValueError(f"problem {key!r} is registered twice")
         scalable = isinstance(size, Size)
         sizes = size if isinstance(size, Size) else Size(size, least=size, most=size)
-        _ENTRIES[key] = _Entry(
-            builder, sizes, scalable, source, description, convex, bounded
-        )
+        _ENTRIES[key] = _Entry(builder, sizes, scalable, source, description, convex, bounded)
         return builder
 
     return enter
@@ -206,12 +212,17 @@ def _frozen(x: ArrayLike) -> Vector:
     return array
 
 
+def _bounds(sides: tuple[ArrayLike, ArrayLike], n: int) -> Bounds:
+    return Bounds(*(_frozen(np.broadcast_to(side, (n,))) for side in sides))
+
+
 def _entry(name: str) -> _Entry:
     try:
         return _ENTRIES[name]
     except KeyError:
         close = difflib.get_close_matches(str(name).lower().replace("-", "_"), _ENTRIES, n=5)
-        hint = f"did you mean {', '.join(close)}?" if close else "names() lists all of them"
+        every = "names() and names(bounded=True) list all of them"
+        hint = f"did you mean {', '.join(close)}?" if close else every
         raise ValueError(f"unknown problem {name!r}; {hint}") from None
 
 
@@ -221,7 +232,7 @@ def get(name: str, n: int | None = None, **params: Any) -> Problem:
     Parameters
     ----------
     name : str
-        One of `names`, or of ``names(bounded=True)``.
+        One of `names`, with or without bounds.
     n : int, optional
         The number of variables.  By default the standard size of the problem.
     **params
@@ -256,6 +267,7 @@ def get(name: str, n: int | None = None, **params: Any) -> Problem:
     except TypeError as error:
         raise TypeError(f"problem {name!r}: {error}") from None
     parts = entry.builder(*arguments, **params)
+    assert (parts.bounds is not None) is entry.bounded, name
     return Problem(
         name=name,
         **_checked(parts.functions, size)._asdict(),
@@ -266,23 +278,35 @@ def get(name: str, n: int | None = None, **params: Any) -> Problem:
         description=entry.description,
         convex=entry.convex,
         other_minima=tuple(float(value) for value in parts.other_minima),
-        bounds=_bounds(parts, size) if entry.bounded else None,
+        bounds=None if parts.bounds is None else _bounds(parts.bounds, size),
     )
 
 
-def _bounds(parts: Parts, n: int) -> Vector:
-    both = [np.broadcast_to(bound, (n,)) for bound in (parts.lower, parts.upper)]
-    return _frozen(np.stack(both, axis=1))
+def names(*, bounded: bool = False) -> tuple[str, ...]:
+    """Return the names of all problems without bounds, or of all with bounds, sorted.
+
+    Parameters
+    ----------
+    bounded : bool
+        By default the problems without bounds, which every method can solve.
+
+    Examples
+    --------
+    >>> "hs1" in names(), "hs1" in names(bounded=True)
+    (False, True)
+    """
+    return tuple(sorted(name for name, entry in _ENTRIES.items() if entry.bounded is bounded))
 
 
-def names(bounded: bool = False) -> tuple[str, ...]:
-    """Return the names of the unconstrained problems, or of those with bounds, sorted."""
-    return tuple(sorted(name for name, entry in _ENTRIES.items() if entry.bounded == bounded))
+def scalable(*, bounded: bool = False) -> tuple[str, ...]:
+    """Return the names of the problems with n as a parameter, sorted.
 
-
-def scalable(bounded: bool = False) -> tuple[str, ...]:
-    """Return those of `names` that have n as a parameter."""
-    return tuple(name for name in names(bounded) if _ENTRIES[name].scalable)
+    Parameters
+    ----------
+    bounded : bool
+        As in `names`.
+    """
+    return tuple(name for name in names(bounded=bounded) if _ENTRIES[name].scalable)
 
 
 def admits(name: str, n: int) -> bool:
@@ -290,7 +314,7 @@ def admits(name: str, n: int) -> bool:
     return _entry(name).size.admits(n)
 
 
-def iterate(n: int | None = None, bounded: bool = False) -> Iterator[Problem]:
+def iterate(n: int | None = None, *, bounded: bool = False) -> Iterator[Problem]:
     """Iterate over the problems, in the order of `names`.
 
     Parameters
@@ -298,13 +322,13 @@ def iterate(n: int | None = None, bounded: bool = False) -> Iterator[Problem]:
     n : int, optional
         Only the problems which come with n variables, in that size.  By default all problems,
         each in its standard size.
-    bounded : bool, default False
-        Whether those with bounds are meant, or the unconstrained ones.
+    bounded : bool
+        As in `names`.
 
     Yields
     ------
     Problem
     """
-    for name in names(bounded):
+    for name in names(bounded=bounded):
         if n is None or admits(name, n):
             yield get(name, n)

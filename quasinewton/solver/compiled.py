@@ -556,7 +556,7 @@ def _call(
     find: Any = method.find
     boxed = isinstance(find, InBox)
     function = kernels[1 if boxed else 0]
-    named = (receive, find, solve_by_spectrum)
+    named: tuple[Any, ...] = (receive, find, solve_by_spectrum)
     if boxed:
         named = (receive, find.renew, step_in_box)
     moves = tuple(getattr(move, "compiled", move) for move in named)
