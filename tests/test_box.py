@@ -268,6 +268,17 @@ def test_larger_ones(name, n, memory):
     assert method.f == pytest.approx(Problem.fun(there), rel=1e-7)
 
 
+@pytest.mark.parametrize("norm", ["shape", "euclidean"])
+@pytest.mark.parametrize("memory", [None, 2])
+def test_the_published_weight(norm, memory):
+    """A rule that bounds no step: the cubic weight alone does."""
+    problem = Quartic(6, 4, spread=1.0)
+    lower, upper = np.full(6, -0.4), np.full(6, 0.3)
+    options = {"weight_rule": "ranganath", "norm": norm} | ({"memory": memory} if memory else {})
+    method = solve(problem, np.zeros(6), lower, upper, "arc_lsr1", gtol=1e-6, **options)
+    assert method.optimality <= 1e-6
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_single_precision(name):
     problem = Quartic(6, 2, spread=1.0)

@@ -130,7 +130,7 @@ def _find_target(arrays, box, numbers, held, free):
     room = longest
     if taken > 0.0:
         room = math.sqrt(max(0.0, longest * longest - taken))
-    if not room > _ROOM * longest:
+    if room < _ROOM * longest:
         return False
     count = restrict(rows, basis, marks, held, free, state, face, order, face_state)
     for i in range(rank):
