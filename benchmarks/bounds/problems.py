@@ -128,8 +128,9 @@ def load(smallest: int, largest: int, names: list[str] | None = None) -> Iterato
         jax, sif2jax = cutest._import()
         from jax.flatten_util import ravel_pytree
 
-        larger = [*sif2jax.bounded_minimisation_problems, *sif2jax.bounded_quadratic_problems]
-        for problem in sorted(larger, key=lambda p: p.name):
+        lists = (sif2jax.bounded_minimisation_problems, sif2jax.bounded_quadratic_problems)
+        larger = {problem.name: problem for problems in lists for problem in problems}
+        for _, problem in sorted(larger.items()):
             n = ravel_pytree(problem.y0)[0].size
             if max(smallest, 101) <= n <= largest and (names is None or problem.name in names):
                 yield _load_sif2jax(problem, jax)

@@ -280,7 +280,9 @@ def _renew(spanned, s, g, rows, ring, gram, lines, fallback, state):
     if record.stored != 0:
         absorb(zero, step, h, h_new, (record.theta, record.theta_noise), pairs, ring, state)
     absorbed = record.stored > 1
-    record.gamma = choose_gamma(ring, state, fallback if before == 0 else record.gamma)
+    # steps that stay in the span do not meet gamma; the others do, which must not be stiff for ever
+    last_resort = fallback if spanned or before == 0 else record.gamma
+    record.gamma = choose_gamma(ring, state, last_resort)
     record.matrix_gamma = 0.0
     record.outside = 0
     for _ in range(rank - before):
