@@ -172,6 +172,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
     if has_gradient and not math.isfinite(g_max):
         has_gradient = False
         rho = -math.inf
+    record.pending = 0  # an interrupt may have left another
     record.accepted = 1 if accepted else 0
     record.rejections = 0 if accepted else record.rejections + 1
     record.rho = rho
@@ -321,10 +322,7 @@ def solve_by_spectrum(ring, gram, work, lines, state, rule):
 
 @inline_kernel
 def _solve_definite(ring, gram, work, lines, state, rule):
-    """The step of a definite model in `alpha` and lines[6]; whether there is one.
-
-    The step is -alpha g + U c with c in lines[6].
-    """
+    """The step of a definite model, -alpha g + U c with c in lines[6]; NaN if that cannot be."""
     record = state[0]
     _, _, matrix, factor, _, _ = planes(work)
     record.alpha = step_without_spectrum(ring, gram, matrix, factor, lines, state, rule)
@@ -343,7 +341,7 @@ def find_trial_dense(points, rows, ring, gram, work, lines, state, rule):
     """Prepare a dense model at x and write the trial for it and the bound of now.
 
     `pending` is WANTED afterwards if the spectrum has to decide: `solve_by_spectrum` is to be
-    called then, and this once more, see `find_trial`.
+    called then, and this once more, see `QuasiNewton`.
 
     Parameters
     ----------
@@ -646,7 +644,7 @@ class QuasiNewton:
         record.g_max, record.residual, record.g_norm = norms
         record.f_best = f_best
         record.length = min(radius, record.length_max)
-        record.rejections, record.outdated = 0, 1
+        record.rejections, record.outdated, record.pending = 0, 1, 0
         self._find_trial()
 
     def learn(self) -> None:
