@@ -132,6 +132,28 @@ def norm2(m):
     return [v], {RETURNED: (exact, exact, m.n * EPS)}
 
 
+def projected_norms(m):
+    exponent = m.exponent()
+    x, g = 10.0**exponent * m.rng.standard_normal(m.n), m.vector(exponent)
+    x = x.astype(m.dtype)
+    lower, upper = (
+        (x + side * 10.0**exponent * m.rng.choice([0.0, 1e-3, 1.0, np.inf], m.n)).astype(m.dtype)
+        for side in (-1.0, 1.0)
+    )
+    held = (lower >= upper) | ((x <= lower) & (g > 0)) | ((x >= upper) & (g < 0))
+    free = np.where(held, 0.0, wide(g))
+    part = np.where(held, 0.0, np.clip(-free, wide(lower) - x, wide(upper) - x))
+    exact = np.array([abs(part).max(), np.sqrt(part @ part), np.sqrt(free @ free)])
+    if not np.isfinite(g).all():
+        exact[:] = math.nan
+    return [x, g, lower, upper], {RETURNED: (exact, exact, (m.n + 4) * EPS)}
+
+
+def step_to(m):
+    points, (s, _), _ = m.moves()
+    return [*points[:2], m.out()], {2: (s, abs(s), m.eps)}
+
+
 def dot(m):
     a, b = m.vector(), m.vector()
     return [a, b], {RETURNED: (wide(a) @ wide(b), abs(wide(a)) @ abs(wide(b)), m.n * EPS)}
@@ -236,7 +258,7 @@ def add_combination(m):
 PASSES = {
     f.__name__: f
     for f in (
-        max_abs, norm2, dot, copy, scale, divide, add_multiple, move,
+        max_abs, norm2, projected_norms, dot, copy, scale, divide, add_multiple, step_to, move,
         slope_between, conjugate, difference_sizes,
         difference_products, store_pair, multiply_rows, multiply_rows_by_three, rotate_rows,
         add_combination,
