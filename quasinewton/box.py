@@ -173,7 +173,7 @@ class Box:
         """The variables that are not held at x, as bools.
 
         Those are held whose bounds are the same, and those at a bound over which -g leads, where
-        |g_i|, the multiplier of the bound, is more than `least`.
+        ``|g_i|``, the multiplier of the bound, is more than `least`.
         """
         held = self.fixed | ((x <= self.lower) & (g > least)) | ((x >= self.upper) & (g < -least))
         return np.asarray(~held)

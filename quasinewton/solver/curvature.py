@@ -31,8 +31,8 @@ class Curvature:
     """What is known of the Hessian at a point.
 
     With bounds it speaks of the free variables: those that no bound holds, where it is one over
-    which -g leads with |g_i| above the tolerance of the run. What holds the others is their
-    multiplier |g_i|, so that no curvature matters along them.
+    which -g leads with ``|g_i|`` above the tolerance of the run. What holds the others is their
+    multiplier ``|g_i|``, so that no curvature matters along them.
 
     Attributes
     ----------
