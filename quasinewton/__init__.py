@@ -1,4 +1,4 @@
-"""Smooth optimization, with bounds or without: cubic regularization, trust regions, any size."""
+"""Smooth optimization, under bounds and constraints or without, small and large."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from .minimize import (
     arc_lbfgs,
     arc_lsr1,
     minimize,
+    sqp_hybrid,
+    sqp_lsr1,
     trust_cg,
     trust_hybrid,
     trust_lbfgs,
@@ -44,6 +46,8 @@ __all__ = [
     "plot",
     "problems",
     "progress",
+    "sqp_hybrid",
+    "sqp_lsr1",
     "standard_errors",
     "trust_cg",
     "trust_hybrid",

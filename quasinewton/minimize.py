@@ -13,7 +13,7 @@ from scipy.optimize import HessianUpdateStrategy, OptimizeResult, OptimizeWarnin
 
 from .box import Box
 from .display.progress_bar import progress
-from .methods import METHODS, default_method, unknown_method
+from .methods import CONSTRAINED, METHODS, default_method, unknown_method
 from .options import Options, refuse, users_level
 from .status import Status
 
@@ -26,6 +26,8 @@ __all__ = [
     "arc_lbfgs",
     "arc_lsr1",
     "minimize",
+    "sqp_hybrid",
+    "sqp_lsr1",
     "trust_cg",
     "trust_hybrid",
     "trust_lbfgs",
@@ -47,9 +49,10 @@ def minimize(
     resume: str | os.PathLike[str] | None = None,
     *,
     bounds: Any = None,
+    constraints: Any = (),
     **unexpected: Never,
 ) -> OptimizeResult:
-    r"""Find a local minimiser of a smooth function of n variables, within bounds if there are any.
+    r"""Find a local minimiser of a smooth function, under bounds and constraints if there are any.
 
     Parameters
     ----------
@@ -75,9 +78,12 @@ def minimize(
         - ``'trust_cg'``: Newton steps in a trust region by conjugate gradients, and steps of
           ``'trust_hybrid'`` in between, if they decrease f by more for each evaluation (see the
           option ``enriched``);
+        - ``'sqp_hybrid'``, ``'sqp_lsr1'``: sequential quadratic programming with the models of
+          ``'trust_hybrid'`` and ``'trust_lsr1'`` of the Lagrangian, for problems with
+          `constraints`;
 
         or a function of this package of that name. Default: ``'trust_cg'`` if `hess` or
-        `hessp` is given, else ``'trust_hybrid'``.
+        `hessp` is given, else ``'trust_hybrid'``; ``'sqp_hybrid'`` with constraints.
     jac : callable, bool or {'2-point', '3-point', 'cs'}, optional
         ``jac(x, *args) -> array, shape (n,)``, (n, 1) or (1, n), for n = 1 a number too. True:
         `fun` returns the gradient too. A string, or nothing: the gradient is approximated by
@@ -114,6 +120,13 @@ def minimize(
         are the same, it stays there, and derivatives by differences along it are 0. Where x0 is
         float32, bounds are rounded to the inside. A run that is resumed has those of the file,
         and may go without.
+    constraints : NonlinearConstraint, LinearConstraint, dict, or list of these, optional
+        Constraints ``lb <= c(x) <= ub`` as `scipy.optimize.minimize` takes them; an equality has
+        ``lb == ub``. A Jacobian may be a dense or sparse matrix, a LinearOperator, or the name of a
+        scheme of differences, whose points keep the bounds. Second derivatives of constraints are
+        not used, and `keep_feasible` is not kept, with an OptimizeWarning. Where one of these
+        functions is not finite the trial is rejected. With `resume` the functions are to be given
+        again.
 
     Returns
     -------
@@ -127,7 +140,15 @@ def minimize(
         max|x - P(x - g)|, where P projects into them, and there is ``active``, shape (n,): -1
         where x is at its lower bound (also if that is the upper one too), 1 where it is at its
         upper one, else 0. `jac` is the gradient as it is: where a bound is active at the end, its
-        multiplier. For errors of estimates see
+        multiplier. With constraints there are ``constr`` and ``v``, lists of arrays: the values of
+        each constraint and its multipliers, with which the gradient of the Lagrangian
+        ``f + sum of v.c`` vanishes, but for bounds: v > 0 only at an upper side, v < 0 only at a
+        lower one; ``constr_violation``, the largest; ``constr_nfev`` and ``constr_njev``, the
+        evaluations of each. `optimality` is then max|x - P(x - grad L)|, or the largest
+        ``min(|v_i|, distance of c_i from its side)``, and success means that it is at most `gtol`
+        times max(1, max|v| / 100), and the violation at most `constr_tol`. The model is one of the
+        Hessian of the Lagrangian. If the constraints cannot be met, the run ends where they are
+        violated least, with the status `Status.INFEASIBLE`. For errors of estimates see
         `quasinewton.standard_errors`. `status` is a `quasinewton.Status`. Only a small gradient,
         with bounds a small projected one, counts as success. `x` is the best point found in any
         case; `jac` is NaN if its gradient is not known.
@@ -158,23 +179,39 @@ def minimize(
 
         second = hess is not None or hessp is not None
         method = "trust_cg" if second else default_method(as_start(x0).shape[0])
+        if _are_some(constraints):
+            method = next(iter(CONSTRAINED))
     if callable(method):
         name = getattr(method, "__name__", "")
-        if globals().get(name) is not method or name not in METHODS:
+        if globals().get(name) is not method or name not in (*METHODS, *CONSTRAINED):
             # another callable by SciPy's protocol
             extra = given if tol is None else {"tol": tol, **given}
             return method(
                 fun, x0, args=_as_tuple(args), jac=jac, hess=hess, hessp=hessp, bounds=bounds,
-                constraints=(), callback=callback, **extra,
+                constraints=constraints, callback=callback, **extra,
             )  # fmt: skip
         method = name
     if method is not None:
         if not isinstance(method, str):
             raise TypeError(f"`method` must be a string or callable, got {type(method).__name__}")
-        if method.lower() not in METHODS:
-            raise ValueError(unknown_method(method))
+        if method.lower() not in (*METHODS, *CONSTRAINED):
+            raise ValueError(unknown_method(method, (*METHODS, *CONSTRAINED)))
         method = method.lower()
-    return _run(method, fun, x0, _as_tuple(args), jac, hess, hessp, callback, given, tol, bounds)
+        if method not in CONSTRAINED and _are_some(constraints):
+            raise ValueError(
+                f"`method` {method!r} takes no `constraints`; {', '.join(CONSTRAINED)} do"
+            )
+    return _run(
+        method, fun, x0, _as_tuple(args), jac, hess, hessp, callback, given, tol, bounds,
+        constraints,
+    )  # fmt: skip
+
+
+def _are_some(constraints: Any) -> bool:
+    """Whether constraints are given, in whatever form."""
+    return constraints is not None and not (
+        isinstance(constraints, list | tuple) and not len(constraints)
+    )
 
 
 def _as_tuple(args: Any) -> tuple[Any, ...]:
@@ -193,12 +230,14 @@ def _run(
     options: dict[str, Any],
     tol: float | None,
     bounds: Any = None,
+    constraints: Any = (),
 ) -> OptimizeResult:
     """Run a `Solver` with a user's functions."""
     notify = _callback(callback)
     if isinstance(hess, HessianUpdateStrategy) and options.get("resume") is None:
         options = {"enriched": False, **options}  # it wants to see every step
-    solver = _solver(method, x0, options, tol, bounds)
+    constraints = constraints if _are_some(constraints) else None
+    solver = _solver(method, x0, options, tol, bounds, constraints)
     from .solver.loop import StopIterationRaised
 
     if isinstance(callback, progress):
@@ -215,7 +254,8 @@ def _run(
         tolerance = None if given is True else given
         require_derivatives(checked, solver.x0, args, jac, hess, hessp, tolerance, solver.box)
     try:
-        for state in solver.run(fun, jac, hess, hessp, args, every=1 if notify else 100):
+        steps = solver.run(fun, jac, hess, hessp, args, 1 if notify else 100, constraints)
+        for state in steps:
             if notify is not None:
                 try:
                     notify(state)
@@ -300,8 +340,9 @@ def attached(error: BaseException) -> OptimizeResult | None:
 
 
 def _solver(
-    method: str | None, x0: Any, options: dict[str, Any], tol: float | None, bounds: Any
-) -> Solver:
+    method: str | None, x0: Any, options: dict[str, Any], tol: float | None, bounds: Any,
+    constraints: Any,
+) -> Solver:  # fmt: skip
     """A new solver, or the one of the checkpoint that the options name."""
     from .solver import Solver, as_start
     from .vectors import is_tensor
@@ -313,7 +354,7 @@ def _solver(
     resume = parsed.resume
     if resume is None:
         assert method is not None
-        return Solver(x0, method, parsed, bounds)
+        return Solver(x0, method, parsed, bounds, constraints)
     # None takes back what the file says
     changes = dict.fromkeys(options.keys() & parsed.state().keys()) | given
     solver = Solver.load(resume, changes)
@@ -346,7 +387,9 @@ def _callback(callback: Callable[..., Any] | None) -> Callable[[Any], Any] | Non
     return lambda solver: callback(solver.x.copy())
 
 
-def _scipy_method(name: str, doc: str) -> Callable[..., OptimizeResult]:
+def _scipy_method(
+    name: str, doc: str, constrained: bool = False
+) -> Callable[..., OptimizeResult]:
     def method(
         fun: Callable[..., Any],
         x0: Any,
@@ -360,29 +403,32 @@ def _scipy_method(name: str, doc: str) -> Callable[..., OptimizeResult]:
         tol: float | None = None,
         **options: Any,
     ) -> OptimizeResult:
-        if constraints is not None and (
-            not isinstance(constraints, list | tuple) or len(constraints)
-        ):
+        if _are_some(constraints) and not constrained:
+            constraints = ()
             warnings.warn(
                 f"Method {name} cannot handle constraints.",
                 RuntimeWarning,
                 stacklevel=users_level(),
             )
         return _run(
-            name, fun, x0, _as_tuple(args), jac, hess, hessp, callback, options, tol, bounds
-        )
+            name, fun, x0, _as_tuple(args), jac, hess, hessp, callback, options, tol, bounds,
+            constraints,
+        )  # fmt: skip
 
     method.__name__ = method.__qualname__ = name
-    method.__doc__ = doc + _SCIPY_DOC.format(name=name)
+    text = "" if constrained else _WITHOUT_CONSTRAINTS
+    method.__doc__ = doc + _SCIPY_DOC.format(name=name, text=text)
     return method
 
 
 _SCIPY_DOC = """
 
     For ``scipy.optimize.minimize(fun, x0, method={name}, options=...)``, or to be called by
-    itself. Arguments, options and result are those of `quasinewton.minimize`. Constraints other
-    than bounds are not kept, with a RuntimeWarning.
+    itself. Arguments, options and result are those of `quasinewton.minimize`.{text}
     """
+
+_WITHOUT_CONSTRAINTS = """ Constraints other
+    than bounds are not kept, with a RuntimeWarning."""
 
 
 arc_lsr1 = _scipy_method(
@@ -419,6 +465,19 @@ arc_lbfgs = _scipy_method(
 trust_lbfgs = _scipy_method(
     "trust_lbfgs",
     """A trust region around a BFGS model (Burdakov et al. 2017, with limited memory).""",
+)
+sqp_hybrid = _scipy_method(
+    "sqp_hybrid",
+    """Sequential quadratic programming with a hybrid model of the Hessian of the Lagrangian.
+
+    The quadratic subproblem is elastic and is solved in the bounds and a trust region, and steps
+    are judged by an exact penalty (Nocedal & Wright 2006, chapter 18).""",
+    constrained=True,
+)
+sqp_lsr1 = _scipy_method(
+    "sqp_lsr1",
+    """The same as `sqp_hybrid` with an SR1 model, which may be indefinite.""",
+    constrained=True,
 )
 trust_cg = _scipy_method(
     "trust_cg",

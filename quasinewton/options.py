@@ -27,6 +27,8 @@ class Options:
     ----------
     gtol : float, default 1e-5
         Converged when ``max|g_i| <= gtol`` ...
+    constr_tol : float, default 1e-7
+        Largest violation of a constraint with which a point counts as feasible.
     grtol : float, default 0
         ... or when ``max|g_i|`` is at most grtol times its value at x0.
     xtol, ftol : float, default 0
@@ -118,6 +120,7 @@ class Options:
     """
 
     gtol: float = 1e-5
+    constr_tol: float = 1e-7
     grtol: float = 0.0
     xtol: float = 0.0
     ftol: float = 0.0
@@ -244,6 +247,7 @@ class Options:
 #: (type, least value, least value excluded, infinity allowed)
 _RANGES: dict[str, tuple[type, float, bool, bool]] = {
     "gtol": (float, 0.0, False, True),
+    "constr_tol": (float, 0.0, False, False),
     "grtol": (float, 0.0, False, True),
     "xtol": (float, 0.0, False, True),
     "ftol": (float, 0.0, False, True),
@@ -312,7 +316,7 @@ def refuse(function: str, unexpected: Mapping[str, Any]) -> None:
         if name in known:
             message += f", which is an option: options={{{name!r}: {value!r}}}"
         elif name == "constraints":
-            message += ": this library minimises without constraints other than `bounds`"
+            message += ": `quasinewton.minimize` takes constraints"
         else:
             message += _suggestion(name, known)
         raise TypeError(message)

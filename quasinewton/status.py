@@ -26,6 +26,7 @@ class Status(IntEnum):
     UNBOUNDED = 9
     XTOL = 10
     FTOL = 11
+    INFEASIBLE = 12
     EXCEPTION = 98
     CALLBACK = 99
 
@@ -44,6 +45,7 @@ MESSAGES = {
     Status.UNBOUNDED: "The objective seems to be unbounded below.",
     Status.XTOL: "The step became smaller than `xtol` before the gradient reached `gtol`.",
     Status.FTOL: "The decrease became smaller than `ftol` before the gradient reached `gtol`.",
+    Status.INFEASIBLE: "The constraints seem to be infeasible: here they are violated least.",
     Status.EXCEPTION: "An exception ended the run.",
     Status.CALLBACK: "`callback` raised `StopIteration`.",
 }

@@ -6,27 +6,27 @@ import difflib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from .recipes import METHODS, QUASI_NEWTON, Recipe, default_method
+from .recipes import CONSTRAINED, METHODS, QUASI_NEWTON, Recipe, default_method
 
 if TYPE_CHECKING:
     from ..box import Box
     from ..options import Options
 
 __all__ = [
-    "COMPILING", "METHODS", "QUASI_NEWTON", "Recipe", "build", "default_method", "is_ready",
-    "restore", "unknown_method",
+    "COMPILING", "CONSTRAINED", "METHODS", "QUASI_NEWTON", "Recipe", "build", "default_method",
+    "is_ready", "restore", "unknown_method",
 ]  # fmt: skip
 
 #: What a front end says before the first run of all, where the method is not `is_ready`.
 COMPILING = "Compiling, for some seconds; the machine code is kept for later runs."
 
-#: What here is nearest to a method of SciPy; None: nothing, since that needs no gradient, or is for
-#: constraints.
+#: What here is nearest to a method of SciPy; None: nothing, since that needs no gradient.
 _SCIPYS = {
     "bfgs": "trust_hybrid", "l-bfgs-b": "trust_hybrid", "cg": "trust_hybrid",
     "newton-cg": "trust_cg", "trust-ncg": "trust_cg", "trust-krylov": "trust_cg",
     "trust-exact": "trust_cg", "dogleg": "trust_cg", "nelder-mead": None, "powell": None,
-    "cobyla": None, "cobyqa": None, "slsqp": None, "tnc": None, "trust-constr": None,
+    "cobyla": None, "cobyqa": None, "slsqp": "sqp_hybrid", "tnc": "trust_hybrid",
+    "trust-constr": "sqp_hybrid",
 }  # fmt: skip
 
 
@@ -47,11 +47,19 @@ def unknown_method(name: Any, methods: Iterable[str] = METHODS) -> str:
     return f"{message}; did you mean {close[0]!r}?" if close else message
 
 
-def build(method: str) -> Callable[[Any, float, Any, Options, Box | None], Any]:
-    """The function that starts a method from (x0, f, g, options, box)."""
+def build(method: str) -> Callable[..., Any]:
+    """The function that starts a method from (x0, f, g, options, box).
+
+    One of `CONSTRAINED` from the sides, values and Jacobian of the constraints too.
+    """
     # Imported here: numba comes in when a run starts, not with the package.
     if method == "trust_cg":
         return lambda x0, f, g, options, box: _trust_cg(options)(x0, f, g, options, box=box)
+    if method in CONSTRAINED:
+        from .sqp import SQP
+
+        own = CONSTRAINED[method]
+        return lambda x0, f, g, options, *rest: SQP(x0, f, g, own, options, *rest)
     from .quasi_newton import QuasiNewton
 
     recipe = QUASI_NEWTON[method]
@@ -75,6 +83,10 @@ def is_ready(method: str, x0: Any, options: Options) -> bool:
 
     if method == "trust_cg" and not options.enriched:
         return True  # its kernels are small
+    if method in CONSTRAINED:
+        from ..subproblems.penalized import solve_penalized
+
+        return is_compiled(solve_penalized)
     return is_compiled(finder(x0, options))
 
 
@@ -93,6 +105,10 @@ def restore(method: str, state: dict[str, Any], options: Options, box: Box | Non
                 f"option `enriched` is {options.enriched}, the run was started with {enriched}"
             )
         return _trust_cg(options).restore(state, options, box=box)
+    if method in CONSTRAINED:
+        from .sqp import SQP
+
+        return SQP.restore(state, CONSTRAINED[method], options, box)
     from .quasi_newton import QuasiNewton
 
     return QuasiNewton.restore(state, QUASI_NEWTON[method], options, box)

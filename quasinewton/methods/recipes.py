@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["METHODS", "QUASI_NEWTON", "Recipe", "default_method"]
+__all__ = ["CONSTRAINED", "METHODS", "QUASI_NEWTON", "Recipe", "default_method"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,13 @@ QUASI_NEWTON: dict[str, Recipe] = {
     "trust_hybrid": Recipe("hybrid", "trust_region", **_SAFE),
 }
 
-#: Every method, in the order in which help texts list them.
+#: The methods that take constraints.
+CONSTRAINED: dict[str, Recipe] = {
+    "sqp_hybrid": Recipe("hybrid", "trust_region", **_SAFE),
+    "sqp_lsr1": Recipe("lsr1", "trust_region", **_SR1),
+}
+
+#: Every other method, in the order in which help texts list them.
 METHODS: tuple[str, ...] = (*QUASI_NEWTON, "trust_cg")
 
 

@@ -24,8 +24,8 @@ from .model import decompose, planes
 from .updates import SR1
 
 __all__ = [
-    "add_at", "begin_face", "combine", "coordinates_on_face", "face_workspace", "hold",
-    "leave_face", "multiply_curvature", "names", "restrict",
+    "add_at", "begin_face", "combine", "coordinates_on_face", "face_workspace", "factor_gram",
+    "hold", "leave_face", "multiply_curvature", "names", "restrict",
 ]  # fmt: skip
 
 #: Squared part of a coordinate direction inside of the face below which it is none.
@@ -287,7 +287,7 @@ def _gram_on_face(rows, basis, marks, held, free, state, line, gram, on_face):
 
 
 @kernel
-def _factor(gram, rank, most, factor, order, residual):
+def factor_gram(gram, rank, most, factor, order, residual):
     """Pivoted Cholesky: factor factor^T = gram, columns by pivots; how many there are.
 
     order[0] has the pivots, order[1] for each row how many elements it has.
@@ -354,7 +354,7 @@ def _restrict(rows, basis, marks, held, free, state, face, order, on_face):
                 matrix[i, j] = curvature[i, j]
         return rank
     _gram_on_face(rows, basis, marks, held, free, state, own, gram, on_face)
-    count = _factor(gram, rank, free, factor, order, own[0])
+    count = factor_gram(gram, rank, free, factor, order, own[0])
     ends = order[1]
     for i in range(rank):
         row, out = curvature[i], product[i]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import os
 import time
@@ -14,11 +15,13 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from ..box import Box
+from ..constraints import Constraints
 from ..display.table import ProgressTable
 from ..globalization import RuleParameters
 from ..kernels import EPS, plain
 from ..methods import (
     COMPILING,
+    CONSTRAINED,
     METHODS,
     QUASI_NEWTON,
     build,
@@ -64,6 +67,9 @@ class Solver:
         See `quasinewton.options.Options`.
     bounds : scipy.optimize.Bounds or sequence of n pairs, optional
         As in `quasinewton.minimize`; not for tensors. What `ask` gives is within them.
+    constraints : scipy.optimize.Bounds, or as in `quasinewton.minimize`
+        `Bounds` stand for the sides of values that `tell` will be given. Only for a method that
+        takes constraints, which is the default then. Not for tensors.
 
     Attributes
     ----------
@@ -94,22 +100,36 @@ class Solver:
         method: str | None = None,
         options: Options | Mapping[str, Any] | None = None,
         bounds: Any = None,
+        constraints: Any = None,
     ) -> None:
-        if method is not None and method not in METHODS:
-            raise ValueError(unknown_method(method))
+        if method is not None and method not in METHODS and method not in CONSTRAINED:
+            raise ValueError(unknown_method(method, (*METHODS, *CONSTRAINED)))
         self.options = options if isinstance(options, Options) else Options.parse(options)
         self.x0 = as_start(x0)
-        self.method = method = method or default_method(self.x0.shape[0])
-        RuleParameters(**self.options.rule_parameters)  # a wrong name is an error before any work
         self.box: Box | None = None
+        if not is_tensor(self.x0):
+            self.box = Box.parse(bounds, self.x0.shape[0], self.x0.dtype)
+        elif bounds is not None:
+            raise TypeError("`bounds` are not for runs on tensors, expected `x0` as an array")
+        self.constraints = Constraints.parse(constraints, self.x0.shape[0], self.box)
+        if method is None:
+            constrained = self.constraints is not None
+            method = next(iter(CONSTRAINED)) if constrained else default_method(self.x0.shape[0])
+        self.method = method
+        if method in CONSTRAINED:
+            _check_constrained(self.options, self.x0)
+            if self.constraints is None:
+                self.constraints = Constraints([], box=self.box)
+                self.constraints.settle([])
+        elif self.constraints is not None:
+            raise ValueError(
+                f"`method` {method!r} takes no `constraints`; {', '.join(CONSTRAINED)} do"
+            )
+        RuleParameters(**self.options.rule_parameters)  # a wrong name is an error before any work
         if is_tensor(self.x0):
             _check_tensor_options(self.options)
-            if bounds is not None:
-                raise TypeError("`bounds` are not for runs on tensors, expected `x0` as an array")
-        else:
-            self.box = Box.parse(bounds, self.x0.shape[0], self.x0.dtype)
-            if self.box is not None:
-                self.x0 = self.box.start(self.x0)
+        if self.box is not None:
+            self.x0 = self.box.start(self.x0)
         if self.options.model is not None:
             _check_model(self.options.model, method, self.x0)
         if self.options.history == "spectrum" and method not in QUASI_NEWTON:
@@ -121,6 +141,8 @@ class Solver:
         self.status = Status.RUNNING if _is_finite(self.x0) else Status.NONFINITE_START
         self.nit = 0
         self._method: Any = None
+        self._c: Any = np.zeros(0)  # of the constraints, as told last
+        self._jacobian: Any = None
         self._examination: Examination | None = None
         self._curvature: Curvature | None = None  # of `x`, where that has been examined
         self._accepted = 0
@@ -141,6 +163,7 @@ class Solver:
         self._history: dict[str, list[Any]] | None = None
         if self.options.history:
             names = HISTORY + (SPECTRUM if self.options.history == "spectrum" else ())
+            names += VIOLATION if self.constraints is not None else ()
             self._history = {name: [] for name in names}
         self._allvecs = [clone(self.x0)] if self.options.return_all else None
         self._recorded = self._history is not None or self._allvecs is not None
@@ -157,6 +180,9 @@ class Solver:
 
     def _optimality_at(self, x: Any, g: Any) -> float:
         """What the test of convergence is on: max|g_i|, in a box that of the projected gradient."""
+        if self.constraints is not None:
+            here = self._method is not None and x is self._method.x
+            return float(self._method.optimality) if here else math.nan
         return float(abs(g).max()) if self.box is None else self.box.optimality(x, g)
 
     @property
@@ -176,7 +202,7 @@ class Solver:
         whichever share is the largest.
         """
         assert self.g is not None
-        return OptimizeResult(
+        state = OptimizeResult(
             x=clone(self.x),
             fun=self.f,
             jac=clone(self.g),
@@ -188,6 +214,9 @@ class Solver:
             status=self.status,
             budget=self._budget(),
         )
+        if self.constraints is not None:
+            state.constr_violation = self._method.violation
+        return state
 
     def _budget(self) -> float:
         seconds = time.perf_counter() - self._started_at
@@ -240,7 +269,13 @@ class Solver:
             return self._examination.trial
         return clone(self._method.trial)
 
-    def tell(self, f: float, g: np.ndarray | Callable[[], np.ndarray] | None) -> None:
+    def tell(
+        self,
+        f: float,
+        g: np.ndarray | Callable[[], np.ndarray] | None,
+        c: Any = None,
+        jacobian: Any = None,
+    ) -> None:
         """Take the objective and the gradient at the point of `ask`.
 
         Parameters
@@ -249,6 +284,8 @@ class Solver:
             NaN and infinity are allowed: the trial is rejected.
         g : array, shape (n,), or callable
             The gradient; a callable is called only if the gradient is needed.
+        c, jacobian : array, shape (p,), and array, shape (p, n), or callable
+            In a run with constraints their values and their Jacobian, like `g`.
 
         Raises
         ------
@@ -264,7 +301,11 @@ class Solver:
             raise ValueError("`tell` where a product is wanted: `tell_product` takes that")
         noise, f = precision(f), as_value(f)
         counted = g is not None and not callable(g)
+        if self.constraints is None and (c is not None or jacobian is not None):
+            raise TypeError("`tell` got constraints, of which the solver was not told")
+        self._see(c)
         g = self._gradient(f, g)
+        self._see_jacobian(g, jacobian)
         self._precision = max(self._precision, noise)
         self.counts.nfev += 1
         self.counts.njev += counted or g is not None
@@ -294,10 +335,31 @@ class Solver:
             return self._is_lower(f)
         return bool(self._method.needs_gradient(f))
 
-    def _evaluated(self, f: float, g: Any, offered: bool) -> None:
+    def _see(self, c: Any) -> None:
+        """Take the values of the constraints at the point of `ask`."""
+        if self.constraints is not None:
+            self._c, self._jacobian = self.constraints.check_told(c), None
+            if self._method is not None:
+                self._method.see(self._c, None)
+
+    def _see_jacobian(self, g: Any, jacobian: Any) -> None:
+        """And their Jacobian, where the gradient is wanted."""
+        if self.constraints is not None and g is not None:
+            jacobian = jacobian() if callable(jacobian) else jacobian
+            self._jacobian = self.constraints.check_jacobian(jacobian, self.n)
+            if self._method is not None:
+                self._method.see(self._c, self._jacobian)
+
+    def _evaluated(
+        self, f: float, g: Any, offered: bool, c: Any = None, jacobian: Any = None
+    ) -> None:
         """`tell` of `run`, which counts by itself and loses no value if the gradient fails."""
         try:
+            self._see(c)
             g = self._gradient(f, g, offered)
+            if offered and self.constraints is not None and not self._wants_gradient(f):
+                g = None
+            self._see_jacobian(g, jacobian)
         except BaseException:
             self._keep(f)
             raise
@@ -325,25 +387,44 @@ class Solver:
             self._take_probe(self._examination, f, g)
             return
         step, weight, before = method.step_norm, method.weight, method.f
+        feasible = self.constraints is not None and method.violation <= self.options.constr_tol
         method.receive(f, g, offered)
         self.nit += 1
         if method.accepted:
             self._accepted += 1
             self._rejections.in_a_row = 0
-        else:
+        elif self.constraints is None:
             self._rejections.note(
                 step, before, f, norm2(self._slopes()), norm2(method.x), self._eps
             )
         if self._recorded:
             self._note(step, weight)
+        f_now, optimality = method.f, method.optimality
+        if self.constraints is not None:
+            f_now, optimality = self._if_feasible()
+            before = before if feasible else math.inf
+            f = f if self._violation(self._c) <= self.options.constr_tol else math.nan
         status = _stop(
-            self._limits, method.x, method.f, f, before, step, method.optimality, method.accepted,
-            self.nit, self.counts.nfev,
+            self._limits, method.x, f_now, f, before, step, optimality, method.accepted, self.nit,
+            self.counts.nfev,
         )  # fmt: skip
         if status != _RUNNING or self._timed or not self._has_trial():
             self._settle(status)
         if self._table.verbose:
             self._table.row(self, step, method.rho, weight)
+
+    def _violation(self, c: np.ndarray) -> float:
+        assert self.constraints is not None
+        lower, upper = self.constraints.sides
+        return float(np.maximum(lower - c, c - upper).max(initial=0.0))
+
+    def _if_feasible(self) -> tuple[float, float]:
+        """f and what the test of convergence is on, or infinities where `x` is not feasible."""
+        method = self._method
+        if not method.violation <= self.options.constr_tol:
+            return math.inf, math.inf
+        largest = float(abs(method.multipliers).max(initial=0.0))
+        return method.f, method.optimality / max(1.0, largest / LARGE_MULTIPLIER)
 
     def _slopes(self) -> Any:
         """The elements of the gradient along which a step may lead."""
@@ -446,6 +527,7 @@ class Solver:
         hessp: Callable[..., Any] | None = None,
         args: tuple[Any, ...] = (),
         every: int = 1,
+        constraints: Any = None,
     ) -> Iterator[Solver]:
         """Ask and tell with functions until the run ends; an iterator over the iterations.
 
@@ -456,6 +538,8 @@ class Solver:
         every : int, default 1
             Number of iterations between two yields, if they run in machine code. If they are
             slow, it yields sooner, because Ctrl-C has no effect before.
+        constraints
+            As in `quasinewton.minimize`, if the solver does not have them with their functions.
 
         Yields
         ------
@@ -475,6 +559,7 @@ class Solver:
         True
         """
         evaluation = None
+        self._take_functions(constraints)
         if self.method in QUASI_NEWTON and not args:
             from .compiled import Evaluation
 
@@ -489,6 +574,22 @@ class Solver:
         steps = self._iterate(objective, evaluation, every)
         path = self.options.checkpoint
         return steps if path is None else self._saved_between(steps, path)
+
+    def _take_functions(self, constraints: Any) -> None:
+        """The functions of the constraints, which a solver that was loaded does not have."""
+        known = self.constraints
+        given = Constraints.parse(constraints, self.n, self.box) if constraints else None
+        if given is not None:
+            if known is None:
+                raise ValueError("`constraints` must be given to the solver when it is made")
+            if known.settled and known.parts is None:
+                given.settle(known.sizes)
+                if not np.array_equal(given.sides, known.sides):
+                    raise ValueError("the sides of `constraints` are not those of this run")
+            if given is not known:
+                self.constraints = given
+        elif known is not None and known.parts is None:
+            raise ValueError("`run` needs the functions of the `constraints`")
 
     def _saved_between(self, steps: Iterator[Solver], path: str) -> Iterator[Solver]:
         with checkpoint.Place(path) as place:
@@ -513,10 +614,16 @@ class Solver:
                     hd = objective.product(self.x, self.g, direction, self._accepted)
                     self._take_product(self._vector("Hessian product", hd))
                 elif evaluation is None or self._method is None or self._examination is not None:
-                    f = objective.fun(self.ask())
+                    x = self.ask()
+                    f = objective.fun(clone(x) if self.constraints is not None else x)
                     self._precision = objective.precision
                     gradient = objective.held if objective.joint else objective.gradient
-                    self._evaluated(f, gradient, objective.joint)
+                    if self.constraints is None:
+                        self._evaluated(f, gradient, objective.joint)
+                    else:
+                        c = self.constraints.values(x)
+                        jacobian = functools.partial(self.constraints.jacobian, x)
+                        self._evaluated(f, gradient, objective.joint, c, jacobian)
                 else:
                     self._iterate_compiled(evaluation, most)
             except OutOfBudget:
@@ -617,6 +724,8 @@ class Solver:
             state["lower"], state["upper"] = self.box.lower, self.box.upper
         if self._g0 is not None:
             state["g0"] = self._g0
+        if self.constraints is not None and self.constraints.settled:
+            state["sizes"], state["sides"] = self.constraints.sizes, self.constraints.sides
         if self._method is not None:
             state |= {f"method.{name}": value for name, value in self._method.saved().items()}
         elif self.options.model is not None:
@@ -643,7 +752,16 @@ class Solver:
         box = Box(state["lower"], state["upper"]) if "lower" in state else None
         if box is not None and np.isfinite(state["x0"]).all() and not box.contains(state["x0"]):
             raise ValueError("x0 is outside of the bounds")
-        solver = cls(state["x0"], state["method"], options, box)
+        constraints = None
+        if "sizes" in state:
+            constraints = Constraints(None, state["sides"][0], state["sides"][1], box)
+            constraints.settle([len(state["sides"][0])])
+            constraints.sizes = [int(size) for size in state["sizes"]]
+            if sum(constraints.sizes) != len(constraints):
+                raise ValueError("the sizes of the constraints are wrong")
+        elif state["method"] in CONSTRAINED:
+            raise ValueError("a run that was saved before its constraints were known")
+        solver = cls(state["x0"], state["method"], options, box, constraints)
         solver.status = Status(state["status"])
         solver.nit = int(state["nit"])
         solver.counts = Counts(*map(int, state["counts"]))
@@ -693,7 +811,9 @@ class Solver:
         optimality = math.nan if g is None else self._optimality_at(x, g)
         fixed = self.box is not None and bool(self.box.fixed.all())
         words = FIXED_MESSAGE if fixed and status is Status.CONVERGED else MESSAGES[status]
-        advice = self._rejections.advice(status, self.nit, optimality, self._differences)
+        advice = ""
+        if self.constraints is None:
+            advice = self._rejections.advice(status, self.nit, optimality, self._differences)
         result = OptimizeResult(
             x=clone(x),
             fun=f,
@@ -711,6 +831,8 @@ class Solver:
         )
         if self.box is not None:
             result.active = self.box.active(result.x)
+        if self.constraints is not None:
+            self._add_constraints(result, x)
         result.curvature = self._curvature or Curvature()
         if hasattr(method, "current_model"):
             from ..models.operator import ModelOperator
@@ -718,7 +840,7 @@ class Solver:
             model = method.current_model()
             if self.running:  # it goes on changing its model
                 model = copy.deepcopy(model)
-            if self._curvature is None:
+            if self._curvature is None and self.constraints is None:
                 free = None
                 if self.box is not None and g is not None:
                     free = self.box.free(x, g, self._limits.tolerance)
@@ -731,6 +853,22 @@ class Solver:
         if self._allvecs is not None:
             result.allvecs = Points(self._allvecs)
         return result
+
+    def _add_constraints(self, result: OptimizeResult, x: Any) -> None:
+        """What a result has beside the rest in a run with constraints."""
+        constraints, method = self.constraints, self._method
+        assert constraints is not None
+        p = len(constraints)
+        c = v = np.full(p, math.nan)
+        if method is not None:
+            here = x is method.x
+            c = method.c if here else method.constraints_at_best
+            v = method.multipliers if here else method.v
+        result.constr, result.v = constraints.split(c), constraints.split(v)
+        result.constr_violation = self._violation(c) if p else 0.0
+        if constraints.parts is not None:
+            result.constr_nfev = [part.nfev for part in constraints.parts]
+            result.constr_njev = [part.njev for part in constraints.parts]
 
     def finish(self) -> OptimizeResult:
         """`result`; also prints the closing lines, if `disp` or `verbose` asks for them."""
@@ -761,12 +899,19 @@ class Solver:
     def _start(self, f: float, g: Any) -> None:
         self._f0 = f
         self._g0 = None if g is None else clone(g)
-        if g is None or not math.isfinite(f) or not _is_finite(g):
+        finite = g is not None and math.isfinite(f) and _is_finite(g)
+        if self.constraints is not None:
+            told_all = (self._c, self._jacobian)
+            finite = finite and all(bool(np.isfinite(a).all()) for a in told_all)
+        if not finite:
             self.status = Status.NONFINITE_START
             return
         if self.announce is not None and not is_ready(self.method, self.x0, self.options):
             self.announce(COMPILING)
-        self._method = build(self.method)(self.x0, self._f0, g, self.options, self.box)
+        told: tuple[Any, ...] = ()
+        if self.constraints is not None:
+            told = self.constraints.sides, self._c, self._jacobian
+        self._method = build(self.method)(self.x0, self._f0, g, self.options, self.box, *told)
         self._g0 = None  # the method holds the gradient from now on
         self._optimality0 = self._method.optimality
         _start_limits(self._limits, self._f0, self._optimality0)
@@ -794,10 +939,14 @@ class Solver:
     def _check_limits(self, f: float) -> None:
         """Whether to stop at `x`; f is the last value told."""
         method = self._method
+        f_now, optimality = method.f, method.optimality
+        if self.constraints is not None:
+            f_now, optimality = self._if_feasible()
+            f = f_now
         self._settle(
             _stop(
-                self._limits, method.x, method.f, f, math.inf, math.inf, method.optimality, False,
-                self.nit, self.counts.nfev,
+                self._limits, method.x, f_now, f, math.inf, math.inf, optimality, False, self.nit,
+                self.counts.nfev,
             )
         )  # fmt: skip
 
@@ -819,7 +968,8 @@ class Solver:
             if _is_finite(method.trial):
                 return
             method.receive(math.inf, None)
-        self.status = Status.PRECISION
+        infeasible = self.constraints is not None and method.infeasible
+        self.status = Status.INFEASIBLE if infeasible else Status.PRECISION
 
     def _is_lower(self, f: float) -> bool:
         return f < self.f - 10.0 * self._precision * max(abs(f), abs(self.f))
@@ -899,6 +1049,8 @@ class Solver:
             lam = np.full(model.most, np.nan)
             lam[: model.rank] = np.sort(model.lam)
             row += lam, model.gamma
+        if self.constraints is not None:
+            row += (self._method.violation,)
         for record, value in zip(self._history.values(), row, strict=True):
             record.append(value)
 
@@ -935,6 +1087,12 @@ OF_THE_START = ("initial_weight", "initial_trust_radius", "model")
 HISTORY = (
     "fun", "optimality", "step", "rho", "weight", "accepted", "nfev", "njev", "nhev", "time",
 )  # fmt: skip
+
+#: What it records beside that in a run with constraints.
+VIOLATION = ("violation",)
+
+#: Multipliers above this relax the test of convergence (Wächter & Biegler 2006, eq. 6).
+LARGE_MULTIPLIER = 100.0
 
 #: What it records beside that where it is 'spectrum'.
 SPECTRUM = ("eigenvalues", "gamma")
@@ -973,6 +1131,14 @@ def _check_model(model: Any, method: str, x0: np.ndarray) -> None:
         raise ValueError(f"option `model` has {model.model.n} variables, `x0` has {x0.size}")
     if model.model.rows.dtype != x0.dtype:
         raise ValueError(f"option `model` is {model.model.rows.dtype}, `x0` is {x0.dtype}")
+
+
+def _check_constrained(options: Options, x0: Any) -> None:
+    if is_tensor(x0):
+        raise TypeError("`constraints` are not for runs on tensors, expected `x0` as an array")
+    for name in ("check_curvature", "model"):
+        if getattr(options, name):
+            raise ValueError(f"option `{name}` is not for runs with constraints")
 
 
 def _check_tensor_options(options: Options) -> None:

@@ -1,0 +1,451 @@
+"""Sequential quadratic programming: the models and lengths of the other methods, with constraints.
+
+An iteration minimises the model of the Lagrangian, with the constraints linearised, in the box and
+the length, see `subproblems.penalized`; the trial is judged by an exact penalty. A step that
+the curvature of the constraints spoils (Maratos 1978) is corrected once by their values there
+(Nocedal & Wright 2006, section 18.3; Fletcher 1982).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..globalization import NOISE, judge, ratio
+from ..kernels import EPS, TINY
+from ..models.model import CompactModel
+from ..saving import check_shape, fill, set_numbers
+from ..subproblems.penalized import penalized_workspace, solve_penalized
+
+if TYPE_CHECKING:
+    from ..box import Box
+    from ..options import Options
+    from .recipes import Recipe
+
+__all__ = ["SQP"]
+
+#: Ratios above which a trial is accepted, a corrected one is, and from which on a step is good.
+_ACCEPT, _CORRECTED, _GOOD, _EXCELLENT, _POOR = 0.05, 0.1, 0.75, 0.9, 0.25
+#: Factors on the length: after a good step that it held back, and a better one; after a rejected
+#: one, and one whose trial is far from what was predicted or not finite; after a poor one.
+_GROW, _GROW_MORE, _SHRINK, _SHRINK_MORE, _TIGHTEN = 2.0, 3.0, 0.4, 0.25, 0.5
+#: Weights of constraints that are to be met, in units of the gradient of f beside theirs; what the
+#: first and the least ones are; by how much more than a multiplier they are.
+_FIRM, _LEAST, _MORE = 1e4, 0.1, 1.1
+#: Where the constraints cannot be met within the length, the weights grow until the violation falls
+#: by this part of what it can.
+_STEERING = 0.5
+#: Part of the violation that may remain where the linearised constraints count as met.
+_MET = 1e-6
+#: Variables from which on no matrix in them is kept, and pairs that are kept there.
+_MANY, _PAIRS = 200, 10
+#: Where the violation cannot fall by this part of itself in the length, nor the penalty, it is
+#: least.
+_STATIONARY = 1e-7
+
+_ARRAYS = (
+    "x", "g", "c", "jac", "trial", "x_best", "g_best", "c_best", "v", "weights", "lengths", "s",
+    "multipliers",
+)  # fmt: skip
+_NUMBERS = (
+    "f", "f_best", "violation_best", "violation", "optimality", "radius", "rho", "accepted",
+    "stalled", "infeasible", "step_norm", "predicted", "steepest", "noise", "gamma", "corrected",
+    "rejected_rho", "met",
+)  # fmt: skip
+
+
+class SQP:
+    """The state of the method, and the calls that move it on.
+
+    Before each `receive`, and at the start, the constraints at the point are given by `see`.
+
+    Parameters
+    ----------
+    x0 : array, shape (n,)
+        Not kept; its dtype is that of every n-vector of points.
+    f : float
+    g : array, shape (n,)
+        Objective and gradient at x0, finite.
+    recipe : Recipe
+    options : Options
+    box : Box or None
+    sides : array, shape (2, p)
+        The constraints are ``sides[0] <= c <= sides[1]``.
+    c : array, shape (p,)
+    jac : array, shape (p, n)
+        The constraints at x0 and their Jacobian, finite.
+
+    Attributes
+    ----------
+    v : array, shape (p,)
+        Multipliers: the Lagrangian is f + v.c, so v_i > 0 only at an upper side.
+    weights : array, shape (p,)
+        Of the violations in the penalty.
+    violation : float
+        The largest by which a constraint is missed at `x`.
+    optimality : float
+        max|x - P(x - g - J^T v)|, or the largest ``min(|v_i|, distance of c_i from its side)``.
+    infeasible : bool
+        Whether the violation seems to have a minimum that is not 0 at `x`.
+    """
+
+    direction = None
+
+    def __init__(
+        self, x0: Any, f: float, g: Any, recipe: Recipe, options: Options, box: Box | None,
+        sides: np.ndarray, c: np.ndarray, jac: np.ndarray,
+    ) -> None:  # fmt: skip
+        n, p = x0.shape[0], c.shape[0]
+        dense = n < _MANY if options.memory is None else n <= 2 * options.memory
+        pairs = (20 if dense else _PAIRS) if options.memory is None else options.memory
+        self.model = CompactModel(
+            n, pairs, recipe.update, x0.dtype, window=0 if dense else recipe.window, dense=dense
+        )
+        self.model.record.whole = dense and options.memory is None
+        self.sides, self.box = sides, box
+        self.limit = options.constr_tol
+        self.x, self.g, self.trial, self.x_best, self.g_best = np.zeros((5, n), x0.dtype)
+        self.x[...], self.g[...], self.trial[...] = x0, g, x0
+        self.c, self.c_best = c.copy(), np.full(p, math.nan)
+        self.jac = np.array(jac)
+        self.v, self.weights, self.multipliers = np.zeros((3, p))
+        self.lengths = np.zeros(p)  # the largest |grad c_i| seen
+        self.s = np.zeros(n)
+        self._seen: tuple[Any, Any] = c, jac
+        self._lagrangian = np.zeros((2, n), x0.dtype)
+        self._step_box = np.zeros((2, n))
+        self._curvature = np.zeros((n, n) if dense else (2 * pairs, 2 * pairs))
+        self._work = penalized_workspace(n, p, len(self._curvature), dense)
+        self.f, self.f_best, self.violation_best = float(f), math.inf, math.inf
+        self.violation = self._largest(self.c)
+        self.noise, self.gamma = NOISE, 1.0
+        self.rho, self.rejected_rho = math.nan, -math.inf
+        self.accepted = self.stalled = self.infeasible = self.corrected = self.met = False
+        self.step_norm = self.predicted = self.optimality = 0.0
+        self.steepest = max(float(abs(g).max()), 1e-3)
+        radius = options.initial_trust_radius or max(1.0, float(abs(self.x).max()))
+        self.radius_max = options.max_trust_radius
+        self.radius = min(radius, self.radius_max)
+        self._renew_model()
+        self._prepare()
+
+    def see(self, c: Any, jac: Any) -> None:
+        """Take the constraints, and their Jacobian or None, at `trial`."""
+        self._seen = c, jac
+
+    def needs_gradient(self, f: float) -> bool:
+        """Whether `receive` can use the gradient and the Jacobian at a trial with this value.
+
+        That of the constraints has been seen. The pair of a rejected trial is used too, but not of
+        one that corrects another.
+        """
+        rho, _, in_noise = self._ratio(f)
+        return bool(in_noise or rho > (self._least() if self.corrected else -math.inf))
+
+    def receive(self, f: float, g: Any, offered: bool = False) -> None:
+        """One iteration, from f and g at `trial`, or None for g, and what was seen there."""
+        c, jac = self._seen
+        known = g is not None and jac is not None
+        known = known and bool(np.isfinite(g).all() and np.isfinite(jac).all())
+        rho, _, in_noise = self._ratio(f)
+        finite = rho > -math.inf
+        residuals = math.nan, math.nan
+        if known:
+            residuals = (
+                self._residual(self.x, self.g, self.c, self.jac),
+                self._residual(self.trial, g, c, jac),
+            )
+        else:
+            rho = -math.inf
+        accepted, meaningful = judge(
+            rho, in_noise, residuals[0], residuals[1], self._least(), _GOOD
+        )
+        self.rho, self.accepted = rho, accepted
+        length = float(abs(self.trial - self.x).max())
+        if accepted:
+            self._push(g, jac)
+            self._move(f, g, c, jac)
+            if meaningful:
+                self._adapt(rho, length)
+            self._renew_model()
+            self._prepare()
+            return
+        self.keep(self.trial, f)
+        if self.corrected:
+            self.corrected = False
+            rho, length = self.rejected_rho, float(abs(self.s).max())
+        else:
+            correction = finite and self._correction(c)
+            if known:
+                self._push(g, jac)
+                self._renew_model()
+            if correction:
+                self.corrected, self.rejected_rho = True, rho
+                return
+        factor = _SHRINK if rho >= -1.0 else _SHRINK_MORE
+        self.radius = max(factor * length, TINY)
+        self._prepare()
+
+    def _least(self) -> float:
+        return max(_CORRECTED, self.rejected_rho) if self.corrected else _ACCEPT
+
+    def _move(self, f: float, g: Any, c: Any, jac: Any) -> None:
+        if self._is_better(self.f, self.violation, f, self._largest(c)):
+            self._remember(self.x, self.f, self.g, self.c)
+        self.x[...], self.g[...] = self.trial, g
+        self.c[...], self.jac[...] = c, jac
+        self.f, self.violation = f, self._largest(c)
+        self.v[...] = self.multipliers
+        self.corrected = False
+
+    def _adapt(self, rho: float, length: float) -> None:
+        if rho > _GOOD and length >= 0.8 * self.radius:
+            self.radius *= _GROW if rho < _EXCELLENT else _GROW_MORE
+        elif rho < _POOR:
+            self.radius = max(_TIGHTEN * length, 0.25 * self.radius)
+        self.radius = min(self.radius, self.radius_max)
+
+    def _push(self, g: Any, jac: Any) -> None:
+        """The pair of the step to `trial` and the change of the gradient of the Lagrangian."""
+        old, new = self._lagrangian
+        old[...] = self.g + self.multipliers @ self.jac
+        new[...] = g + self.multipliers @ jac
+        stored = self.model.push(self.x, self.trial, old, new)
+        pair = self.model.ring[0]
+        if stored and self.model.count == 1 and pair.cosine > 1e-8 and pair.tau > 0.0:
+            self.gamma = float(pair.tau)
+
+    def _renew_model(self) -> None:
+        """B from the pairs, as `solve_penalized` takes it."""
+        model, record = self.model, self.model.record
+        if model.dense:
+            model.renew(self.gamma)
+            np.multiply(model.gram[: model.n], record.unit, out=self._curvature)
+            np.fill_diagonal(self._curvature, self._curvature.diagonal() + record.matrix_gamma)
+            return
+        model.refresh(model.choose_gamma())
+        off = (model.lam - model.gamma)[:, None]
+        self._curvature[...] = model.vectors.T @ (off * model.vectors)
+
+    def _solve(self, c: Any, weights: Any, s: Any, v: Any) -> None:
+        model = self.model
+        rows = np.asarray(model.rows, np.float64)
+        solve_penalized(
+            np.asarray(self.g, np.float64), model.dense, self._curvature, model.gamma, rows, c,
+            self.jac, self.sides, self._step_box, weights,
+            1e-10 * max(float(abs(self.g).max()), TINY), s, v, *self._work,
+        )  # fmt: skip
+
+    def _bound_step(self) -> None:
+        low, up = self._step_box
+        low[...], up[...] = -self.radius, self.radius
+        if self.box is not None:
+            np.maximum(low, self.box.lower - self.x.astype(np.float64), out=low)
+            np.minimum(up, self.box.upper - self.x.astype(np.float64), out=up)
+
+    def _prepare(self) -> None:
+        """The step at x within the length, its multipliers, the weights, and the next trial."""
+        self._bound_step()
+        norms = np.sqrt(np.einsum("ij,ij->i", self.jac, self.jac))
+        first = not self.weights.any()
+        np.maximum(self.lengths, norms, out=self.lengths)
+        base = self.steepest / np.where(self.lengths > 0.0, self.lengths, 1.0)
+        if first:
+            self.weights[...] = base
+        firm = _FIRM * np.maximum(base, self.weights)
+        self.s[...] = 0.0
+        v = self.multipliers
+        v[...] = self.v
+        self._solve(self.c, firm, self.s, v)
+        measure = 1.0 / np.where(self.lengths > 0.0, self.lengths, 1.0)
+        now = self._violations(self.c)
+        left = self._violations(self.c + self.jac @ self.s)
+        self.met = bool(measure @ left <= _MET * (measure @ now) + 1e-10)
+        if self.met:
+            size = abs(v)
+            np.maximum(_MORE * size, 0.5 * (self.weights + size), out=self.weights)
+        else:
+            most = measure @ (now - left)
+            weights = np.maximum(np.minimum(self.weights, base), _LEAST * base)
+            while True:
+                self._solve(self.c, weights, self.s, v)
+                left = self._violations(self.c + self.jac @ self.s)
+                if measure @ (now - left) >= _STEERING * most or (weights > firm).all():
+                    break
+                weights = 10.0 * weights
+            self.weights[...] = weights
+        s = self.s
+        self.predicted = self._decrease(s, now, left)
+        self._set_optimality()
+        self._set_trial(s)
+        self.infeasible = False
+        if not self.met and self.violation > self.limit:
+            reach = min(1.0, self.radius / max(1.0, float(abs(self.x).max())))
+            penalty = float(self.weights @ now)
+            self.infeasible = (
+                most <= _STATIONARY * reach * (measure @ now)
+                and self.predicted <= _STATIONARY * max(abs(self.f), penalty)
+            )
+            self.stalled = self.stalled or self.infeasible
+
+    def _decrease(self, s: Any, now: Any, left: Any) -> float:
+        """What the model of the penalty falls by along s."""
+        model = self.model
+        if model.dense:
+            bs = self._curvature @ s
+        else:
+            products = model.rows @ s
+            bs = model.gamma * s + (self._curvature @ products) @ model.rows
+        return float(-(self.g @ s) - 0.5 * (s @ bs) + self.weights @ (now - left))
+
+    def _correction(self, c: Any) -> bool:
+        """Make `trial` the step for the constraints as they are at the trial; False if it is that.
+
+        Its multipliers are not kept.
+        """
+        if not self._violations(c).max(initial=0.0) > 1e-12:
+            return False
+        s = self.s.copy()
+        weights = _FIRM * self.weights if self.met else self.weights
+        self._solve(c - self.jac @ self.s, weights, s, self.multipliers.copy())
+        if abs(s - self.s).max() <= 1e-12 * max(1.0, float(abs(self.x).max())):
+            return False
+        self._set_trial(s)
+        return not self.stalled
+
+    def _set_trial(self, s: Any) -> None:
+        self.trial[...] = self.x + s
+        if self.box is not None:
+            self.trial[...] = self.box.project(self.trial)
+        self.step_norm = float(np.linalg.norm(s))
+        moved = bool((self.trial != self.x).any())
+        self.stalled = not (moved and self.predicted > 0.0 and math.isfinite(self.predicted))
+
+    def _set_optimality(self) -> None:
+        size = abs(self.multipliers)
+        above = np.where(self.multipliers > 0.0, self.sides[1] - self.c, self.c - self.sides[0])
+        gaps = np.minimum(size, np.maximum(above, 0.0))
+        if not self.met:  # what is missed has its weight as a multiplier
+            gaps = np.where(self._violations(self.c) > 0.0, 0.0, gaps)
+        gradient = self.g + self.multipliers @ self.jac
+        self.optimality = max(self._projected(self.x, gradient), float(gaps.max(initial=0.0)))
+
+    def _projected(self, x: Any, gradient: Any) -> float:
+        if self.box is not None:
+            return self.box.optimality(x, gradient)
+        return float(abs(gradient).max())
+
+    def _residual(self, x: Any, g: Any, c: Any, jac: Any) -> float:
+        """How far a point is from the conditions of first order with the multipliers of now."""
+        gradient = g + self.multipliers @ jac
+        return self._projected(x, gradient) + float(self.weights @ self._violations(c))
+
+    def _violations(self, c: Any) -> Any:
+        return np.maximum(np.maximum(self.sides[0] - c, c - self.sides[1]), 0.0)
+
+    def _largest(self, c: Any) -> float:
+        return float(self._violations(c).max(initial=0.0))
+
+    def _ratio(self, f: float) -> Any:
+        c = self._seen[0]
+        merit = self.f + float(self.weights @ self._violations(self.c))
+        trial = f + float(self.weights @ self._violations(c))
+        scale = abs(self.f) + float(abs(self.multipliers) @ (abs(self.jac) @ abs(self.x)))
+        return ratio(merit, trial, self.predicted, scale, self.noise, 0.0)
+
+    def expect(self, precision: float) -> None:
+        """Take f to be given in this relative precision."""
+        self.noise = precision / EPS * NOISE
+
+    def _is_better(self, f: float, violation: float, than: float, violated: float) -> bool:
+        """Whether a point is better than another: less violated, or both hardly and lower."""
+        a, b = max(violation, self.limit), max(violated, self.limit)
+        return a < b or (a == b and f < than)
+
+    def _remember(self, x: Any, f: float, g: Any, c: Any) -> None:
+        violation = self._largest(c)
+        if self._is_better(f, violation, self.f_best, self.violation_best):
+            self.violation_best, self.f_best = math.inf, math.inf  # an interrupt may come between
+            self.x_best[...], self.g_best[...], self.c_best[...] = x, g, c
+            self.f_best, self.violation_best = f, violation
+
+    def keep(self, x: Any, f: float, g: Any = math.nan) -> None:
+        """Remember a point, of which the constraints were seen, if it is better than `x`."""
+        c = self._seen[0]
+        if math.isfinite(f) and np.isfinite(c).all():
+            if self._is_better(f, self._largest(c), self.f, self.violation):
+                self._remember(x, f, g, c)
+
+    def renew(self, f: float, g: Any) -> None:
+        """Go on from `x` with another problem: what was seen are its constraints there."""
+        self.g[...], self.f = g, float(f)
+        self.c[...], self.jac[...] = self._seen
+        self.violation = self._largest(self.c)
+        self.f_best = self.violation_best = math.inf
+        self.corrected = False
+        self._prepare()
+
+    def bound(self) -> None:
+        """Make the trial anew if it is farther than the options let it be."""
+        if self.radius > self.radius_max:
+            self.radius, self.corrected = self.radius_max, False
+            self._prepare()
+
+    def saved(self) -> dict[str, Any]:
+        """All that the iterations to come depend on; not copies."""
+        model = self.model
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        numbers = {name: getattr(self, name) for name in _NUMBERS}
+        return arrays | numbers | {
+            "sides": self.sides, "rows": model.rows, "gram": model.gram, "ring": model.ring,
+            "state": model.state,
+        }  # fmt: skip
+
+    @classmethod
+    def restore(
+        cls, state: Mapping[str, Any], recipe: Recipe, options: Options, box: Box | None
+    ) -> SQP:
+        """The method that was `saved`; ValueError where it cannot be one."""
+        (n,), (p,) = state["x"].shape, state["c"].shape
+        check_shape("jac", state, (p, n))
+        check_shape("sides", state, (2, p))
+        x = state["x"]
+        method = cls(
+            x, 0.0, np.zeros_like(x), recipe, options, box, state["sides"], np.zeros(p),
+            np.zeros((p, n)),
+        )  # fmt: skip
+        for name, array in method.saved().items():
+            if isinstance(array, np.ndarray):
+                fill(array, name, state)
+        set_numbers(method, _NUMBERS, state)
+        method._renew_model()
+        method._bound_step()
+        return method
+
+    def current_model(self) -> CompactModel:
+        """The model of the Hessian of the Lagrangian at `x`."""
+        self.model.outdate()
+        return self.model
+
+    @property
+    def weight(self) -> float:
+        """The bound on the length of a step."""
+        return self.radius
+
+    @property
+    def best(self) -> tuple[Any, float, Any]:
+        """The best point, with its f and gradient, NaN if that is not known."""
+        if self._best_is_kept():
+            return self.x_best, self.f_best, self.g_best
+        return self.x, self.f, self.g
+
+    def _best_is_kept(self) -> bool:
+        return self._is_better(self.f_best, self.violation_best, self.f, self.violation)
+
+    @property
+    def constraints_at_best(self) -> Any:
+        """The constraints at the point of `best`."""
+        return self.c_best if self._best_is_kept() else self.c
