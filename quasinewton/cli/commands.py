@@ -286,8 +286,10 @@ def _problems(args: argparse.Namespace) -> int:
     from .tables import text_table
 
     rows = []
-    scalable = (*problems.scalable(), *problems.scalable(bounded=True))
-    for name in sorted((*problems.names(), *problems.names(bounded=True))):
+    # Those with constraints apart: the other commands do not solve them.
+    kinds = [{"constrained": True}] if args.constrained else [{}, {"bounded": True}]
+    scalable = [name for kind in kinds for name in problems.scalable(**kind)]
+    for name in sorted(name for kind in kinds for name in problems.names(**kind)):
         problem = problems.get(name)
         marks = ("*" if name in scalable else " ") + (" " if problem.bounds is None else "b")
         rows.append((name, f"{problem.n} {marks}", problem.description))
@@ -405,7 +407,9 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     check.add_argument("--tolerance", type=float, metavar="T", help="largest relative error that "
                        "passes (default 1e-5, in single precision 5e-3)")  # fmt: skip
 
-    command("problems", _problems, "list the test problems", _PROBLEMS)
+    listing = command("problems", _problems, "list the test problems", _PROBLEMS)
+    listing.add_argument("--constrained", action="store_true", help="those with constraints other "
+                         "than bounds, for other solvers, in place of the others")  # fmt: skip
     return parser, dict(commands.choices)
 
 
@@ -501,5 +505,6 @@ exit code: 0 if every derivative passes, else 1; 2 for wrong usage"""
 _PROBLEMS = f"""\
 List the classical test problems that solve, compare and check know by name.
 
-example:
-  {_PROGRAM} problems"""
+examples:
+  {_PROGRAM} problems
+  {_PROGRAM} problems --constrained"""

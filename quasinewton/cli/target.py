@@ -148,6 +148,11 @@ def _problem(args: argparse.Namespace, name: str, n: int | None) -> Target:
         if getattr(args, option):
             raise UsageError(f"--{option} goes with a TARGET of the form package.module:function")
     names = (*problems.names(), *problems.names(bounded=True))
+    if name in problems.names(constrained=True):
+        raise UsageError(
+            f"{name} has constraints other than bounds, which no method here takes; the command "
+            "`problems` lists those that can be solved"
+        )
     if name not in names:
         raise UsageError(
             f"{unknown('problem', name, names)} The command `problems` lists them; a "

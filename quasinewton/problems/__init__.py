@@ -12,14 +12,27 @@ and `all` are those of the problems without bounds; with ``bounded=True`` those 
 Bounds(array([-inf,  1.5]), array([inf, inf]))
 """
 
-from . import bounded, chained, coupled, data, hs, membranes, mgh, planar
+from . import (
+    bounded,
+    chained,
+    coupled,
+    data,
+    degenerate,
+    hs,
+    hs_applied,
+    hs_constrained,
+    membranes,
+    mgh,
+    planar,
+)
 from ._registry import Problem, admits, get, names, scalable
 from ._registry import iterate as all
 
 __all__ = ["Problem", "admits", "all", "get", "names", "scalable"]
 
 # The modules enter their problems into the table when imported.
-del bounded, chained, coupled, data, hs, membranes, mgh, planar
+del bounded, chained, coupled, data, degenerate, hs, hs_applied, hs_constrained
+del membranes, mgh, planar
 
 
 def __dir__() -> list[str]:

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import Bounds
+from scipy.optimize import Bounds, NonlinearConstraint
 
 Vector = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem:
-    """A smooth minimisation problem with its derivatives, without constraints or with bounds.
+    """A smooth minimisation problem with its derivatives, with constraints or bounds or without.
 
     The three functions leave their arguments alone.  Where the function overflows they return
     ``inf`` or ``nan`` without a warning.  Arguments in single precision are accepted, and the
@@ -37,8 +37,9 @@ class Problem:
     x0 : ndarray of shape (n,)
         The standard starting point (read-only).
     fmin : float or None
-        The least known value of the objective, None where it is not known at this size.  It is
-        the global minimum, except where `description` calls it a local one.
+        The least known value of the objective at a feasible point, None where it is not known at
+        this size, or where `description` says that there is none.  It is the global minimum,
+        except where `description` calls it a local one.
     minimizers : tuple of ndarray
         Points at which `fmin` is attained, empty if they are not known.
     source : str
@@ -46,13 +47,21 @@ class Problem:
     description : str
         The formula in plain text.
     convex : bool
-        Whether the objective is known to be convex, within the bounds if there are any.
+        Whether the objective is known to be convex, within the bounds if there are any; and, with
+        constraints, the feasible set too: equalities are linear, inequalities concave where they
+        are bounded from below.
     other_minima : tuple of float
         Values at other local minimisers, or in the limit at infinity, or at saddle points, where
-        a descent method may end.
+        a descent method may end.  With constraints all these are feasible.
     bounds : scipy.optimize.Bounds or None
         Bounds on the variables, with `x0` and the minimisers in them; None where there are none.
         Beyond them the functions may have no values.
+    constraints : scipy.optimize.NonlinearConstraint or None
+        The other constraints, linear ones too, None where there are none: ``lb <= fun(x) <= ub``
+        with `fun` of shape (p,), equal bounds for equalities, ``jac(x)`` of shape (p, n), and
+        ``hess(x, v)``, the sum of the Hessian matrices of the rows times v.  They are what is said
+        above of the three functions.  The minimisers are feasible up to rounding, `x0` need not
+        be.
     """
 
     name: str
@@ -67,6 +76,7 @@ class Problem:
     convex: bool
     other_minima: tuple[float, ...]
     bounds: Bounds | None = None
+    constraints: NonlinearConstraint | None = None
 
     @property
     def n(self) -> int:
@@ -87,6 +97,16 @@ class Functions(NamedTuple):
     hessp: Callable[[Vector, Vector], Vector]
 
 
+class Constraints(NamedTuple):
+    """Rows between bounds, for points of the right shape and dtype; see `Problem.constraints`."""
+
+    fun: Callable[[Vector], Vector]
+    jac: Callable[[Vector], Vector]
+    hess: Callable[[Vector, Vector], Vector]
+    lb: Vector
+    ub: Vector
+
+
 @dataclass(frozen=True)
 class Parts:
     """What the builder of one problem returns; see `Problem` for the fields."""
@@ -97,6 +117,7 @@ class Parts:
     minimizers: Sequence[ArrayLike] = ()
     other_minima: Sequence[float] = ()
     bounds: tuple[ArrayLike, ArrayLike] | None = None
+    constraints: Constraints | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +155,7 @@ class _Entry:
     description: str
     convex: bool
     bounded: bool
+    constrained: bool
 
 
 _ENTRIES: dict[str, _Entry] = {}
@@ -148,6 +170,7 @@ def register(
     description: str,
     convex: bool = False,
     bounded: bool = False,
+    constrained: bool = False,
     name: str | None = None,
 ) -> Callable[[Builder], Builder]:
     """Enter the decorated builder of a problem into the table.
@@ -160,6 +183,8 @@ def register(
         As in `Problem`.
     bounded : bool
         Whether the problem has bounds.
+    constrained : bool
+        Whether it has other constraints; the builder alone says whether there are bounds too.
     name : str, optional
         By default the name of the builder.
     """
@@ -170,36 +195,39 @@ def register(
             raise ValueError(f"problem {key!r} is registered twice")
         scalable = isinstance(size, Size)
         sizes = size if isinstance(size, Size) else Size(size, least=size, most=size)
-        _ENTRIES[key] = _Entry(builder, sizes, scalable, source, description, convex, bounded)
+        _ENTRIES[key] = _Entry(
+            builder, sizes, scalable, source, description, convex, bounded, constrained
+        )
         return builder
 
     return enter
 
 
+def _point(x: ArrayLike, n: int) -> Vector:
+    x = np.asarray(x)
+    if x.shape != (n,):
+        raise ValueError(f"expected an array of shape ({n},), got one of shape {x.shape}")
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
 def _checked(functions: Functions, n: int) -> Functions:
     """Put the checks and conversions shared by all problems around the bare functions."""
 
-    def point(x: ArrayLike) -> Vector:
-        x = np.asarray(x)
-        if x.shape != (n,):
-            raise ValueError(f"expected an array of shape ({n},), got one of shape {x.shape}")
-        return x if x.dtype.kind == "f" else x.astype(np.float64)
-
     def fun(x: ArrayLike) -> float:
-        x = point(x)
+        x = _point(x, n)
         with np.errstate(all="ignore"):
             return float(functions.fun(x))
 
     # Coefficients are in double precision and promote the result of a single-precision argument,
     # hence the conversion back.
     def grad(x: ArrayLike) -> Vector:
-        x = point(x)
+        x = _point(x, n)
         with np.errstate(all="ignore"):
             return functions.grad(x).astype(x.dtype, copy=False)
 
     def hessp(x: ArrayLike, p: ArrayLike) -> Vector:
-        x = point(x)
-        p = point(p).astype(x.dtype, copy=False)
+        x = _point(x, n)
+        p = _point(p, n).astype(x.dtype, copy=False)
         with np.errstate(all="ignore"):
             return functions.hessp(x, p).astype(x.dtype, copy=False)
 
@@ -216,12 +244,34 @@ def _bounds(sides: tuple[ArrayLike, ArrayLike], n: int) -> Bounds:
     return Bounds(*(_frozen(np.broadcast_to(side, (n,))) for side in sides))
 
 
+def _constraints(rows: Constraints, n: int) -> NonlinearConstraint:
+    """Put the same checks and conversions around the rows of constraints."""
+
+    def fun(x: ArrayLike) -> Vector:
+        x = _point(x, n)
+        with np.errstate(all="ignore"):
+            return rows.fun(x).astype(x.dtype, copy=False)
+
+    def jac(x: ArrayLike) -> Vector:
+        x = _point(x, n)
+        with np.errstate(all="ignore"):
+            return rows.jac(x).astype(x.dtype, copy=False)
+
+    def hess(x: ArrayLike, v: ArrayLike) -> Vector:
+        x = _point(x, n)
+        v = _point(v, rows.lb.size).astype(x.dtype, copy=False)
+        with np.errstate(all="ignore"):
+            return rows.hess(x, v).astype(x.dtype, copy=False)
+
+    return NonlinearConstraint(fun, _frozen(rows.lb), _frozen(rows.ub), jac=jac, hess=hess)
+
+
 def _entry(name: str) -> _Entry:
     try:
         return _ENTRIES[name]
     except KeyError:
         close = difflib.get_close_matches(str(name).lower().replace("-", "_"), _ENTRIES, n=5)
-        every = "names() and names(bounded=True) list all of them"
+        every = "names() and names(bounded=True), names(constrained=True) list all of them"
         hint = f"did you mean {', '.join(close)}?" if close else every
         raise ValueError(f"unknown problem {name!r}; {hint}") from None
 
@@ -232,7 +282,7 @@ def get(name: str, n: int | None = None, **params: Any) -> Problem:
     Parameters
     ----------
     name : str
-        One of `names`, with or without bounds.
+        One of `names`, with or without bounds or other constraints.
     n : int, optional
         The number of variables.  By default the standard size of the problem.
     **params
@@ -267,7 +317,8 @@ def get(name: str, n: int | None = None, **params: Any) -> Problem:
     except TypeError as error:
         raise TypeError(f"problem {name!r}: {error}") from None
     parts = entry.builder(*arguments, **params)
-    assert (parts.bounds is not None) is entry.bounded, name
+    assert (parts.constraints is not None) is entry.constrained, name
+    assert entry.constrained or (parts.bounds is not None) is entry.bounded, name
     return Problem(
         name=name,
         **_checked(parts.functions, size)._asdict(),
@@ -279,34 +330,54 @@ def get(name: str, n: int | None = None, **params: Any) -> Problem:
         convex=entry.convex,
         other_minima=tuple(float(value) for value in parts.other_minima),
         bounds=None if parts.bounds is None else _bounds(parts.bounds, size),
+        constraints=None if parts.constraints is None else _constraints(parts.constraints, size),
     )
 
 
-def names(*, bounded: bool = False) -> tuple[str, ...]:
-    """Return the names of all problems without bounds, or of all with bounds, sorted.
+def names(*, bounded: bool = False, constrained: bool = False) -> tuple[str, ...]:
+    """Return the names of all problems of one of three kinds, sorted.
 
     Parameters
     ----------
     bounded : bool
-        By default the problems without bounds, which every method can solve.
+        The problems with bounds and no other constraints.  By default those without bounds, which
+        every method can solve.
+    constrained : bool
+        The problems with other constraints, be there bounds too or not.
+
+    Raises
+    ------
+    ValueError
+        If both are asked for: no problem is of two kinds.
 
     Examples
     --------
     >>> "hs1" in names(), "hs1" in names(bounded=True)
     (False, True)
+    >>> "hs6" in names(constrained=True), "hs6" in names(bounded=True)
+    (True, False)
     """
-    return tuple(sorted(name for name, entry in _ENTRIES.items() if entry.bounded is bounded))
+    if bounded and constrained:
+        raise ValueError("bounded and constrained exclude each other; ask for one of them")
+    return tuple(
+        sorted(
+            name
+            for name, entry in _ENTRIES.items()
+            if entry.constrained is constrained and (constrained or entry.bounded is bounded)
+        )
+    )
 
 
-def scalable(*, bounded: bool = False) -> tuple[str, ...]:
+def scalable(*, bounded: bool = False, constrained: bool = False) -> tuple[str, ...]:
     """Return the names of the problems with n as a parameter, sorted.
 
     Parameters
     ----------
-    bounded : bool
+    bounded, constrained : bool
         As in `names`.
     """
-    return tuple(name for name in names(bounded=bounded) if _ENTRIES[name].scalable)
+    found = names(bounded=bounded, constrained=constrained)
+    return tuple(name for name in found if _ENTRIES[name].scalable)
 
 
 def admits(name: str, n: int) -> bool:
@@ -314,7 +385,9 @@ def admits(name: str, n: int) -> bool:
     return _entry(name).size.admits(n)
 
 
-def iterate(n: int | None = None, *, bounded: bool = False) -> Iterator[Problem]:
+def iterate(
+    n: int | None = None, *, bounded: bool = False, constrained: bool = False
+) -> Iterator[Problem]:
     """Iterate over the problems, in the order of `names`.
 
     Parameters
@@ -322,13 +395,13 @@ def iterate(n: int | None = None, *, bounded: bool = False) -> Iterator[Problem]
     n : int, optional
         Only the problems which come with n variables, in that size.  By default all problems,
         each in its standard size.
-    bounded : bool
+    bounded, constrained : bool
         As in `names`.
 
     Yields
     ------
     Problem
     """
-    for name in names(bounded=bounded):
+    for name in names(bounded=bounded, constrained=constrained):
         if n is None or admits(name, n):
             yield get(name, n)
