@@ -146,7 +146,7 @@ def minimize(
         lower one; ``constr_violation``, the largest; ``constr_nfev`` and ``constr_njev``, the
         evaluations of each. `optimality` is then max|x - P(x - grad L)|, or the largest
         ``min(|v_i|, distance of c_i from its side)``, and success means that it is at most `gtol`
-        times max(1, max|v| / 100), and the violation at most `constr_tol`. The model is one of the
+        times max(1, max|g| / 100), and the violation at most `constr_tol`. The model is one of the
         Hessian of the Lagrangian. If the constraints cannot be met, the run ends where they are
         violated least, with the status `Status.INFEASIBLE`. For errors of estimates see
         `quasinewton.standard_errors`. `status` is a `quasinewton.Status`. Only a small gradient,

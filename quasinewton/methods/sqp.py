@@ -40,8 +40,14 @@ _FIRM, _LEAST, _MORE = 1e4, 0.1, 1.1
 _STEERING = 0.5
 #: Part of the violation that may remain where the linearised constraints count as met.
 _MET = 1e-6
+#: Cosine of s and y below which a pair is damped, and what s.y is then of s.Bs.
+_FLAT, _DAMPED = 1e-8, 0.2
+#: What is missed of a constraint, beside the terms of its sum, that cannot be told from none.
+_ROUNDOFF = 1e-12
 #: Variables from which on no matrix in them is kept, and pairs that are kept there.
 _MANY, _PAIRS = 200, 10
+#: Projected gradient of the model, beside |g|, at its minimiser.
+_TOLERANCE = 1e-10
 #: Where the violation cannot fall by this part of itself in the length, nor the penalty, it is
 #: least.
 _STATIONARY = 1e-7
@@ -118,6 +124,7 @@ class SQP:
         self._lagrangian = np.zeros((2, n), x0.dtype)
         self._step_box = np.zeros((2, n))
         self._curvature = np.zeros((n, n) if dense else (2 * pairs, 2 * pairs))
+        self._lowest = 0.0  # eigenvalue of B, or 0
         self._work = penalized_workspace(n, p, len(self._curvature), dense)
         self.f, self.f_best, self.violation_best = float(f), math.inf, math.inf
         self.violation = self._largest(self.c)
@@ -139,11 +146,10 @@ class SQP:
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient and the Jacobian at a trial with this value.
 
-        That of the constraints has been seen. The pair of a rejected trial is used too, but not of
-        one that corrects another.
+        The values of the constraints there have been seen.
         """
         rho, _, in_noise = self._ratio(f)
-        return bool(in_noise or rho > (self._least() if self.corrected else -math.inf))
+        return bool(in_noise or rho > self._least())
 
     def receive(self, f: float, g: Any, offered: bool = False) -> None:
         """One iteration, from f and g at `trial`, or None for g, and what was seen there."""
@@ -158,8 +164,8 @@ class SQP:
                 self._residual(self.x, self.g, self.c, self.jac),
                 self._residual(self.trial, g, c, jac),
             )
-        else:
-            rho = -math.inf
+        elif g is not None:
+            rho, finite = -math.inf, False
         accepted, meaningful = judge(
             rho, in_noise, residuals[0], residuals[1], self._least(), _GOOD
         )
@@ -178,11 +184,7 @@ class SQP:
             self.corrected = False
             rho, length = self.rejected_rho, float(abs(self.s).max())
         else:
-            correction = finite and self._correction(c)
-            if known:
-                self._push(g, jac)
-                self._renew_model()
-            if correction:
+            if finite and self._correction(c):
                 self.corrected, self.rejected_rho = True, rho
                 return
         factor = _SHRINK if rho >= -1.0 else _SHRINK_MORE
@@ -213,10 +215,28 @@ class SQP:
         old, new = self._lagrangian
         old[...] = self.g + self.multipliers @ self.jac
         new[...] = g + self.multipliers @ jac
+        if self.model.kind != "lsr1":
+            self._damp(old, new)
         stored = self.model.push(self.x, self.trial, old, new)
         pair = self.model.ring[0]
         if stored and self.model.count == 1 and pair.cosine > 1e-8 and pair.tau > 0.0:
             self.gamma = float(pair.tau)
+
+    def _damp(self, old: Any, new: Any) -> None:
+        """Have a pair of no positive curvature keep B definite (Powell 1978).
+
+        Along the constraints' gradients the Lagrangian may be concave at a minimum, and a model
+        that says so makes the subproblem one of many minima.
+        """
+        s, y = self.trial - self.x, new - old
+        sy, ss, yy = float(s @ y), float(s @ s), float(y @ y)
+        if not sy <= _FLAT * math.sqrt(ss) * math.sqrt(yy):
+            return
+        bs = self._multiply(s)
+        sbs = float(s @ bs)
+        if sbs > 0.0:
+            theta = (1.0 - _DAMPED) * sbs / (sbs - sy)
+            new[...] = old + theta * y + (1.0 - theta) * bs
 
     def _renew_model(self) -> None:
         """B from the pairs, as `solve_penalized` takes it."""
@@ -225,18 +245,25 @@ class SQP:
             model.renew(self.gamma)
             np.multiply(model.gram[: model.n], record.unit, out=self._curvature)
             np.fill_diagonal(self._curvature, self._curvature.diagonal() + record.matrix_gamma)
+            self._lowest = 0.0 if record.inverted else float(np.linalg.eigvalsh(self._curvature)[0])
             return
         model.refresh(model.choose_gamma())
+        self._lowest = float(model.lam.min(initial=model.gamma))
         off = (model.lam - model.gamma)[:, None]
         self._curvature[...] = model.vectors.T @ (off * model.vectors)
 
-    def _solve(self, c: Any, weights: Any, s: Any, v: Any) -> None:
-        model = self.model
+    def _solve(self, c: Any, weights: Any, s: Any, v: Any, shift: float = 0.0) -> None:
+        """`solve_penalized` for B + shift I."""
+        model, matrix = self.model, self._curvature
+        gamma = model.gamma + shift
+        if shift and model.dense:
+            matrix = matrix + shift * np.eye(model.n)
         rows = np.asarray(model.rows, np.float64)
+        g = np.asarray(self.g, np.float64)
         solve_penalized(
-            np.asarray(self.g, np.float64), model.dense, self._curvature, model.gamma, rows, c,
-            self.jac, self.sides, self._step_box, weights,
-            1e-10 * max(float(abs(self.g).max()), TINY), s, v, *self._work,
+            g, (model.dense, matrix, gamma, rows),
+            (c, self.jac, self.sides, weights), self._step_box,
+            _TOLERANCE * max(float(abs(g).max()), TINY), s, v, self._work,
         )  # fmt: skip
 
     def _bound_step(self) -> None:
@@ -255,32 +282,16 @@ class SQP:
         base = self.steepest / np.where(self.lengths > 0.0, self.lengths, 1.0)
         if first:
             self.weights[...] = base
-        firm = _FIRM * np.maximum(base, self.weights)
-        self.s[...] = 0.0
-        v = self.multipliers
-        v[...] = self.v
-        self._solve(self.c, firm, self.s, v)
+        before = self.weights.copy()
         measure = 1.0 / np.where(self.lengths > 0.0, self.lengths, 1.0)
-        now = self._violations(self.c)
-        left = self._violations(self.c + self.jac @ self.s)
-        self.met = bool(measure @ left <= _MET * (measure @ now) + 1e-10)
-        if self.met:
-            size = abs(v)
-            np.maximum(_MORE * size, 0.5 * (self.weights + size), out=self.weights)
-        else:
-            most = measure @ (now - left)
-            weights = np.maximum(np.minimum(self.weights, base), _LEAST * base)
-            while True:
-                self._solve(self.c, weights, self.s, v)
-                left = self._violations(self.c + self.jac @ self.s)
-                if measure @ (now - left) >= _STEERING * most or (weights > firm).all():
-                    break
-                weights = 10.0 * weights
-            self.weights[...] = weights
-        s = self.s
-        self.predicted = self._decrease(s, now, left)
+        most = self._solve_elastic(base, measure, 0.0)
+        if self._lowest < 0.0 and not (self.met and self.predicted > 0.0):
+            # An indefinite model has many minima, of which this is none that helps.
+            self.weights[...] = before
+            most = self._solve_elastic(base, measure, -2.0 * self._lowest)
         self._set_optimality()
-        self._set_trial(s)
+        self._set_trial(self.s)
+        now = self._violations(self.c)
         self.infeasible = False
         if not self.met and self.violation > self.limit:
             reach = min(1.0, self.radius / max(1.0, float(abs(self.x).max())))
@@ -291,15 +302,50 @@ class SQP:
             )
             self.stalled = self.stalled or self.infeasible
 
-    def _decrease(self, s: Any, now: Any, left: Any) -> float:
-        """What the model of the penalty falls by along s."""
+    def _solve_elastic(self, base: Any, measure: Any, shift: float) -> float:
+        """The step, its multipliers, the weights and the decrease predicted, for B + shift I.
+
+        Returns by how much the violation can fall within the length.
+        """
+        s, v = self.s, self.multipliers
+        s[...], v[...] = 0.0, self.v
+        firm = _FIRM * np.maximum(base, self.weights)
+        self._solve(self.c, firm, s, v, shift)
+        now, left = self._missed(self.c, self._terms(self.x)), self._left(s)
+        most = float(measure @ (now - left))
+        self.met = bool(measure @ left <= _MET * (measure @ now))
+        if self.met:
+            size = abs(v)
+            np.maximum(_MORE * size, 0.5 * (self.weights + size), out=self.weights)
+        else:
+            weights = np.maximum(np.minimum(self.weights, base), _LEAST * base)
+            while True:
+                self._solve(self.c, weights, s, v, shift)
+                left = self._left(s)
+                if measure @ (now - left) >= _STEERING * most or (weights > firm).all():
+                    break
+                weights = 10.0 * weights
+            self.weights[...] = weights
+        # Where a constraint is met J s is what c lacks: g.s by way of the Lagrangian keeps its digits.
+        side = np.where(v > 0.0, self.sides[1], self.sides[0])
+        exact = (v != 0.0) & (left == 0.0)
+        lacking = np.where(exact, np.where(exact, side, 0.0) - self.c, self.jac @ s)
+        lacking[exact & (abs(lacking) <= _ROUNDOFF * self._terms(self.x))] = 0.0
+        slope = (self.g + v @ self.jac) @ s - v @ lacking
+        quadratic = slope + 0.5 * (s @ self._multiply(s))
+        self.predicted = float(self.weights @ (now - left) - quadratic)
+        return most
+
+    def _left(self, s: Any) -> Any:
+        """The violations of the linearised constraints, but for roundoff."""
+        return self._missed(self.c + self.jac @ s, self._terms(abs(self.x) + abs(s)))
+
+    def _multiply(self, s: Any) -> Any:
+        """B s."""
         model = self.model
         if model.dense:
-            bs = self._curvature @ s
-        else:
-            products = model.rows @ s
-            bs = model.gamma * s + (self._curvature @ products) @ model.rows
-        return float(-(self.g @ s) - 0.5 * (s @ bs) + self.weights @ (now - left))
+            return self._curvature @ s
+        return model.gamma * s + (self._curvature @ (model.rows @ s)) @ model.rows
 
     def _correction(self, c: Any) -> bool:
         """Make `trial` the step for the constraints as they are at the trial; False if it is that.
@@ -351,10 +397,20 @@ class SQP:
 
     def _ratio(self, f: float) -> Any:
         c = self._seen[0]
-        merit = self.f + float(self.weights @ self._violations(self.c))
-        trial = f + float(self.weights @ self._violations(c))
-        scale = abs(self.f) + float(abs(self.multipliers) @ (abs(self.jac) @ abs(self.x)))
+        terms = self._terms(self.x)
+        merit = self.f + float(self.weights @ self._missed(self.c, terms))
+        trial = f + float(self.weights @ self._missed(c, terms))
+        scale = abs(self.f) + float(abs(self.multipliers) @ terms)
         return ratio(merit, trial, self.predicted, scale, self.noise, 0.0)
+
+    def _terms(self, s: Any) -> Any:
+        """Sizes of the sums that the linearised constraints are."""
+        return abs(self.c) + abs(self.jac) @ abs(s)
+
+    def _missed(self, c: Any, terms: Any) -> Any:
+        """The violations, but for roundoff."""
+        missed = self._violations(c)
+        return np.where(missed > _ROUNDOFF * terms, missed, 0.0)
 
     def expect(self, precision: float) -> None:
         """Take f to be given in this relative precision."""

@@ -422,9 +422,12 @@ class Solver:
         """f and what the test of convergence is on, or infinities where `x` is not feasible."""
         method = self._method
         if not method.violation <= self.options.constr_tol:
+            falls = method.f < -ABYSS * max(1.0, abs(self._f0))
+            if falls and method.violation <= ABOUT_MET * abs(method.f):
+                return -math.inf, math.inf
             return math.inf, math.inf
-        largest = float(abs(method.multipliers).max(initial=0.0))
-        return method.f, method.optimality / max(1.0, largest / LARGE_MULTIPLIER)
+        slope = float(abs(method.g).max())
+        return method.f, method.optimality / max(1.0, slope / LARGE_GRADIENT)
 
     def _slopes(self) -> Any:
         """The elements of the gradient along which a step may lead."""
@@ -1091,8 +1094,9 @@ HISTORY = (
 #: What it records beside that in a run with constraints.
 VIOLATION = ("violation",)
 
-#: Multipliers above this relax the test of convergence (Wächter & Biegler 2006, eq. 6).
-LARGE_MULTIPLIER = 100.0
+#: A gradient of f above this, which that of the constraints balances, relaxes the test of
+#: convergence; an f so far below its start is unbounded where the constraints are about met.
+LARGE_GRADIENT, ABYSS, ABOUT_MET = 100.0, 1e12, 1e-2
 
 #: What it records beside that where it is 'spectrum'.
 SPECTRUM = ("eigenvalues", "gamma")

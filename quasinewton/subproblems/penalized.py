@@ -38,7 +38,7 @@ _STIFFNESS, _STIFFER, _SLOW = 1e3, 10.0, 0.1
 _ROUNDS, _STEPS, _CUTS = 40, 100, 40
 #: Change of the multipliers, relative to the largest, with which they are good enough.
 _SETTLED_MULTIPLIERS = 1e-9
-#: What is missed of a constraint, beside the terms of its sum, that cannot be told from none.
+#: What is missed of a constraint, beside the terms of its sum, that is near to roundoff.
 _ROUNDOFF = 1e-12
 #: Fraction of the slope by which a step must decrease the function.
 _ARMIJO = 1e-4
@@ -65,8 +65,9 @@ def penalized_workspace(
 
 
 @kernel
-def _multiply(dense, matrix, gamma, rows, v, line, out):
+def _multiply(model, v, line, out):
     """out = B v: by the matrix, or gamma v + Q^T K Q v with K for `matrix`."""
+    dense, matrix, gamma, rows = model
     n = v.size
     if dense:
         for i in range(n):
@@ -113,8 +114,9 @@ def _add(factor, row, out):
 
 
 @kernel
-def _penalty(r, sides, weights, v, w, z, active):
+def _penalty(r, linear, v, w, z, active):
     """The smoothed distances: their sum, the multipliers z, and where they are quadratic."""
+    _, _, sides, weights = linear
     lower, upper = sides[0], sides[1]
     value = 0.0
     for i in range(r.size):
@@ -134,15 +136,17 @@ def _penalty(r, sides, weights, v, w, z, active):
 
 
 @kernel
-def _value(g, dense, matrix, gamma, rows, c, jac, sides, weights, v, w, s, line, bs, r, z, active):
-    """The function at s, with B s, r, z and the active constraints."""
-    _multiply(dense, matrix, gamma, rows, s, line, bs)
+def _value(g, model, linear, v, w, s, line, found):
+    """The function at s, with B s, r, z and the active constraints in `found`."""
+    c, jac, _, _ = linear
+    bs, r, z, active = found
+    _multiply(model, s, line, bs)
     for i in range(r.size):
         r[i] = c[i] + _dot(jac[i], s)
     quadratic = 0.0
     for i in range(s.size):
         quadratic += s[i] * (g[i] + 0.5 * bs[i])
-    return quadratic + _penalty(r, sides, weights, v, w, z, active)
+    return quadratic + _penalty(r, linear, v, w, z, active)
 
 
 @kernel
@@ -183,8 +187,20 @@ def _solve(a, k, b):
 
 
 @kernel
-def _dense_direction(matrix, jac, w, active, which, count, shift, gradient, a, d):
-    """The Newton step on a face into d, of which only the listed elements are set."""
+def _dense_direction(model, stiff, face, shift, gradient, a, d):
+    """The Newton step on a face into d, of which only the free elements are set.
+
+    Parameters
+    ----------
+    model
+        As of `solve_penalized`.
+    stiff : (jac, scales, w, active)
+    face : (held, which, count)
+        Whether a variable is held, and the numbers of those that are not.
+    """
+    _, matrix, _, _ = model
+    jac, _, w, active = stiff
+    _, which, count = face
     for k in range(count):
         row, source = a[k], matrix[which[k]]
         for l in range(k + 1):
@@ -227,11 +243,11 @@ def _whole_gram(rows, jac, scales, gram):
 
 
 @kernel
-def _low_rank_direction(
-    matrix, gamma, rows, jac, scales, w, active, held, which, count, shift, gradient, small, order,
-    d,
-):
+def _low_rank_direction(model, stiff, face, shift, gradient, small, order, d):
     """The same by coordinates in which the Newton matrix is gamma I and a small matrix."""
+    _, matrix, gamma, rows = model
+    jac, scales, w, active = stiff
+    held, which, count = face
     rank, p, n = rows.shape[0], jac.shape[0], gradient.size
     size = rank + p
     whole, gram, factor = small[:size], small[size : 2 * size], small[2 * size : 3 * size]
@@ -329,8 +345,9 @@ def _low_rank_direction(
 
 
 @kernel
-def _largest_curvature(dense, matrix, gamma, rows):
+def _largest_curvature(model):
     """A bound on the diagonal of B, up to a factor."""
+    dense, matrix, gamma, _ = model
     largest = abs(gamma) if not dense else 0.0
     for i in range(matrix.shape[0]):
         largest = max(largest, abs(matrix[i, i] + (0.0 if dense else gamma)))
@@ -338,32 +355,23 @@ def _largest_curvature(dense, matrix, gamma, rows):
 
 
 @kernel
-def solve_penalized(
-    g, dense, matrix, gamma, rows, c, jac, sides, box, weights, tolerance, s, v, vectors, lines,
-    small, order,
-):
+def solve_penalized(g, model, linear, box, tolerance, s, v, work):
     """Minimise the penalised model; s and v are the start and become the solution.
 
     Parameters
     ----------
     g : float64 array, shape (n,)
-    dense : bool
-    matrix : float64 array, shape (n, n) or (rank, rank)
-        B where `dense`, else K.
-    gamma : float
-    rows : array, shape (rank, n)
-        Q; not looked at where `dense`.
-    c : float64 array, shape (p,)
-    jac : float64 array, shape (p, n)
-    sides : float64 array, shape (2, p)
-        l and u.
+    model : (dense, matrix, gamma, rows)
+        Whether B is the matrix, of shape (n, n); else it is gamma I + Q^T K Q, K the matrix, of
+        shape (rank, rank), and Q the rows, of shape (rank, n). All float64.
+    linear : (c, jac, sides, weights)
+        float64 arrays of shapes (p,), (p, n), (2, p) with l and u, and (p,).
     box : float64 array, shape (2, n)
         Finite bounds on s.
-    weights : float64 array, shape (p,)
     tolerance : float
         On the projected gradient, absolute.
     s, v : float64 arrays, shapes (n,) and (p,)
-    vectors, lines, small, order
+    work
         See `penalized_workspace`.
 
     Returns
@@ -371,30 +379,33 @@ def solve_penalized(
     steps : int
         Newton steps taken.
     """
+    dense = model[0]
+    c, jac, _, weights = linear
+    vectors, lines, small, order = work
     n, p = g.size, c.size
     lower, upper = box[0], box[1]
     gradient, bs, d, s_new, bs_new = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
     r, z, r_new, z_new, w, scales = lines[0], lines[1], lines[2], lines[3], lines[4], lines[5]
     line = small[small.shape[0] - 1]
     held, which, active, active_new = order[3], order[4], order[5, :p], order[6, :p]
-    curvature = max(_largest_curvature(dense, matrix, gamma, rows), _NO_CURVATURE)
+    curvature = max(_largest_curvature(model), _NO_CURVATURE)
     for i in range(p):
         square = _dot(jac[i], jac[i])
         w[i] = _STIFFNESS * curvature / square if square > 0.0 else 1.0
         v[i] = min(max(v[i], -weights[i]), weights[i])
     for i in range(n):
         s[i] = min(max(s[i], lower[i]), upper[i])
+    found, found_new = (bs, r, z, active), (bs_new, r_new, z_new, active_new)
+    stiff = jac, scales, w, active
     if not dense:
-        _whole_gram(rows, jac, scales, small)
+        _whole_gram(model[3], jac, scales, small)
     steps = 0
     last = math.inf
     for _round in range(_ROUNDS):
         stiffest = curvature
         for i in range(p):
             stiffest = max(stiffest, w[i] * _dot(jac[i], jac[i]))
-        value = _value(
-            g, dense, matrix, gamma, rows, c, jac, sides, weights, v, w, s, line, bs, r, z, active
-        )
+        value = _value(g, model, linear, v, w, s, line, found)
         for _step in range(_STEPS):
             for i in range(n):
                 gradient[i] = g[i] + bs[i]
@@ -416,21 +427,19 @@ def solve_penalized(
             if not residual > tolerance:
                 break
             shift = _REGULAR * stiffest
-            found = False
+            face = held, which, count
+            definite = False
             for _shift in range(_CUTS):
                 if dense:
-                    found = _dense_direction(
-                        matrix, jac, w, active, which, count, shift, gradient, small, d
-                    )
+                    definite = _dense_direction(model, stiff, face, shift, gradient, small, d)
                 else:
-                    found = _low_rank_direction(
-                        matrix, gamma, rows, jac, scales, w, active, held, which, count, shift,
-                        gradient, small, order, d,
-                    )  # fmt: skip
-                if found:
+                    definite = _low_rank_direction(
+                        model, stiff, face, shift, gradient, small, order, d
+                    )
+                if definite:
                     break
                 shift = max(4.0 * shift, _FIRST_SHIFT * curvature)
-            if not found:
+            if not definite:
                 break
             steps += 1
             t = 1.0
@@ -443,10 +452,7 @@ def solve_penalized(
                     i = which[k]
                     s_new[i] = min(max(s[i] + t * d[i], lower[i]), upper[i])
                     slope += gradient[i] * (s_new[i] - s[i])
-                value_new = _value(
-                    g, dense, matrix, gamma, rows, c, jac, sides, weights, v, w, s_new, line,
-                    bs_new, r_new, z_new, active_new,
-                )  # fmt: skip
+                value_new = _value(g, model, linear, v, w, s_new, line, found_new)
                 if slope < 0.0 and value_new <= value + _ARMIJO * slope:
                     moved = True
                     break
@@ -467,18 +473,22 @@ def solve_penalized(
         change = 0.0
         largest = 0.0
         violation = 0.0
-        visible = False
+        visible = stiffen = False
         for i in range(p):
             change = max(change, abs(z[i] - v[i]))
             largest = max(largest, abs(z[i]))
             if abs(z[i]) < weights[i]:
                 missed = abs(z[i] - v[i]) / w[i]
                 violation = max(violation, missed)
-                visible = visible or missed > _ROUNDOFF * (abs(c[i]) + _dot_of_sizes(jac[i], s))
+                terms = abs(c[i]) + _dot_of_sizes(jac[i], s)
+                visible = visible or missed > 4.0 * EPS * terms
+                stiffen = stiffen or missed > _ROUNDOFF * terms
             v[i] = z[i]
         if change <= _SETTLED_MULTIPLIERS * largest or not visible:
             break
         if violation > _SLOW * last:
+            if not stiffen:  # or roundoff would be multiplied
+                break
             for i in range(p):
                 w[i] *= _STIFFER
         last = violation
