@@ -12,15 +12,20 @@ points, f and g together, as the tables of problems with bounds and of what user
 from __future__ import annotations
 
 import csv
+import datetime
 import hashlib
 import importlib
+import importlib.metadata
 import importlib.util
+import os
+import platform
 import time
 import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import optimize
@@ -42,6 +47,34 @@ class Problem:
     @property
     def n(self) -> int:
         return self.x0.size
+
+
+#: Whose versions `about` tells.
+PACKAGES = ("quasinewton", "numpy", "scipy", "numba", "jax", "sif2jax", "nlopt", "fides",
+            "galahad-optrove")  # fmt: skip
+
+
+def about() -> dict[str, Any]:
+    """Machine, versions and date; `kept`: methods whose rows are of an earlier date."""
+    facts: dict[str, Any] = {
+        "kept": {},
+        "date": datetime.date.today().isoformat(),
+        "machine": platform.processor() or platform.machine(),
+        "cpus": str(os.cpu_count()),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        facts["machine"] = next(x.split(":")[1].strip() for x in lines if "model name" in x)
+    except (OSError, StopIteration):
+        pass
+    for name in PACKAGES:
+        try:
+            facts[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            facts[name] = "not installed"
+    return facts
 
 
 def half(name: str) -> int:
