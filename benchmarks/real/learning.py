@@ -13,7 +13,7 @@ from sklearn import datasets
 from real.registry import jaxed, register, splitter, standardise
 
 
-def _network(sizes, seed):
+def network(sizes, seed):
     """Size, Glorot start and forward function of a tanh network."""
     shapes = {}
     for k, (a, b) in enumerate(pairwise(sizes)):
@@ -39,7 +39,7 @@ def mlp_friedman():
     """10-16-16-1, 400 samples without noise, l2 = 1e-6: the fit goes far down."""
     a, y = datasets.make_friedman1(400, 10, random_state=1)
     a, y = standardise(a), standardise(y)
-    x0, forward = _network([10, 16, 16, 1], 31)
+    x0, forward = network([10, 16, 16, 1], 31)
     f = lambda x: 0.5 * jnp.mean((forward(x, a)[:, 0] - y) ** 2) + 5e-7 * jnp.sum(x * x)  # noqa: E731
     return (x0, *jaxed(f))
 
@@ -49,7 +49,7 @@ def mlp_digits():
     """64-20-10, cross entropy of 600 digits, l2 = 1e-3."""
     a, y = datasets.load_digits(return_X_y=True)
     a, y = a[:600] / 16, np.eye(10)[y[:600]]
-    x0, forward = _network([64, 20, 10], 32)
+    x0, forward = network([64, 20, 10], 32)
 
     def f(x):
         return -jnp.mean(jnp.sum(y * log_softmax(forward(x, a)), 1)) + 5e-4 * jnp.sum(x * x)
@@ -63,7 +63,7 @@ def pinn_burgers():
     rng = np.random.default_rng(34)
     t, s = rng.random(400), rng.uniform(-1, 1, 400)
     s0 = np.linspace(-1, 1, 50)
-    x0, forward = _network([2, 20, 20, 1], 34)
+    x0, forward = network([2, 20, 20, 1], 34)
 
     def f(x):
         u = lambda t, s: forward(x, jnp.stack([t, s]))[0]  # noqa: E731
@@ -186,7 +186,7 @@ def glove():
 
 
 @register("learning", "radial basis function network with free centres (a deep-free surrogate)")
-def rbf_network():
+def rbfnetwork():
     """15 Gaussians with centres, log widths and weights fitted to 400 values of peaks(); n = 61."""
     rng = np.random.default_rng(41)
     a = rng.uniform(-3, 3, (400, 2))

@@ -106,7 +106,7 @@ def race(method: str, problem, budget: int, seconds: float) -> dict:
     spent = time.process_time() - began
     return {
         "gradient": counter.reached, "points": counter.points, "products": counter.products,
-        "f": counter.f, "g": counter.g, "end": counter.end or note or "gave up",
+        "f": counter.f, "g": counter.g, "end": counter.end or " ".join(note.split()) or "gave up",
         "seconds": round(spent, 4), "trace": thin(counter.trace),
         "outside": round(1e6 * (spent - counter.inside) / max(1, counter.cost), 1),
     }  # fmt: skip
