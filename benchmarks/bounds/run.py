@@ -20,8 +20,8 @@ import argparse
 import csv
 import importlib.util
 import os
+import sys
 import time
-import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,86 +29,41 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import harness
 import problems
+from harness import BIG
 from scipy import optimize
 
 import quasinewton
 
 TOLERANCE, FALSE, SAME = 1e-6, 1e-4, 1e-4
 BASE = "L-BFGS-B"
-BIG = 10**9
 
 
-class Done(Exception):
-    """The race is over."""
-
-
-class Counter:
-    """The functions of a problem, counted at distinct points."""
+class Counter(harness.Points):
+    """The functions of a problem, counted at distinct points; solved by the projected gradient."""
 
     def __init__(self, problem, budget, seconds):
-        self.problem, self.budget = problem, budget
+        super().__init__(problem, budget, seconds)
         self.lower, self.upper = problem.lower, problem.upper
-        self.points = self.products = self.outside = self.evaluations = 0
-        self.end = ""
+        self.outside = 0
         self.f = np.inf
-        self.inside_functions = 0.0
         x0 = self.x0 = np.clip(problem.x0, self.lower, self.upper)
         g0 = problem.fg(x0)[1]
         held = ((x0 <= self.lower) & (g0 > 0)) | ((x0 >= self.upper) & (g0 < 0))
         largest = float(np.abs(np.where(held, 0.0, g0)).max())
         self.scale = max(1.0, largest) if np.isfinite(largest) else 1.0
-        self.deadline = time.process_time() + seconds
-        self._x = np.full(x0.size, np.nan)
 
     def residual(self, x, g):
         return float(np.abs(x - np.clip(x - g, self.lower, self.upper)).max())
 
-    def _at(self, x):
-        x = np.asarray(x, np.float64)
-        if not np.array_equal(x, self._x):
-            self._spend()
-            self.points += 1
-            self.outside += bool(np.any(x < self.lower) or np.any(x > self.upper))
-            began = time.process_time()
-            self._x = x.copy()
-            self._f, self._g = self.problem.fg(self._x)
-            self.inside_functions += time.process_time() - began
-            if np.isfinite(self._f) and np.isfinite(self._g).all():
-                self.residual_now = self.residual(self._x, self._g)
-                if self.residual_now <= TOLERANCE * self.scale:
-                    self.end, self.f = "solved", self._f
-        return self._f, self._g
-
-    def _spend(self):
-        if not self.end and self.cost >= self.budget:
-            self.end = "budget"
-        if not self.end and time.process_time() > self.deadline:
-            self.end = "time"
-        if self.end:
-            raise Done
-
-    @property
-    def cost(self):
-        return self.points + self.products
-
-    def fg(self, x):
-        f, g = self._at(x)
-        return f, g.copy()
-
-    def fun(self, x):
-        return self._at(x)[0]
-
-    def jac(self, x):
-        return self._at(x)[1].copy()
-
-    def hessp(self, x, p):
-        self._spend()
-        self.products += 1
-        began = time.process_time()
-        product = self.problem.hessp(np.asarray(x, np.float64), np.asarray(p, np.float64))
-        self.inside_functions += time.process_time() - began
-        return product
+    def note(self, x, f, g):
+        self.outside += bool(np.any(x < self.lower) or np.any(x > self.upper))
+        finite = np.isfinite(f) and np.isfinite(g).all()
+        if finite and self.residual(x, g) <= TOLERANCE * self.scale:
+            self.end, self.f = "solved", f
 
 
 def scipy_method(method, **options):
@@ -199,26 +154,17 @@ class Record:
 
 def run(name, problem, budget, seconds):
     counter = Counter(problem, budget, seconds)
-    result, end = None, ""
     began = time.process_time()
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            result = METHODS[name](counter)
-        except Done:
-            end = counter.end
-        except Exception as error:  # a peer's failure is a result too
-            end = f"{type(error).__name__}: {error}"[:100]
-        seconds = time.process_time() - began - counter.inside_functions
-        false = False
-        if result is not None and not counter.end and result.get("success"):
-            _, g = problem.fg(np.asarray(result.x))
-            false = not counter.residual(result.x, g) <= FALSE * counter.scale
-    if result is not None and not end:
-        end = str(result.get("message", ""))[:100]
+    result, note = harness.race(lambda: METHODS[name](counter))
+    seconds = time.process_time() - began - counter.inside
+    false = False
+    if result is not None and not counter.end and result.get("success"):
+        _, g = problem.fg(np.asarray(result.x))
+        false = not counter.residual(result.x, g) <= FALSE * counter.scale
     return Record(
         name, problem.name, problem.n, counter.end == "solved", counter.cost, counter.products,
-        counter.f, counter.outside, false, 1e6 * seconds / max(1, counter.cost), end,
+        counter.f, counter.outside, false, 1e6 * seconds / max(1, counter.cost),
+        note[:100] or counter.end,
     )  # fmt: skip
 
 
@@ -291,7 +237,7 @@ def main() -> None:
         writer = csv.DictWriter(file, Record.__dataclass_fields__)
         writer.writeheader()
         for problem in problems.load(args.smallest, args.largest, args.problems):
-            if args.half is not None and problems.half(problem.name) != args.half:
+            if args.half is not None and harness.half(problem.name) != args.half:
                 continue
             for method in args.methods:
                 if method in missing or (method in SMALL and problem.n > 100):

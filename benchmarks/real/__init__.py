@@ -1,0 +1,1 @@
+"""What users bring: problems of statistics, learning, inverse problems, atoms and design."""
