@@ -42,9 +42,10 @@ _SETTLED_MULTIPLIERS = 1e-9
 _ROUNDOFF = 1e-12
 #: Fraction of the slope by which a step must decrease the function.
 _ARMIJO = 1e-4
-#: Curvature that B has at least where the constraints are made stiff beside it; shifts of a Newton
-#: matrix, in units of the stiffest curvature and of that of B: always, and of one not definite.
-_NO_CURVATURE, _REGULAR, _FIRST_SHIFT = 1e-12, 1e-13, 1e-2
+#: Beside which curvature at least the constraints are made stiff, in units of the slope over the
+#: width of the box; shifts of a Newton matrix, in units of the stiffest curvature and of that of B:
+#: always, and of one not definite.
+_LITTLE_CURVATURE, _REGULAR, _FIRST_SHIFT = 1e-3, 1e-13, 1e-2
 #: Lines of the small part of the workspace after its five matrices.
 _LINES = 6
 
@@ -388,7 +389,14 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
     r, z, r_new, z_new, w, scales = lines[0], lines[1], lines[2], lines[3], lines[4], lines[5]
     line = small[small.shape[0] - 1]
     held, which, active, active_new = order[3], order[4], order[5, :p], order[6, :p]
-    curvature = max(_largest_curvature(model), _NO_CURVATURE)
+    slope, width = 0.0, 0.0
+    for i in range(n):
+        slope, width = max(slope, abs(g[i])), max(width, upper[i] - lower[i])
+    curvature = _largest_curvature(model)
+    if slope > 0.0 and width > 0.0:
+        curvature = max(curvature, _LITTLE_CURVATURE * slope / width)
+    if curvature == 0.0:
+        curvature = 1.0
     for i in range(p):
         square = _dot(jac[i], jac[i])
         w[i] = _STIFFNESS * curvature / square if square > 0.0 else 1.0

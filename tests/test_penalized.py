@@ -1,0 +1,126 @@
+"""The elastic subproblem: its solution against the conditions that it must meet, in dense algebra."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quasinewton.subproblems.penalized import penalized_workspace, solve_penalized
+
+
+def draw(seed, definite=True, scale=1.0):
+    rng = np.random.default_rng(seed)
+    n, p, rank = int(rng.integers(1, 13)), int(rng.integers(0, 9)), int(rng.integers(0, 6))
+    rows = rng.standard_normal((rank, n))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    curvature = rng.standard_normal((rank, rank))
+    curvature = scale * (curvature @ curvature.T if definite else curvature + curvature.T)
+    gamma = scale * 10.0 ** rng.uniform(-2, 2)
+    g = scale * rng.standard_normal(n)
+    jac = rng.standard_normal((p, n)) * 10.0 ** rng.uniform(-2, 2, (p, 1))
+    if p > 1 and rng.random() < 0.3:
+        jac[1] = -2.0 * jac[0]  # dependent
+    c = rng.standard_normal(p)
+    lower = np.where(rng.random(p) < 0.5, -np.inf, -rng.random(p))
+    upper = np.where(np.isinf(lower) | (rng.random(p) < 0.5), rng.random(p), np.inf)
+    if p:
+        lower[0] = upper[0] = 0.1
+    radius = 10.0 ** rng.uniform(-1, 2)
+    box = np.array([-radius * rng.random(n), radius * rng.random(n)])
+    weights = scale * 10.0 ** rng.uniform(-1, 3, p)
+    return g, (gamma, rows, curvature), (c, jac, np.array([lower, upper]), weights), box
+
+
+def solve(g, model, linear, box, dense, tolerance=1e-11):
+    gamma, rows, curvature = model
+    n, p = g.size, linear[0].size
+    matrix = curvature
+    if dense:
+        matrix = gamma * np.eye(n) + rows.T @ curvature @ rows
+    s, v = np.zeros(n), np.zeros(p)
+    work = penalized_workspace(n, p, len(matrix), dense)
+    used = np.zeros((0, n)) if dense else rows
+    solve_penalized(
+        g, (dense, matrix, gamma, used), linear, box, tolerance * abs(g).max(), s, v, work
+    )
+    return s, v
+
+
+def value(g, model, linear, s):
+    gamma, rows, curvature = model
+    c, jac, (lower, upper), weights = linear
+    r = c + jac @ s
+    missed = np.maximum(np.maximum(lower - r, r - upper), 0.0)
+    b = gamma * s + rows.T @ (curvature @ (rows @ s))
+    return g @ s + 0.5 * s @ b + weights @ missed
+
+
+def conditions(g, model, linear, box, s, v):
+    """How far s and v are from what holds at a minimiser, relative to the terms."""
+    gamma, rows, curvature = model
+    c, jac, (lower, upper), weights = linear
+    gradient = g + gamma * s + rows.T @ (curvature @ (rows @ s)) + v @ jac
+    terms = abs(g) + gamma * abs(s) + abs(v) @ abs(jac)
+    stationary = max(
+        min(abs(d), (s_i - low) if d > 0 else (up - s_i)) / t
+        for d, s_i, low, up, t in zip(gradient, s, *box, terms, strict=True)
+    )
+    r = c + jac @ s
+    sizes = abs(c) + abs(jac) @ abs(s) + 1.0
+    wrong = [0.0]
+    for i in range(c.size):
+        if r[i] > upper[i] + 1e-7 * sizes[i]:
+            wrong.append(abs(v[i] - weights[i]) / weights[i])
+        elif r[i] < lower[i] - 1e-7 * sizes[i]:
+            wrong.append(abs(v[i] + weights[i]) / weights[i])
+        elif lower[i] + 1e-7 * sizes[i] < r[i] < upper[i] - 1e-7 * sizes[i]:
+            wrong.append(abs(v[i]) / weights[i])
+        elif lower[i] < upper[i]:  # at a side
+            wrong.append(max(0.0, -v[i] if abs(r[i] - upper[i]) < 1e-6 * sizes[i] else v[i]))
+    return stationary, max(wrong)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6), dense=st.booleans(), exponent=st.sampled_from([-100, -8, 0, 8, 100])
+)
+def test_the_solution_of_a_convex_one_meets_its_conditions(seed, dense, exponent):
+    problem = draw(seed, scale=10.0**exponent)
+    s, v = solve(*problem, dense)
+    _, _, (_, _, _, weights), box = problem
+    assert np.all((box[0] <= s) & (s <= box[1])) and np.all(abs(v) <= weights)
+    stationary, wrong = conditions(*problem, s, v)
+    assert stationary < 1e-6
+    assert wrong < 1e-5 * max(1.0, weights.max(initial=0.0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_matrix_and_rows_give_the_same(seed):
+    problem = draw(seed)
+    values = [value(*problem[:3], solve(*problem, dense)[0]) for dense in (True, False)]
+    assert values[0] == pytest.approx(values[1], rel=1e-6, abs=1e-8 * abs(problem[0]).max())
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), dense=st.booleans())
+def test_an_indefinite_one_ends_at_a_point_of_the_box_that_is_stationary(seed, dense):
+    problem = draw(seed, definite=False)
+    s, v = solve(*problem, dense)
+    box = problem[3]
+    assert np.all((box[0] <= s) & (s <= box[1]))
+    assert conditions(*problem, s, v)[0] < 1e-5
+
+
+def test_a_convex_one_is_not_beaten_by_points_near_by():
+    rng = np.random.default_rng(1)
+    for seed in range(40):
+        problem = draw(seed)
+        s, _ = solve(*problem, True)
+        least = value(*problem[:3], s)
+        for _ in range(200):
+            t = s + 10.0 ** rng.uniform(-6, 1) * rng.standard_normal(s.size)
+            t = np.clip(t, *problem[3])
+            assert value(*problem[:3], t) >= least - 1e-8 * max(1.0, abs(least))
