@@ -1,4 +1,4 @@
-"""The test problems with constraints: derivatives, feasible minima, multipliers, degenerate ones."""
+"""The test problems with constraints: derivatives, minima, multipliers, degenerate ones."""
 
 from __future__ import annotations
 
@@ -398,7 +398,7 @@ def test_no_feasible_point_nearby_is_lower(name):
         ("hs20", [-0.5, np.sqrt(3) / 2]),
         ("hs44", [3.0, 0.0, 4.0, 0.0]),
         ("hs47", np.ones(5)),
-        ("hs55", [0.0, 2.0, 1.0, 1.0, 0.0, 1.0]),
+        ("hs55", [1.0, 5 / 3, 1 / 3, 0.0, 1 / 3, 5 / 3]),
         ("duplicate_equality", [1.0, 0.0, 1.0]),
     ],
 )
