@@ -2,8 +2,8 @@
 
 Each problem carries its objective, gradient, exact Hessian-vector product, standard starting
 point and, where known, its minimum and minimisers; see `Problem`.  The lists `names`, `scalable`
-and `all` are those of the problems without bounds; with ``bounded=True`` those of the problems with bounds
-alone, with ``constrained=True`` those of the problems with other constraints.
+and `all` are those of the problems without bounds; with ``bounded=True`` those of the problems
+with bounds alone, with ``constrained=True`` those of the problems with other constraints.
 
 >>> from quasinewton import problems
 >>> problem = problems.get("rosenbrock")
