@@ -1,8 +1,9 @@
-"""Classical test problems for smooth optimization, without constraints or with bounds.
+"""Classical test problems for smooth optimization: without constraints, with bounds, with others.
 
 Each problem carries its objective, gradient, exact Hessian-vector product, standard starting
 point and, where known, its minimum and minimisers; see `Problem`.  The lists `names`, `scalable`
-and `all` are those of the problems without bounds; with ``bounded=True`` those of the others.
+and `all` are those of the problems without bounds; with ``bounded=True`` those of the problems
+with bounds alone, with ``constrained=True`` those of the problems with other constraints.
 
 >>> from quasinewton import problems
 >>> problem = problems.get("rosenbrock")
@@ -10,6 +11,9 @@ and `all` are those of the problems without bounds; with ``bounded=True`` those 
 24.199999999999996
 >>> problems.get("hs2").bounds
 Bounds(array([-inf,  1.5]), array([inf, inf]))
+>>> problem = problems.get("hs71")
+>>> problem.constraints.fun(problem.x0) - problem.constraints.lb
+array([ 0., 12.])
 """
 
 from . import (

@@ -105,7 +105,7 @@ def _power(u: Any, k: Any) -> Jet:
     assert isinstance(u, Jet) and not isinstance(k, Jet)
     # A factor of zero leaves nothing of a power that may be infinite.
     first = k * u.value ** (k - 1) if k != 1 else np.ones_like(u.value)
-    second = k * (k - 1) * u.value ** (k - 2) if k not in (1, 2) else np.full_like(u.value, k * k - k)
+    second = k * (k - 1) * (np.ones_like(u.value) if k in (1, 2) else u.value ** (k - 2))
     return _chain(u, u.value**k, first, second)
 
 

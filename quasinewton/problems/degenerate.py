@@ -27,6 +27,7 @@ def duplicate_equality() -> Parts:
         x0=[2.0, 2.0, 2.0],
         bounds=([0.5, -np.inf, -np.inf], np.inf),
         minimizers=[[0.5, 1.0, 0.5], [0.5, -1.0, 0.5]],
+        other_minima=[2.0],
     )
 
 

@@ -50,6 +50,7 @@ def hs7() -> Parts:
         zero=lambda x1, x2: ((1 + x1**2) ** 2 + x2**2 - 4,),
         x0=[2.0, 2.0],
         minimizers=[[0.0, np.sqrt(3)]],
+        other_minima=[np.sqrt(3)],
     )
 
 
@@ -113,7 +114,7 @@ def hs11() -> Parts:
         lambda x1, x2: (x1 - 5) ** 2 + x2**2 - 25,
         nonnegative=lambda x1, x2: (x2 - x1**2,),
         x0=[4.9, 0.1],
-        minimizers=[[1.234772, 1.52466]],  # POLISH
+        minimizers=[[1.234772825053297, 1.5246639294900999]],
     )
 
 
@@ -182,6 +183,7 @@ def hs15() -> Parts:
         x0=[-2.0, 1.0],
         bounds=(-_INF, [0.5, _INF]),
         minimizers=[[0.5, 2.0]],
+        other_minima=[360.3797671743],
     )
 
 
@@ -198,6 +200,7 @@ def hs16() -> Parts:
         x0=[-0.5, 1.0],
         bounds=([-0.5, -_INF], [0.5, 1.0]),
         minimizers=[[0.5, 0.25]],
+        other_minima=[2.25 + 25 * (np.sqrt(2) - 0.5) ** 2],
     )
 
 
@@ -269,6 +272,7 @@ def hs20() -> Parts:
         bounds=([-0.5, -_INF], [0.5, _INF]),
         fmin=81.5 - 25 * np.sqrt(3),
         minimizers=[[0.5, np.sqrt(3) / 2]],
+        other_minima=[83.5 - 25 * np.sqrt(3)],
     )
 
 
@@ -325,6 +329,7 @@ def hs23() -> Parts:
         x0=[3.0, 1.0],
         bounds=(-50.0, 50.0),
         minimizers=[[1.0, 1.0]],
+        other_minima=[5 + 2 * np.sqrt(5)],
     )
 
 
@@ -344,6 +349,7 @@ def hs24() -> Parts:
         bounds=(0.0, _INF),
         fmin=-1.0,
         minimizers=[[3.0, s]],
+        other_minima=[0.0],
     )
 
 
@@ -486,6 +492,7 @@ def hs33() -> Parts:
         bounds=(0.0, [_INF, _INF, 5.0]),
         fmin=s - 6,
         minimizers=[[0.0, s, s]],
+        other_minima=[-4.0, 14 * s - 18, 2.0],
     )
 
 
@@ -590,6 +597,7 @@ def hs40() -> Parts:
         x0=[0.8, 0.8, 0.8, 0.8],
         fmin=-0.25,
         minimizers=[[a, b**2, s * c, s * b] for s in (1, -1)],
+        other_minima=[0.0],
     )
 
 
@@ -671,6 +679,7 @@ def hs44() -> Parts:
         x0=[0.0, 0.0, 0.0, 0.0],
         bounds=(0.0, _INF),
         minimizers=[[0.0, 3.0, 0.0, 4.0]],
+        other_minima=[-13.0],
     )
 
 
@@ -692,6 +701,7 @@ def hs46() -> Parts:
         ),
         x0=[np.sqrt(2) / 2, 1.75, 0.5, 2.0, 2.0],
         minimizers=[np.ones(5)],
+        other_minima=[0.02108892862747, 3.950247039974, 105.7193330693, 109.0850739511],
     )
 
 
@@ -699,7 +709,8 @@ def hs46() -> Parts:
     5,
     source="HS 47",
     description="(x1 - x2)^2 + (x2 - x3)^3 + (x3 - x4)^4 + (x4 - x5)^4, x1 + x2^2 + x3^3 = 3, "
-    "x2 - x3^2 + x4 = 1, x1 x5 = 1",
+    "x2 - x3^2 + x4 = 1, x1 x5 = 1; the solution of the book, (1, ..., 1) with f = 0, is no "
+    "minimiser, but methods end there",
     constrained=True,
 )
 def hs47() -> Parts:
@@ -713,8 +724,14 @@ def hs47() -> Parts:
             x1 * x5 - 1,
         ),
         x0=[2.0, np.sqrt(2), -1.0, 2 - np.sqrt(2), 0.5],
-        minimizers=[np.ones(5)],
-    )
+        minimizers=[
+            [
+                0.6770043948666401, 0.7260894726520318, 1.2154912142370975, 1.751329419235542,
+                1.4770952856177326,
+            ],
+        ],
+        other_minima=[0.0, 10.06991028413, 275.7619735453],
+    )  # fmt: skip
 
 
 @register(
@@ -859,6 +876,7 @@ def hs54() -> Parts:
         bounds=([0.0, -10.0, 0.0, 0.0, -1.0, 0.0], [2e4, 10.0, 1e7, 20.0, 1.0, 2e8]),
         fmin=-np.exp(-27 / 280),
         minimizers=[[91600 / 7, 79 / 70, 2e6, 10.0, 1e-3, 1e8]],
+        other_minima=[0.0],
     )
 
 
@@ -884,6 +902,7 @@ def hs55() -> Parts:
         bounds=(0.0, [1.0, _INF, _INF, 1.0, _INF, _INF]),
         fmin=19 / 3,
         minimizers=[[0.0, 4 / 3, 5 / 3, 1.0, 2 / 3, 1 / 3]],
+        other_minima=[20 / 3, 6.80584635174],
     )
 
 
@@ -925,7 +944,8 @@ def hs60() -> Parts:
         zero=lambda x1, x2, x3: (x1 * (1 + x2**2) + x3**4 - 4 - 3 * np.sqrt(2),),
         x0=[2.0, 2.0, 2.0],
         bounds=(-10.0, 10.0),
-        minimizers=[[1.104859024, 1.196674194, 1.535262257]],  # POLISH
+        minimizers=[[1.1048590197333166, 1.1966741822882572, 1.535262260325326]],
+        other_minima=[2.189660587582],
     )
 
 
@@ -943,7 +963,8 @@ def hs61() -> Parts:
         ),
         zero=lambda x1, x2, x3: (3 * x1 - 2 * x2**2 - 7, 4 * x1 - x3**2 - 11),
         x0=[0.0, 0.0, 0.0],
-        minimizers=[[5.326770157, -2.118998639, 3.210464239]],  # POLISH
+        minimizers=[[5.326770135563928, -2.118998632218976, 3.2104642253505506]],
+        other_minima=[-81.91909609463],
     )
 
 
@@ -967,7 +988,7 @@ def hs62() -> Parts:
         zero=lambda x1, x2, x3: (x1 + x2 + x3 - 1,),
         x0=[0.7, 0.2, 0.1],
         bounds=(0.0, 1.0),
-        minimizers=[[0.6178126908, 0.328202223, 0.05398508606]],  # POLISH
+        minimizers=[[0.6178126908126923, 0.32820222311966923, 0.0539850860676385]],
     )
 
 
@@ -987,7 +1008,7 @@ def hs63() -> Parts:
         ),
         x0=[2.0, 2.0, 2.0],
         bounds=(0.0, _INF),
-        minimizers=[[3.512118414, 0.2169881741, 3.552174034]],  # POLISH
+        minimizers=[[3.51212134187472, 0.2169879415152233, 3.5521711548270165]],
     )
 
 
@@ -1007,7 +1028,7 @@ def hs64() -> Parts:
         nonnegative=lambda x1, x2, x3: (1 - 4 / x1 - 32 / x2 - 120 / x3,),
         x0=[1.0, 1.0, 1.0],
         bounds=(1e-5, _INF),
-        minimizers=[[108.7347175, 85.12613942, 204.3247078]],  # POLISH
+        minimizers=[[108.73470491089891, 85.1262127908938, 204.32459661260555]],
     )
 
 
@@ -1025,7 +1046,7 @@ def hs65() -> Parts:
         nonnegative=lambda x1, x2, x3: (48 - x1**2 - x2**2 - x3**2,),
         x0=[-4.5, 4.5, 0.0],
         bounds=([-4.5, -4.5, -5.0], [4.5, 4.5, 5.0]),
-        minimizers=[[3.650461821, 3.650461821, 4.6204170507]],  # POLISH
+        minimizers=[[3.6504617252130362, 3.6504617252130362, 4.620417555320008]],
     )
 
 
@@ -1042,5 +1063,5 @@ def hs66() -> Parts:
         nonnegative=lambda x1, x2, x3: (x2 - np.exp(x1), x3 - np.exp(x2)),
         x0=[0.0, 1.05, 2.9],
         bounds=(0.0, [100.0, 100.0, 10.0]),
-        minimizers=[[0.1841264879, 1.202167873, 3.327322322]],  # POLISH
+        minimizers=[[0.18412648792284175, 1.2021678731970484, 3.3273223225991684]],
     )
