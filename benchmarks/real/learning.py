@@ -186,7 +186,7 @@ def glove():
 
 
 @register("learning", "radial basis function network with free centres (a deep-free surrogate)")
-def rbfnetwork():
+def rbf_network():
     """15 Gaussians with centres, log widths and weights fitted to 400 values of peaks(); n = 61."""
     rng = np.random.default_rng(41)
     a = rng.uniform(-3, 3, (400, 2))

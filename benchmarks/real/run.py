@@ -106,7 +106,7 @@ def race(method: str, problem, budget: int, seconds: float) -> dict:
     spent = time.process_time() - began
     return {
         "gradient": counter.reached, "points": counter.points, "products": counter.products,
-        "f": counter.f, "g": counter.g, "end": counter.end or " ".join(note.split()) or "gave up",
+        "f": counter.f, "g": counter.g, "end": counter.end or note or "gave up",
         "seconds": round(spent, 4), "trace": thin(counter.trace),
         "outside": round(1e6 * (spent - counter.inside) / max(1, counter.cost), 1),
     }  # fmt: skip
@@ -228,7 +228,8 @@ def results(folder: Path) -> list[dict]:
             r = data["runs"][method]
             row = {"problem": data["problem"], "domain": data["domain"], "n": data["n"],
                    "method": method, "max|g|": r["g"]}  # fmt: skip
-            row |= {k: r[k] for k in ("points", "products", "f", "end", "seconds", "outside")}
+            row |= {k: r[k] for k in ("points", "products", "f", "seconds", "outside")}
+            row["end"] = " ".join(r["end"].split())[:80]  # a message may have several lines
             for name, tolerance in TOLERANCES.items():
                 row[f"gradient {name}"] = r["gradient"].get(name)
                 goal = best + tolerance * (data["f0"] - best)
