@@ -44,6 +44,8 @@ _MET = 1e-6
 _FLAT, _DAMPED = 1e-8, 0.2
 #: What is missed of a constraint, beside the terms of its sum, that cannot be told from none.
 _ROUNDOFF = 1e-12
+#: ... and beside the tolerance.
+_TINY = 1e-4
 #: Variables from which on no matrix in them is kept, and pairs that are kept there.
 _MANY, _PAIRS = 200, 10
 #: Projected gradient of the model, beside |g|, at its minimiser.
@@ -330,7 +332,8 @@ class SQP:
         side = np.where(v > 0.0, self.sides[1], self.sides[0])
         exact = (v != 0.0) & (left == 0.0)
         lacking = np.where(exact, np.where(exact, side, 0.0) - self.c, self.jac @ s)
-        lacking[exact & (abs(lacking) <= _ROUNDOFF * self._terms(self.x))] = 0.0
+        small = np.maximum(_ROUNDOFF * self._terms(self.x), _TINY * self.limit)
+        lacking[exact & (abs(lacking) <= small)] = 0.0
         slope = (self.g + v @ self.jac) @ s - v @ lacking
         quadratic = slope + 0.5 * (s @ self._multiply(s))
         self.predicted = float(self.weights @ (now - left) - quadratic)
@@ -408,9 +411,9 @@ class SQP:
         return abs(self.c) + abs(self.jac) @ abs(s)
 
     def _missed(self, c: Any, terms: Any) -> Any:
-        """The violations, but for roundoff."""
+        """The violations, but for roundoff and what is far below the tolerance."""
         missed = self._violations(c)
-        return np.where(missed > _ROUNDOFF * terms, missed, 0.0)
+        return np.where(missed > np.maximum(_ROUNDOFF * terms, _TINY * self.limit), missed, 0.0)
 
     def expect(self, precision: float) -> None:
         """Take f to be given in this relative precision."""

@@ -1,0 +1,436 @@
+"""Constraints: SciPy's forms of them, the methods on problems with known solutions, and the loop."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import scipy.optimize
+from scipy.optimize import Bounds, LinearConstraint, NonlinearConstraint, OptimizeWarning
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import aslinearoperator
+
+import quasinewton
+from quasinewton import Solver, Status, minimize, problems
+from quasinewton.constraints import Constraints
+from quasinewton.methods import CONSTRAINED
+
+#: Without multipliers, or at more than one stationary point that is no minimum; what is asserted of
+#: them is below.
+WITHOUT_MULTIPLIERS = {"hs13", "touching_discs"}
+NAMES = problems.names(constrained=True)
+
+
+def hs71(**changes):
+    """Two constraints in three forms each, and bounds."""
+    fun = lambda x: x[0] * x[3] * (x[0] + x[1] + x[2]) + x[2]
+    jac = lambda x: np.array(
+        [
+            x[3] * (2 * x[0] + x[1] + x[2]), x[0] * x[3], x[0] * x[3] + 1,
+            x[0] * (x[0] + x[1] + x[2]),
+        ]
+    )  # fmt: skip
+    constraints = [
+        NonlinearConstraint(lambda x: x @ x, 40, 40, jac=lambda x: 2 * x),
+        NonlinearConstraint(lambda x: np.prod(x), 25, np.inf, jac=lambda x: np.prod(x) / x),
+    ]
+    call = {"fun": fun, "x0": [1.0, 5.0, 5.0, 1.0], "jac": jac, "bounds": [(1, 5)] * 4}
+    return call | {"constraints": constraints} | changes
+
+
+FMIN_71 = 17.0140172891
+
+
+class Watched:
+    """A problem's functions, which refuse points outside of the bounds."""
+
+    def __init__(self, problem):
+        self.problem = problem
+
+    def _inside(self, x):
+        b = self.problem.bounds
+        assert b is None or np.all((b.lb <= x) & (x <= b.ub))
+        return x
+
+    def run(self, method, **options):
+        p, c = self.problem, self.problem.constraints
+        constraints = NonlinearConstraint(
+            lambda x: c.fun(self._inside(x)), c.lb, c.ub, lambda x: c.jac(self._inside(x))
+        )
+        return minimize(
+            lambda x: p.fun(self._inside(x)), p.x0, jac=p.grad, bounds=p.bounds, method=method,
+            constraints=constraints, options={"maxfev": 1000, **options},
+        )  # fmt: skip
+
+
+def assert_stationary(problem, result, tolerance=1e-4):
+    """The conditions of first order with the multipliers of the result."""
+    c, x, (v,) = problem.constraints, result.x, result.v
+    values = c.fun(x)
+    lower, upper = (np.broadcast_to(side, values.shape) for side in (c.lb, c.ub))
+    assert np.all(values >= lower - 1e-6) and np.all(values <= upper + 1e-6)
+    gradient = problem.grad(x) + v @ c.jac(x)
+    if problem.bounds is not None:
+        b = problem.bounds
+        gradient = x - np.clip(x - gradient, b.lb, b.ub)
+    assert abs(gradient).max() <= tolerance * max(1.0, abs(problem.grad(x)).max())
+    for v_i, c_i, low, up in zip(v, values, lower, upper, strict=True):
+        gap = up - c_i if v_i > 0 else c_i - low
+        assert min(abs(v_i), abs(gap)) <= tolerance * max(1.0, abs(problem.grad(x)).max())
+
+
+@pytest.mark.parametrize("method", CONSTRAINED)
+@pytest.mark.parametrize("name", NAMES)
+def test_problems_with_known_solutions(name, method):
+    problem = problems.get(name)
+    result = Watched(problem).run(method)
+    if name.startswith("infeasible"):
+        assert result.status == Status.INFEASIBLE
+        assert result.constr_violation > 0.1
+        return
+    if name.startswith("unbounded"):
+        assert result.status == Status.UNBOUNDED
+        return
+    assert result.constr_violation <= 1e-6
+    if name in WITHOUT_MULTIPLIERS:  # no success is claimed, or a point that is nearly stationary
+        assert result.fun == pytest.approx(problem.fmin, abs=0.05)
+        return
+    assert result.success, result.message
+    assert_stationary(problem, result)
+    known = [] if problem.fmin is None else [problem.fmin, *problem.other_minima]
+    if known:
+        assert result.fun >= problem.fmin - 1e-5 * max(1.0, abs(problem.fmin))
+
+
+def test_most_end_at_the_least_value():
+    """Where there are several minima a local method may end at any; mostly it ends at the best."""
+    best = known = 0
+    for problem in problems.all(constrained=True):
+        if problem.fmin is not None:
+            known += 1
+            f = Watched(problem).run(None).fun
+            best += f <= problem.fmin + 1e-5 * max(1.0, abs(problem.fmin))
+    assert best >= 0.85 * known
+
+
+JACOBIANS = {
+    "dense": lambda x: np.array([2 * x, np.prod(x) / x]),
+    "sparse": lambda x: csr_array(np.array([2 * x, np.prod(x) / x])),
+    "operator": lambda x: aslinearoperator(np.array([2 * x, np.prod(x) / x])),
+    "2-point": "2-point",
+    "3-point": "3-point",
+    "cs": "cs",
+}
+
+
+@pytest.mark.parametrize("jac", JACOBIANS)
+def test_every_kind_of_jacobian(jac):
+    def fun(x):
+        if not np.iscomplexobj(x):
+            assert np.all((x >= 1.0) & (x <= 5.0))
+        return np.array([x @ x, np.prod(x)])
+
+    both = NonlinearConstraint(fun, [40, 25], [40, np.inf], jac=JACOBIANS[jac])
+    result = minimize(**hs71(constraints=both))
+    assert result.success
+    assert result.fun == pytest.approx(FMIN_71, rel=1e-6)
+
+
+def test_differences_are_in_a_box_of_one_point_too():
+    seen = []
+    bounds = Bounds([0.5, 0.5, -1], [0.5, 2, 1])
+    constraint = NonlinearConstraint(lambda x: seen.append(x.copy()) or x[0] + x[1] * x[2], 1, 1)
+    result = minimize(
+        lambda x: ((x - 1) @ (x - 1), 2 * (x - 1)), [0.5, 0.5, 1], jac=True, bounds=bounds,
+        constraints=constraint,
+    )  # fmt: skip
+    assert result.success
+    assert all(np.all((bounds.lb <= x) & (x <= bounds.ub)) for x in seen)
+
+
+def test_all_of_scipys_forms_are_one_problem():
+    linear = np.array([[1.0, 1.0], [1.0, -1.0]])
+    forms = [
+        LinearConstraint(linear, [1, -0.2], [1, 0.2]),
+        LinearConstraint(csr_array(linear), [1, -0.2], [1, 0.2]),
+        [
+            {"type": "eq", "fun": lambda x, a: x[0] + x[1] - a, "args": (1.0,)},
+            {"type": "ineq", "fun": lambda x: 0.2 - (x[0] - x[1]), "jac": lambda x: [-1.0, 1.0]},
+            {"type": "ineq", "fun": lambda x: x[0] - x[1] + 0.2},
+        ],
+        (LinearConstraint(linear[0], 1, 1), NonlinearConstraint(lambda x: linear[1] @ x, -0.2, 0.2)),
+    ]  # fmt: skip
+    for constraints in forms:
+        result = minimize(
+            lambda x: (x[0] ** 2 + 4 * x[1] ** 2, np.array([2 * x[0], 8 * x[1]])), [3.0, 0.0],
+            jac=True, constraints=constraints,
+        )  # fmt: skip
+        assert result.success
+        np.testing.assert_allclose(result.x, [0.6, 0.4], atol=1e-6)
+        assert sum(len(v) for v in result.v) == sum(len(c) for c in result.constr)
+
+
+def test_through_scipy_it_is_the_same_run():
+    direct = minimize(**hs71(), method="sqp_hybrid")
+    through = scipy.optimize.minimize(**hs71(), method=quasinewton.sqp_hybrid)
+    assert direct.x.tobytes() == through.x.tobytes()
+    assert minimize(**hs71(), method=quasinewton.sqp_lsr1).method == "sqp_lsr1"
+
+
+def test_multipliers_have_the_signs_that_the_page_says():
+    f = lambda x: (x @ x, 2 * x)
+    for low, up, sign in ((1, np.inf, -1), (-np.inf, -1, 1)):
+        result = minimize(
+            f, [3.0, 1.0], jac=True, constraints=LinearConstraint([[1, 0]], low, up)
+        )
+        assert result.success
+        assert result.v[0][0] == pytest.approx(2 * sign, rel=1e-5)
+        np.testing.assert_allclose(result.jac + result.v[0][0] * np.array([1, 0]), 0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("constraints", "error", "words"),
+    [
+        (3, TypeError, "NonlinearConstraint"),
+        ([3], TypeError, r"constraints\[0\]"),
+        ({"type": "less", "fun": abs}, ValueError, "'eq' or 'ineq'"),
+        ({"type": "eq"}, TypeError, "'fun' must be callable"),
+        (LinearConstraint(np.eye(3), 0, 1), ValueError, r"shape \(3, 3\) for 4 variables"),
+        (NonlinearConstraint(sum, 1, 0), ValueError, "lower sides <= upper sides"),
+        (NonlinearConstraint(sum, np.nan, 0), ValueError, "lower sides <= upper sides"),
+        (NonlinearConstraint(sum, 0, 1, jac="4-point"), TypeError, "`jac`"),
+        (LinearConstraint([[np.nan, 0, 0, 0]], 0, 1), ValueError, "not finite"),
+    ],
+)
+def test_nonsense_is_an_error_before_any_work(constraints, error, words):
+    def fun(x):
+        raise AssertionError("evaluated")
+
+    with pytest.raises(error, match=words):
+        minimize(**hs71(fun=fun, jac=None, constraints=constraints))
+
+
+def test_wrong_shapes_are_errors_that_name_the_constraint():
+    two = NonlinearConstraint(lambda x: x[:2], [0, 0, 0], 1)
+    with pytest.raises(ValueError, match=r"constraints\[0\].*2 values"):
+        minimize(**hs71(constraints=two))
+    wrong = NonlinearConstraint(lambda x: x[:2], 0, 1, jac=lambda x: np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"constraints\[0\].*\(2, 4\)"):
+        minimize(**hs71(constraints=wrong))
+    none = NonlinearConstraint(lambda x: None, 0, 1)
+    with pytest.raises(TypeError, match=r"constraints\[0\]"):
+        minimize(**hs71(constraints=none))
+
+
+def test_a_method_without_constraints_says_so():
+    with pytest.raises(ValueError, match="sqp_hybrid"):
+        minimize(**hs71(), method="trust_hybrid")
+    with pytest.warns(RuntimeWarning, match="cannot handle constraints"):
+        scipy.optimize.minimize(**hs71(), method=quasinewton.trust_hybrid)
+    with pytest.raises(ValueError, match="check_curvature"):
+        minimize(**hs71(), options={"check_curvature": True})
+    with pytest.warns(OptimizeWarning, match="keep_feasible"):
+        minimize(**hs71(constraints=LinearConstraint(np.eye(4), 0, 9, keep_feasible=True)))
+
+
+def told(solver):
+    call = hs71()
+    while solver.running:
+        x = solver.ask()
+        c, jac = np.array([x @ x, np.prod(x)]), np.array([2 * x, np.prod(x) / x])
+        solver.tell(call["fun"](x), call["jac"](x), c, jac)
+        yield solver
+
+
+def new_solver(**options):
+    sides = Bounds([40, 25], [40, np.inf])
+    return Solver(
+        [1.0, 5.0, 5.0, 1.0], options=options, bounds=[(1, 5)] * 4, constraints=sides
+    )
+
+
+def test_ask_and_tell_is_the_same_run():
+    solver = new_solver()
+    for _ in told(solver):
+        pass
+    result = solver.result()
+    direct = minimize(**hs71())
+    assert result.success and result.nfev == direct.nfev
+    assert result.x.tobytes() == direct.x.tobytes()
+    with pytest.raises(ValueError, match="needs the functions"):
+        next(new_solver().run(hs71()["fun"], hs71()["jac"]))
+
+
+def test_tell_takes_callables_and_refuses_what_does_not_fit():
+    call, solver, asked = hs71(), new_solver(), []
+    x = solver.ask()
+    with pytest.raises(TypeError, match="told their values"):
+        solver.tell(1.0, np.ones(4))
+    with pytest.raises(ValueError, match=r"\(2, 4\)"):
+        solver.tell(1.0, np.ones(4), [40.0, 25.0], np.ones((3, 4)))
+    assert solver.counts.nfev == 0
+    while solver.running:
+        x = solver.ask()
+        solver.tell(
+            call["fun"](x), lambda x=x: call["jac"](x), [x @ x, np.prod(x)],
+            lambda x=x: asked.append(x) or np.array([2 * x, np.prod(x) / x]),
+        )  # fmt: skip
+    assert solver.status is Status.CONVERGED
+    assert len(asked) <= solver.counts.nfev
+    with pytest.raises(TypeError, match="of which the solver was not told"):
+        Solver([1.0]).tell(1.0, [1.0], [1.0], [[1.0]])
+
+
+@pytest.mark.parametrize("method", CONSTRAINED)
+@pytest.mark.parametrize("name", ["hs71", "hs100", "hs93", "hs116"])
+def test_saved_runs_go_on_bit_for_bit(name, method, tmp_path):
+    problem = problems.get(name)
+
+    def solve(k):
+        solver = Solver(problem.x0, method, None, problem.bounds, problem.constraints)
+        for state in solver.run(problem.fun, problem.grad):
+            if state.nit == k:
+                break
+        return solver
+
+    whole = solve(-1).result()
+    for k in (1, 3, 6):
+        solver = solve(k)
+        solver.save(tmp_path / "run.npz")
+        for again in (Solver.load(tmp_path / "run.npz"), pickle.loads(pickle.dumps(solver))):
+            for _ in again.run(problem.fun, problem.grad, constraints=problem.constraints):
+                pass
+            result = again.result()
+            assert result.x.tobytes() == whole.x.tobytes()
+            assert (result.nfev, result.nit, result.status) == (whole.nfev, whole.nit, whole.status)
+            assert np.array_equal(result.v[0], whole.v[0])
+
+
+def test_resume_by_minimize(tmp_path):
+    path = tmp_path / "run.npz"
+    whole = minimize(**hs71())
+    minimize(**hs71(), options={"checkpoint": path, "maxiter": 3})
+    again = minimize(**hs71(), resume=path, options={"maxiter": 100})
+    assert again.x.tobytes() == whole.x.tobytes() and again.nfev == whole.nfev
+    other = NonlinearConstraint(lambda x: np.array([x @ x, np.prod(x)]), 0, 1)
+    with pytest.raises(ValueError, match="sides"):
+        minimize(**hs71(constraints=other), resume=path, options={"maxiter": 100})
+
+
+def test_results_travel_and_history_has_the_violation():
+    result = minimize(**hs71(), options={"history": True, "return_all": True})
+    assert result.history["violation"][0] == 12.0
+    assert len(result.history["violation"]) == result.nit + 1
+    again = pickle.loads(pickle.dumps(result))
+    assert np.array_equal(again.v[0], result.v[0])
+    seen = []
+    minimize(**hs71(), callback=lambda intermediate_result: seen.append(intermediate_result))
+    assert all("constr_violation" in state for state in seen)
+
+
+def test_what_is_not_finite_is_a_rejected_trial():
+    def c(x):
+        return np.array([np.nan if x[0] > 1.5 else np.log(x[0]), x[1]])
+
+    result = minimize(
+        lambda x: ((x[0] - 2) ** 2 + x[1] ** 2, np.array([2 * (x[0] - 2), 2 * x[1]])), [0.5, 2.0],
+        jac=True, constraints=NonlinearConstraint(
+            c, [-5, 0.5], [np.log(1.4), 3], jac=lambda x: np.diag([1 / x[0], 1.0])
+        ),
+    )  # fmt: skip
+    assert result.success
+    np.testing.assert_allclose(result.x, [1.4, 0.5], atol=1e-5)
+    start = minimize(
+        lambda x: (x[0], np.ones(1)), [0.0], jac=True,
+        constraints=NonlinearConstraint(lambda x: np.array([np.inf]), 0, 1),
+    )  # fmt: skip
+    assert start.status == Status.NONFINITE_START
+
+
+def test_an_exception_leaves_the_best_point():
+    count = 0
+
+    def c(x):
+        nonlocal count
+        count += 1
+        if count == 5:
+            raise RuntimeError("stop")
+        return np.array([x @ x, np.prod(x)])
+
+    constraint = NonlinearConstraint(c, [40, 25], [40, np.inf], jac=JACOBIANS["dense"])
+    with pytest.raises(RuntimeError) as caught:
+        minimize(**hs71(constraints=constraint))
+    result = caught.value.result
+    assert result.status == Status.EXCEPTION
+    assert result.constr_violation < 12.0
+
+
+def test_limits_end_with_the_best_point_and_a_true_status():
+    for options, status in (({"maxfev": 4}, Status.MAXFEV), ({"maxiter": 2}, Status.MAXITER)):
+        result = minimize(**hs71(), options=options)
+        assert result.status == status and not result.success
+        c = np.array([result.x @ result.x, np.prod(result.x)])
+        np.testing.assert_array_equal(np.concatenate(result.constr), c)
+
+
+@pytest.mark.parametrize("exponent", [-60, -6, 6, 60])
+def test_the_unit_of_f_does_not_matter(exponent):
+    unit, call = 10.0**exponent, hs71()
+    result = minimize(
+        lambda x: unit * call["fun"](x), call["x0"], jac=lambda x: unit * call["jac"](x),
+        bounds=call["bounds"], constraints=call["constraints"],
+        options={"gtol": 1e-5 * unit},
+    )  # fmt: skip
+    assert result.fun / unit == pytest.approx(FMIN_71, rel=1e-5)
+
+
+def test_float32_and_one_variable():
+    result = minimize(
+        lambda x: (x[0] ** 2, 2 * x), np.float32([3.0]), jac=True,
+        constraints=LinearConstraint([[1.0]], 1, 2), options={"constr_tol": 1e-5},
+    )  # fmt: skip
+    assert result.x.dtype == np.float32
+    assert result.success and result.x[0] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_no_constraints_and_only_bounds():
+    result = minimize(
+        scipy.optimize.rosen, [-1.2, 1.0], jac=scipy.optimize.rosen_der, method="sqp_hybrid",
+        bounds=[(-2, 0.5), (-2, 2)], options={"maxfev": 200},
+    )  # fmt: skip
+    assert result.success
+    np.testing.assert_allclose(result.x, [0.5, 0.25], atol=1e-4)
+    assert Constraints.parse([], 2) is None and Constraints.parse(None, 2) is None
+
+
+def test_many_variables_and_few_constraints():
+    """With more variables than a matrix is kept for: rows of pairs and of the Jacobian."""
+    n, p = 3000, 4
+    target = np.sin(np.arange(n) * 0.01)
+    jac = np.kron(np.eye(p), np.ones(n // p)) / (n // p)
+
+    result = minimize(
+        lambda x: (0.5 * (x - target) @ (x - target), x - target), np.zeros(n), jac=True,
+        bounds=Bounds(-0.9, 0.9),
+        constraints=[
+            LinearConstraint(jac[:2], 0.3, 0.3),
+            NonlinearConstraint(
+                lambda x: np.array([np.mean(x[n // 2 :] ** 2)]), -np.inf, 0.1,
+                jac=lambda x: (np.r_[np.zeros(n // 2), x[n // 2 :]] * 4 / n)[None, :],
+            ),
+        ],
+    )  # fmt: skip
+    assert result.success
+    assert result.constr_violation <= 1e-7
+    v = np.concatenate(result.v)
+    full = np.vstack([jac[:2], np.r_[np.zeros(n // 2), result.x[n // 2 :]] * 4 / n])
+    gradient = result.x - target + v @ full
+    assert abs(result.x - np.clip(result.x - gradient, -0.9, 0.9)).max() < 1e-4
+
+
+def test_warnings_are_none_on_the_way():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        minimize(**hs71())
