@@ -112,14 +112,14 @@ class Constraints:
         """Take note of how many values each constraint has; ValueError where sides are others."""
         pairs = [self._told] if self.parts is None else [(a.lower, a.upper) for a in self.parts]
         names = ["constraints"] if self.parts is None else [a.name for a in self.parts]
-        sides = []
+        sides = [np.zeros((2, 0))]
         for name, size, pair in zip(names, sizes, pairs, strict=True):
             for side in pair:
                 if np.ndim(side) and np.shape(side) not in ((1,), (size,)):
                     raise ValueError(
                         f"`{name}` has {size} values and sides of shape {np.shape(side)}"
                     )
-            sides.append([np.broadcast_to(side, (size,)) for side in pair])
+            sides.append(np.array([np.broadcast_to(side, (size,)) for side in pair]))
         self.sizes = sizes
         self.sides = np.array(np.concatenate(sides, axis=1), np.float64)
         self.settled = True

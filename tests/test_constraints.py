@@ -332,7 +332,7 @@ def test_results_travel_and_history_has_the_violation():
 
 def test_what_is_not_finite_is_a_rejected_trial():
     def c(x):
-        return np.array([np.nan if x[0] > 1.5 else np.log(x[0]), x[1]])
+        return np.array([np.nan if not 0 < x[0] <= 1.5 else np.log(x[0]), x[1]])
 
     result = minimize(
         lambda x: ((x[0] - 2) ** 2 + x[1] ** 2, np.array([2 * (x[0] - 2), 2 * x[1]])), [0.5, 2.0],

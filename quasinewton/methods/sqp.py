@@ -44,8 +44,10 @@ _MET = 1e-6
 _FLAT, _DAMPED = 1e-8, 0.2
 #: What is missed of a constraint, beside the terms of its sum, that cannot be told from none.
 _ROUNDOFF = 1e-12
-#: ... and beside the tolerance.
-_TINY = 1e-4
+#: ... and beside the tolerance; how exactly the linearised ones are met.
+_TINY, _EXACT = 1e-2, 1e-4
+#: B is I before the first pair, as of most codes, but for an f whose unit is so far from that.
+_FAR_FROM_ONE = 1e3
 #: Variables from which on no matrix in them is kept, and pairs that are kept there.
 _MANY, _PAIRS = 200, 10
 #: Projected gradient of the model, beside |g|, at its minimiser.
@@ -127,6 +129,7 @@ class SQP:
         self._step_box = np.zeros((2, n))
         self._curvature = np.zeros((n, n) if dense else (2 * pairs, 2 * pairs))
         self._lowest = 0.0  # eigenvalue of B, or 0
+        self._rows = np.zeros((0 if dense else 2 * pairs, n))
         self._work = penalized_workspace(n, p, len(self._curvature), dense)
         self.f, self.f_best, self.violation_best = float(f), math.inf, math.inf
         self.violation = self._largest(self.c)
@@ -134,10 +137,12 @@ class SQP:
         self.rho, self.rejected_rho = math.nan, -math.inf
         self.accepted = self.stalled = self.infeasible = self.corrected = self.met = False
         self.step_norm = self.predicted = self.optimality = 0.0
-        self.steepest = max(float(abs(g).max()), 1e-3)
+        self.steepest = float(abs(g).max()) or 1.0
         radius = options.initial_trust_radius or max(1.0, float(abs(self.x).max()))
         self.radius_max = options.max_trust_radius
         self.radius = min(radius, self.radius_max)
+        usual = self.steepest / self.radius
+        self.gamma = min(max(1.0, usual / _FAR_FROM_ONE), usual * _FAR_FROM_ONE)
         self._renew_model()
         self._prepare()
 
@@ -251,8 +256,12 @@ class SQP:
             return
         model.refresh(model.choose_gamma())
         self._lowest = float(model.lam.min(initial=model.gamma))
-        off = (model.lam - model.gamma)[:, None]
-        self._curvature[...] = model.vectors.T @ (off * model.vectors)
+        # Eigenvectors, and not the pairs themselves, of which some may be all but dependent.
+        rank = model.rank
+        np.matmul(model.vectors, model.rows, out=self._rows[:rank])
+        self._rows[rank:] = 0.0
+        self._curvature[...] = 0.0
+        np.fill_diagonal(self._curvature[:rank, :rank], model.lam - model.gamma)
 
     def _solve(self, c: Any, weights: Any, s: Any, v: Any, shift: float = 0.0) -> None:
         """`solve_penalized` for B + shift I."""
@@ -260,12 +269,11 @@ class SQP:
         gamma = model.gamma + shift
         if shift and model.dense:
             matrix = matrix + shift * np.eye(model.n)
-        rows = np.asarray(model.rows, np.float64)
         g = np.asarray(self.g, np.float64)
         solve_penalized(
-            g, (model.dense, matrix, gamma, rows),
+            g, (model.dense, matrix, gamma, self._rows),
             (c, self.jac, self.sides, weights), self._step_box,
-            _TOLERANCE * max(float(abs(g).max()), TINY), s, v, self._work,
+            (_TOLERANCE * max(float(abs(g).max()), TINY), _EXACT * self.limit), s, v, self._work,
         )  # fmt: skip
 
     def _bound_step(self) -> None:
@@ -348,7 +356,7 @@ class SQP:
         model = self.model
         if model.dense:
             return self._curvature @ s
-        return model.gamma * s + (self._curvature @ (model.rows @ s)) @ model.rows
+        return model.gamma * s + (self._curvature @ (self._rows @ s)) @ self._rows
 
     def _correction(self, c: Any) -> bool:
         """Make `trial` the step for the constraints as they are at the trial; False if it is that.
@@ -393,7 +401,8 @@ class SQP:
         return self._projected(x, gradient) + float(self.weights @ self._violations(c))
 
     def _violations(self, c: Any) -> Any:
-        return np.maximum(np.maximum(self.sides[0] - c, c - self.sides[1]), 0.0)
+        with np.errstate(invalid="ignore"):
+            return np.maximum(np.maximum(self.sides[0] - c, c - self.sides[1]), 0.0)
 
     def _largest(self, c: Any) -> float:
         return float(self._violations(c).max(initial=0.0))

@@ -586,7 +586,8 @@ class Solver:
             if known is None:
                 raise ValueError("`constraints` must be given to the solver when it is made")
             if known.settled and known.parts is None:
-                given.settle(known.sizes)
+                if given.parts is not None and len(given.parts) == len(known.sizes):
+                    given.settle(known.sizes)
                 if not np.array_equal(given.sides, known.sides):
                     raise ValueError("the sides of `constraints` are not those of this run")
             if given is not known:

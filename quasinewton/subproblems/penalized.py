@@ -36,6 +36,8 @@ __all__ = ["penalized_workspace", "solve_penalized"]
 _STIFFNESS, _STIFFER, _SLOW = 1e3, 10.0, 0.1
 #: Rounds of the method of multipliers, Newton steps a round, shortenings of a step.
 _ROUNDS, _STEPS, _CUTS = 40, 100, 40
+#: Whole Newton steps in a row that gain nothing, after which none will.
+_IDLE = 5
 #: Change of the multipliers, relative to the largest, with which they are good enough.
 _SETTLED_MULTIPLIERS = 1e-9
 #: What is missed of a constraint, beside the terms of its sum, that is near to roundoff.
@@ -369,8 +371,8 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
         float64 arrays of shapes (p,), (p, n), (2, p) with l and u, and (p,).
     box : float64 array, shape (2, n)
         Finite bounds on s.
-    tolerance : float
-        On the projected gradient, absolute.
+    tolerance : (float, float)
+        On the projected gradient, and on what is missed of a constraint, absolute.
     s, v : float64 arrays, shapes (n,) and (p,)
     work
         See `penalized_workspace`.
@@ -414,6 +416,7 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
         for i in range(p):
             stiffest = max(stiffest, w[i] * _dot(jac[i], jac[i]))
         value = _value(g, model, linear, v, w, s, line, found)
+        idle = 0
         for _step in range(_STEPS):
             for i in range(n):
                 gradient[i] = g[i] + bs[i]
@@ -432,7 +435,7 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
                     count += 1
                     room = upper[i] - s[i] if gradient[i] < 0.0 else s[i] - lower[i]
                     residual = max(residual, min(abs(gradient[i]), room * stiffest))
-            if not residual > tolerance:
+            if not residual > tolerance[0]:
                 break
             shift = _REGULAR * stiffest
             face = held, which, count
@@ -467,6 +470,7 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
                 t *= 0.5 if cut < 3 else 0.2
             if not moved:
                 break
+            idle = idle + 1 if cut == 0 and value - value_new <= EPS * abs(value) else 0
             value = value_new
             far = 0.0
             for i in range(n):
@@ -476,7 +480,7 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
                 s[i], bs[i] = s_new[i], bs_new[i]
             for i in range(p):
                 r[i], z[i], active[i] = r_new[i], z_new[i], active_new[i]
-            if far == 0.0:
+            if far == 0.0 or idle == _IDLE:
                 break
         change = 0.0
         largest = 0.0
@@ -489,8 +493,8 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
                 missed = abs(z[i] - v[i]) / w[i]
                 violation = max(violation, missed)
                 terms = abs(c[i]) + _dot_of_sizes(jac[i], s)
-                visible = visible or missed > 4.0 * EPS * terms
-                stiffen = stiffen or missed > _ROUNDOFF * terms
+                visible = visible or missed > max(4.0 * EPS * terms, 1e-3 * tolerance[1])
+                stiffen = stiffen or missed > max(_ROUNDOFF * terms, tolerance[1])
             v[i] = z[i]
         if change <= _SETTLED_MULTIPLIERS * largest or not visible:
             break
