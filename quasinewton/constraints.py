@@ -200,6 +200,8 @@ class Constraints:
             part.nfev += 1
             return _values(part.name, part.fun(z.astype(x.dtype) if z.dtype.kind == "f" else z))
 
+        if part.value is not None and not np.isfinite(part.value).all():
+            return np.full((size, x.size), np.nan)
         known = part.value is not None and part.x is not None and np.array_equal(part.x, x)
         jac[:, free] = np.reshape(
             approx_derivative(

@@ -1,4 +1,4 @@
-"""Constraints: SciPy's forms of them, the methods on problems with known solutions, and the loop."""
+"""Constraints: SciPy's forms of them, the methods on problems with known solutions, the loop."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ NAMES = problems.names(constrained=True)
 
 
 def hs71(**changes):
-    """Two constraints in three forms each, and bounds."""
-    fun = lambda x: x[0] * x[3] * (x[0] + x[1] + x[2]) + x[2]
-    jac = lambda x: np.array(
-        [
-            x[3] * (2 * x[0] + x[1] + x[2]), x[0] * x[3], x[0] * x[3] + 1,
-            x[0] * (x[0] + x[1] + x[2]),
-        ]
-    )  # fmt: skip
+    """Problem 71 of Hock and Schittkowski: two constraints, and bounds."""
+
+    def fun(x):
+        return x[0] * x[3] * (x[0] + x[1] + x[2]) + x[2]
+
+    def jac(x):
+        total = x[0] + x[1] + x[2]
+        return np.array([x[3] * (x[0] + total), x[0] * x[3], x[0] * x[3] + 1, x[0] * total])
+
     constraints = [
         NonlinearConstraint(lambda x: x @ x, 40, 40, jac=lambda x: 2 * x),
         NonlinearConstraint(lambda x: np.prod(x), 25, np.inf, jac=lambda x: np.prod(x) / x),
@@ -160,7 +161,10 @@ def test_all_of_scipys_forms_are_one_problem():
             {"type": "ineq", "fun": lambda x: 0.2 - (x[0] - x[1]), "jac": lambda x: [-1.0, 1.0]},
             {"type": "ineq", "fun": lambda x: x[0] - x[1] + 0.2},
         ],
-        (LinearConstraint(linear[0], 1, 1), NonlinearConstraint(lambda x: linear[1] @ x, -0.2, 0.2)),
+        (
+            LinearConstraint(linear[0], 1, 1),
+            NonlinearConstraint(lambda x: linear[1] @ x, -0.2, 0.2),
+        ),
     ]  # fmt: skip
     for constraints in forms:
         result = minimize(
@@ -180,7 +184,9 @@ def test_through_scipy_it_is_the_same_run():
 
 
 def test_multipliers_have_the_signs_that_the_page_says():
-    f = lambda x: (x @ x, 2 * x)
+    def f(x):
+        return x @ x, 2 * x
+
     for low, up, sign in ((1, np.inf, -1), (-np.inf, -1, 1)):
         result = minimize(
             f, [3.0, 1.0], jac=True, constraints=LinearConstraint([[1, 0]], low, up)

@@ -1,4 +1,4 @@
-"""The elastic subproblem: its solution against the conditions that it must meet, in dense algebra."""
+"""The elastic subproblem: its solution against the conditions that it must meet."""
 
 from __future__ import annotations
 

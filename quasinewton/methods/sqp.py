@@ -46,6 +46,8 @@ _FLAT, _DAMPED = 1e-8, 0.2
 _ROUNDOFF = 1e-12
 #: ... and beside the tolerance; how exactly the linearised ones are met.
 _TINY, _EXACT = 1e-2, 1e-4
+#: A step, beside |x|, at the end of a run.
+_SHORT = 1e-6
 #: B is I before the first pair, as of most codes, but for an f whose unit is so far from that.
 _FAR_FROM_ONE = 1e3
 #: Variables from which on no matrix in them is kept, and pairs that are kept there.
@@ -150,6 +152,7 @@ class SQP:
         """Take the constraints, and their Jacobian or None, at `trial`."""
         self._seen = c, jac
 
+    @np.errstate(all="ignore")
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient and the Jacobian at a trial with this value.
 
@@ -158,6 +161,7 @@ class SQP:
         rho, _, in_noise = self._ratio(f)
         return bool(in_noise or rho > self._least())
 
+    @np.errstate(all="ignore")
     def receive(self, f: float, g: Any, offered: bool = False) -> None:
         """One iteration, from f and g at `trial`, or None for g, and what was seen there."""
         c, jac = self._seen
@@ -283,6 +287,7 @@ class SQP:
             np.maximum(low, self.box.lower - self.x.astype(np.float64), out=low)
             np.minimum(up, self.box.upper - self.x.astype(np.float64), out=up)
 
+    @np.errstate(all="ignore")
     def _prepare(self) -> None:
         """The step at x within the length, its multipliers, the weights, and the next trial."""
         self._bound_step()
@@ -319,11 +324,13 @@ class SQP:
         """
         s, v = self.s, self.multipliers
         s[...], v[...] = 0.0, self.v
-        firm = _FIRM * np.maximum(base, self.weights)
+        firm = _FIRM * np.minimum(np.maximum(base, self.weights), _FIRM * base)
         self._solve(self.c, firm, s, v, shift)
         now, left = self._missed(self.c, self._terms(self.x)), self._left(s)
         most = float(measure @ (now - left))
-        self.met = bool(measure @ left <= _MET * (measure @ now))
+        self.met = bool(
+            measure @ left <= _MET * (measure @ now) or left.max(initial=0.0) <= self.limit
+        )
         if self.met:
             size = abs(v)
             np.maximum(_MORE * size, 0.5 * (self.weights + size), out=self.weights)
@@ -336,12 +343,11 @@ class SQP:
                     break
                 weights = 10.0 * weights
             self.weights[...] = weights
-        # Where a constraint is met J s is what c lacks: g.s by way of the Lagrangian keeps its digits.
+        # Where a constraint is met J s is what c lacks: by the Lagrangian g.s keeps its digits.
         side = np.where(v > 0.0, self.sides[1], self.sides[0])
         exact = (v != 0.0) & (left == 0.0)
         lacking = np.where(exact, np.where(exact, side, 0.0) - self.c, self.jac @ s)
-        small = np.maximum(_ROUNDOFF * self._terms(self.x), _TINY * self.limit)
-        lacking[exact & (abs(lacking) <= small)] = 0.0
+        lacking[exact & (abs(lacking) <= self._small(self._terms(self.x)))] = 0.0
         slope = (self.g + v @ self.jac) @ s - v @ lacking
         quadratic = slope + 0.5 * (s @ self._multiply(s))
         self.predicted = float(self.weights @ (now - left) - quadratic)
@@ -382,13 +388,41 @@ class SQP:
         self.stalled = not (moved and self.predicted > 0.0 and math.isfinite(self.predicted))
 
     def _set_optimality(self) -> None:
+        self.optimality = self._optimality()
+        if not abs(self.s).max() <= _SHORT * max(1.0, float(abs(self.x).max())):
+            return
+        # At the end the roundoff of stiff constraints is in their multipliers: those that balance
+        # the gradient best have none.
+        v, before = self.multipliers, self.multipliers.copy()
+        active = v != 0.0
+        free = np.ones(self.x.size, np.bool_)
+        if self.box is not None:
+            free = self.box.free(self.x, self.g + v @ self.jac)
+        if not (active.any() and free.any()):
+            return
+        part = self.jac[active][:, free].T
+        scale = np.linalg.norm(part, axis=0)
+        scale[scale == 0.0] = 1.0
+        best = np.linalg.lstsq(part / scale, -self.g[free].astype(np.float64))[0] / scale
+        if not np.isfinite(best).all():
+            return
+        equal = self.sides[0] == self.sides[1]
+        kept = (best * before[active] > 0.0) | equal[active]
+        v[active] = np.where(kept, best, 0.0)
+        optimality = self._optimality()
+        if optimality < self.optimality:
+            self.optimality = optimality
+        else:
+            v[...] = before
+
+    def _optimality(self) -> float:
         size = abs(self.multipliers)
         above = np.where(self.multipliers > 0.0, self.sides[1] - self.c, self.c - self.sides[0])
         gaps = np.minimum(size, np.maximum(above, 0.0))
         if not self.met:  # what is missed has its weight as a multiplier
             gaps = np.where(self._violations(self.c) > 0.0, 0.0, gaps)
         gradient = self.g + self.multipliers @ self.jac
-        self.optimality = max(self._projected(self.x, gradient), float(gaps.max(initial=0.0)))
+        return max(self._projected(self.x, gradient), float(gaps.max(initial=0.0)))
 
     def _projected(self, x: Any, gradient: Any) -> float:
         if self.box is not None:
@@ -401,8 +435,7 @@ class SQP:
         return self._projected(x, gradient) + float(self.weights @ self._violations(c))
 
     def _violations(self, c: Any) -> Any:
-        with np.errstate(invalid="ignore"):
-            return np.maximum(np.maximum(self.sides[0] - c, c - self.sides[1]), 0.0)
+        return np.maximum(np.maximum(self.sides[0] - c, c - self.sides[1]), 0.0)
 
     def _largest(self, c: Any) -> float:
         return float(self._violations(c).max(initial=0.0))
@@ -410,10 +443,23 @@ class SQP:
     def _ratio(self, f: float) -> Any:
         c = self._seen[0]
         terms = self._terms(self.x)
-        merit = self.f + float(self.weights @ self._missed(self.c, terms))
-        trial = f + float(self.weights @ self._missed(c, terms))
+        merit, trial = self.f + self._penalty(self.c, terms), f + self._penalty(c, terms)
         scale = abs(self.f) + float(abs(self.multipliers) @ terms)
         return ratio(merit, trial, self.predicted, scale, self.noise, 0.0)
+
+    def _penalty(self, c: Any, terms: Any) -> float:
+        """The weighted violations; of those too small to count their part of the Lagrangian.
+
+        f changes by as much as a step brings those down.
+        """
+        v = self.multipliers
+        side = np.where(v > 0.0, self.sides[1], np.where(v < 0.0, self.sides[0], c))
+        gap = c - side
+        gap[abs(gap) > self._small(terms)] = 0.0
+        return float(self.weights @ self._missed(c, terms) + v @ gap)
+
+    def _small(self, terms: Any) -> Any:
+        return np.maximum(_ROUNDOFF * terms, _TINY * self.limit)
 
     def _terms(self, s: Any) -> Any:
         """Sizes of the sums that the linearised constraints are."""
@@ -422,7 +468,7 @@ class SQP:
     def _missed(self, c: Any, terms: Any) -> Any:
         """The violations, but for roundoff and what is far below the tolerance."""
         missed = self._violations(c)
-        return np.where(missed > np.maximum(_ROUNDOFF * terms, _TINY * self.limit), missed, 0.0)
+        return np.where(missed > self._small(terms), missed, 0.0)
 
     def expect(self, precision: float) -> None:
         """Take f to be given in this relative precision."""
@@ -440,6 +486,7 @@ class SQP:
             self.x_best[...], self.g_best[...], self.c_best[...] = x, g, c
             self.f_best, self.violation_best = f, violation
 
+    @np.errstate(all="ignore")
     def keep(self, x: Any, f: float, g: Any = math.nan) -> None:
         """Remember a point, of which the constraints were seen, if it is better than `x`."""
         c = self._seen[0]

@@ -416,7 +416,8 @@ class Solver:
     def _violation(self, c: np.ndarray) -> float:
         assert self.constraints is not None
         lower, upper = self.constraints.sides
-        return float(np.maximum(lower - c, c - upper).max(initial=0.0))
+        with np.errstate(invalid="ignore"):  # a side and a value may be infinite
+            return float(np.maximum(lower - c, c - upper).max(initial=0.0))
 
     def _if_feasible(self) -> tuple[float, float]:
         """f and what the test of convergence is on, or infinities where `x` is not feasible."""

@@ -39,7 +39,7 @@ _ROUNDS, _STEPS, _CUTS = 40, 100, 40
 #: Whole Newton steps in a row that gain nothing, after which none will.
 _IDLE = 5
 #: Change of the multipliers, relative to the largest, with which they are good enough.
-_SETTLED_MULTIPLIERS = 1e-9
+_SETTLED_MULTIPLIERS = 1e-10
 #: What is missed of a constraint, beside the terms of its sum, that is near to roundoff.
 _ROUNDOFF = 1e-12
 #: Fraction of the slope by which a step must decrease the function.
@@ -493,7 +493,7 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
                 missed = abs(z[i] - v[i]) / w[i]
                 violation = max(violation, missed)
                 terms = abs(c[i]) + _dot_of_sizes(jac[i], s)
-                visible = visible or missed > max(4.0 * EPS * terms, 1e-3 * tolerance[1])
+                visible = visible or missed > 4.0 * EPS * terms
                 stiffen = stiffen or missed > max(_ROUNDOFF * terms, tolerance[1])
             v[i] = z[i]
         if change <= _SETTLED_MULTIPLIERS * largest or not visible:
