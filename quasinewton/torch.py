@@ -650,3 +650,7 @@ class TrustCG(_Optimizer):
             return product
         mean = self._mean(torch.from_numpy(product) if self._on_host else product)
         return mean.numpy() if self._on_host else mean
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
