@@ -258,7 +258,7 @@ class _Optimizer(torch.optim.Optimizer):
             return None
         if renew is None:
             # One function for one closure; a run that was saved goes on as it did.
-            renew = self._renewed if self._loaded else closure is not self._closure
+            renew = self._renewed if self._loaded else closure != self._closure
         if self._take_over() or renew or self._stale:
             self._forget_graph()
             self._stale = True
@@ -315,9 +315,10 @@ class _Optimizer(torch.optim.Optimizer):
         """
         state: dict[str, Any] = super().state_dict()
         solver = self._solver
-        state["solver"] = solver and {
-            "format": _FORMAT, "on_host": self._on_host, "renewed": self._renewed,
-            "stale": self._stale, "state": _pack(solver._state()),
+        state["solver"] = {
+            "format": _FORMAT, "method": self.method, "options": _pack(self._options.state()),
+            "on_host": self._on_host, "renewed": self._renewed, "stale": self._stale,
+            "state": None if solver is None else _pack(solver._state()),
         }  # fmt: skip
         return state
 
@@ -333,40 +334,35 @@ class _Optimizer(torch.optim.Optimizer):
             For the state of another method or of other parameters.
         """
         saved = state_dict.get("solver")
-        if "solver" not in state_dict:
+        if saved is None:
             raise ValueError(f"the state is none of quasinewton.torch.{type(self).__name__}")
-        solver, on_host = None, None
-        if saved is not None:
-            if saved["format"] != _FORMAT:
-                raise ValueError(f"the state has format {saved['format']}, expected {_FORMAT}")
-            solver, on_host = self._unpacked(saved)
+        if saved["format"] != _FORMAT:
+            raise ValueError(f"the state has format {saved['format']}, expected {_FORMAT}")
+        if saved["method"] != self.method:
+            raise ValueError(f"the state is of {saved['method']!r}, expected {self.method!r}")
+        options = Options.parse(_unpack(saved["options"], None))
+        solver = None if saved["state"] is None else self._unpacked(saved, options)
         super().load_state_dict({k: v for k, v in state_dict.items() if k != "solver"})
         self._forget_graph()
-        self._solver, self._on_host, self._marks = solver, on_host, None
-        self._closure = None
-        self._loaded = self._renewed = self._stale = False
-        if solver is not None:
-            assert saved is not None
-            self._options = solver.options
-            self._loaded, self._renewed = True, bool(saved["renewed"])
-            self._stale = bool(saved["stale"])
-            self._marks = []  # unknown: the next step compares
+        self._solver, self._options, self._closure = solver, options, None
+        self._renewed, self._stale = bool(saved["renewed"]), bool(saved["stale"])
+        self._loaded = solver is not None
+        self._on_host = saved["on_host"]
+        self._marks = [] if self._loaded else None  # unknown: the next step compares
 
-    def _unpacked(self, saved: Mapping[str, Any]) -> tuple[Solver, bool]:
-        first, n, on_host = self._leaves[0], sum(self._sizes), bool(saved["on_host"])
-        if on_host and first.device.type != "cpu":
+    def _unpacked(self, saved: Mapping[str, Any], options: Options) -> Solver:
+        first, n = self._leaves[0], sum(self._sizes)
+        if saved["on_host"] and first.device.type != "cpu":
             raise ValueError(f"the state is of a run on cpu, the parameters are on {first.device}")
         state = _unpack(saved["state"], first.device)
         x0 = state["x0"]
-        if state["method"] != self.method:
-            raise ValueError(f"the state is of {state['method']!r}, expected {self.method!r}")
         dtype = str(x0.dtype).rpartition(".")[2]
         expected = str(first.dtype).rpartition(".")[2]
         if tuple(x0.shape) != (n,) or dtype != expected:
             raise ValueError(
                 f"the state is of {x0.shape[0]} parameters in {dtype}, expected {n} in {expected}"
             )
-        return Solver._restored(state, Options.parse(state["options"])), on_host
+        return Solver._restored(state, options)
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle and copy take; closures and graphs are left behind."""
