@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from stepping import step
 
-from quasinewton import Solver, Status
+from quasinewton import Solver, Status, minimize
 from quasinewton.methods import METHODS, QUASI_NEWTON
 
 torch = pytest.importorskip("torch")
@@ -156,9 +156,40 @@ def test_run_with_functions_of_tensors(method, options, joint, dtype):
 
 
 def test_a_run_on_tensors_needs_a_gradient():
-    for jac in (None, "3-point"):
+    for jac in (False, "3-point"):
         with pytest.raises(ValueError, match="needs `jac`"):
             Solver(start(5)).run(fun, jac)
+    for value in (lambda x: fun(x.detach()), lambda x: float(fun(x.detach()))):
+        with pytest.raises(TypeError, match=r"differentiate by x.*`jac`"):
+            minimize(value, start(5))
+
+
+@every_case
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_minimize_keeps_tensors(method, options, dtype):
+    """With a gradient or by autograd: functions and callbacks get tensors, the result has them."""
+    seen = []
+    tol = 1e-6 if dtype == torch.float64 else 1e-2
+    for given in ({"jac": grad}, {}):
+        result = minimize(
+            fun, start(40, dtype), method=method, tol=tol, options=options,
+            callback=lambda x: seen.append(x), **given,
+        )  # fmt: skip
+        assert result.success and "hess" not in result
+        for v in (result.x, result.jac, *seen):
+            assert type(v) is torch.Tensor and v.dtype == dtype and not v.requires_grad
+        assert abs(grad(result.x)).max() <= tol
+    array = minimize(fun, start(40).numpy(), method=method, jac=grad, tol=1e-8)
+    tensor = minimize(fun, start(40), method=method, tol=1e-8)
+    np.testing.assert_allclose(tensor.x.numpy(), array.x, atol=1e-6)
+
+
+def test_minimize_takes_arguments_and_a_linear_part():
+    def value(x, a):
+        return a * (x[0] - 1.0) ** 2 + 0.0 * x[1]
+
+    result = minimize(value, start(2), args=(3.0,), method="trust_cg")
+    assert result.success and result.x[0] == pytest.approx(1.0, abs=1e-5)
 
 
 @every_case
