@@ -389,3 +389,64 @@ def test_a_gradient_in_a_column_is_taken(method, options):
     solver.tell(fun(x), grad(x)[:, None])
     other.tell(fun(x), grad(x))
     assert torch.equal(solver.ask(), other.ask())
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The calls by which the host waits for a device, each counted once."""
+    found, inside = [], []
+
+    def watch(name):
+        original = getattr(torch.Tensor, name)
+
+        def watched(self, *args, **kwargs):
+            if not inside:
+                found.append((name, self.numel()))
+            inside.append(name)
+            try:
+                return original(self, *args, **kwargs)
+            finally:
+                inside.pop()
+
+        monkeypatch.setattr(torch.Tensor, name, watched)
+
+    for name in ("item", "__float__", "__bool__", "__int__", "tolist", "cpu", "numpy", "__array__"):
+        watch(name)
+    return found
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("options", [{}, {"memory": 10}], ids=["reduced", "pairs"])
+@pytest.mark.parametrize("method", QUASI_NEWTON)
+def test_the_host_waits_twice_in_an_iteration(method, options, dtype, waits):
+    """... whose trial is accepted, for few numbers, beside the value of the objective."""
+    n = 500
+    solver = Solver(start(n, dtype), method, {"gtol": 0.0, **options})
+    accepted = most = 0
+    for evaluation in range(40):
+        x = solver.ask()
+        f, g, version = float(fun(x)), grad(x), solver.version
+        waits.clear()
+        solver.tell(f, g)
+        if evaluation > 0:
+            assert all(count < n for _, count in waits)
+            if solver.version > version:
+                accepted += 1
+                most = max(most, len(waits))
+            else:
+                assert len(waits) <= 9
+    assert accepted > 20 and most <= 2, most
+
+
+@pytest.mark.parametrize("options", [{}, {"memory": 4}], ids=["reduced", "pairs"])
+@pytest.mark.parametrize("method", QUASI_NEWTON)
+def test_what_is_foreseen_is_what_is_found(method, options, monkeypatch):
+    """Steps are those of a run that asks for every number by itself."""
+    from quasinewton.methods import quasi_newton
+
+    options = {"gtol": 1e-9, **options}
+    ours = drive(Solver(start(120), method, options), 30)
+    monkeypatch.setattr(quasi_newton, "foresee", lambda *args: None)
+    theirs = drive(Solver(start(120), method, options), 30)
+    for a, b in zip(ours[:15], theirs[:15], strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=0.0, atol=1e-8)

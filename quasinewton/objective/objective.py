@@ -121,8 +121,8 @@ class Objective:
             fun, jac = autograd_pair(fun), True
         if is_tensor(x0) and not (callable(jac) or (isinstance(jac, bool | np.bool_) and jac)):
             raise ValueError(
-                f"a run on tensors needs `jac`, got {jac!r}: there are no differences of `fun`; where "
-                "`jac` is None, PyTorch differentiates it if `x0` is its tensor"
+                f"a run on tensors needs `jac`, got {jac!r}: there are no differences of `fun`; "
+                "where `jac` is None, PyTorch differentiates it if `x0` is its tensor"
             )
         self.n = x0.shape[0]
         self._x0 = x0
