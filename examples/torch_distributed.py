@@ -1,9 +1,12 @@
-"""Train one network in two processes, each with its half of the data.
+"""
+A network trained in two processes
+==================================
 
-`DistributedDataParallel` averages the gradients, and with `process_group` the optimizer averages
-the losses: every process takes the same steps, and they are those of one process with all data.
+Each process has half of the data. ``DistributedDataParallel`` averages the gradients, and with
+``process_group`` the optimizer averages the losses: every process takes the same steps, and they
+are those of one process with all the data, but for roundoff.
 
-    python examples/torch_distributed.py
+Run it by ``python examples/torch_distributed.py``.
 """
 
 from __future__ import annotations

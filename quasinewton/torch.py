@@ -558,9 +558,9 @@ class TrustCG(_Optimizer):
 
     or it calls ``loss.backward(retain_graph=True)``, as it must under `DistributedDataParallel`
     or where it changes the gradients itself. The gradient is then the one it leaves in `grad`.
+    With a `process_group` products are averaged too, and the gradient if the closure does not
+    call ``backward``.
 {_PARAMETERS}
-        If the closure does not call ``backward``, the gradient is averaged too. Products are
-        averaged in any case.
     enriched : bool, default True
         Whether there are quasi-Newton steps between Newton steps if they decrease the loss by
         more for each evaluation.

@@ -7,6 +7,7 @@ import io
 import math
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -463,10 +464,26 @@ dist.destroy_process_group()
 """
 
 
-@pytest.mark.skipif(
+needs_gloo = pytest.mark.skipif(
     not (torch.distributed.is_available() and torch.distributed.is_gloo_available()),
     reason="needs torch.distributed with gloo",
 )
+
+
+@needs_gloo
+def test_the_example_of_two_processes():
+    root = Path(__file__).parent.parent
+    path = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+    command = [sys.executable, str(root / "examples" / "torch_distributed.py")]
+    done = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
+    alone, together = map(float, re.findall(r": (0\.\d+)", done.stdout)[:2])
+    assert alone == pytest.approx(together, rel=1e-6)
+    apart = re.findall(r"differ by (\S+)", done.stdout)
+    assert len(apart) == 4 and all(float(number) < 1e-6 for number in apart)
+
+
+@needs_gloo
 def test_two_processes_train_as_one(tmp_path):
     tests = Path(__file__).parent
     code = PROCESSES.format(tests=str(tests), root=str(tests.parent))
