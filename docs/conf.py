@@ -52,7 +52,8 @@ copybutton_exclude = ".linenos, .gp, .go"  # prompts and output are not copied
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
-    "filename_pattern": r"\.py$",
+    # Processes that are spawned do not find the functions of a page.
+    "filename_pattern": r"/(?!torch_distributed)\w+\.py$",
     "run_stale_examples": True,
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,

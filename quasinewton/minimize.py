@@ -61,9 +61,11 @@ def minimize(
         ``(f, g)``. If `fun` is compiled by numba, `jac` is True or compiled too, and there are no
         `args`, a quasi-Newton method runs in machine code between the evaluations too. If `jac`
         is True, such a `fun` may also be ``fun(x, g) -> f`` that fills g.
-    x0 : array_like, shape (n,)
+    x0 : array_like, shape (n,), or tensor
         Start; never changed. A run from float32 is in float32, from any other real dtype in
-        float64. The functions are called in this precision.
+        float64. The functions are called in this precision. If it is a tensor of PyTorch or CuPy,
+        float32 or float64, the functions get tensors and return them, on the same device, and
+        the result holds tensors; see `quasinewton.Solver` for what there is not for tensors.
     args : tuple, default ()
         Further arguments of `fun`, `jac`, `hess` and `hessp`.
     method : str or callable, optional
@@ -88,7 +90,9 @@ def minimize(
         ``jac(x, *args) -> array, shape (n,)``, (n, 1) or (1, n), for n = 1 a number too. True:
         `fun` returns the gradient too. A string, or nothing: the gradient is approximated by
         differences of `fun`, whose evaluations count in `nfev`. None takes forward ones, or
-        central ones if x0 or the values of `fun` are in less than double precision.
+        central ones if x0 or the values of `fun` are in less than double precision. If x0 is a
+        tensor there are no differences: with None PyTorch differentiates `fun`, also for
+        products if neither `hess` nor `hessp` is given.
     hess : callable, matrix, HessianUpdateStrategy or {'2-point', '3-point', 'cs'}, optional
         ``hess(x, *args)`` returns an array, a sparse matrix or a LinearOperator of shape (n, n);
         for n = 1 a number too. Only `trust_cg` and the option `check_curvature` use it. A
@@ -282,7 +286,8 @@ def _run(
     result = solver.finish()
     if solver.options.disp and not result.success:  # SciPy's methods too warn then
         warnings.warn(result.message, OptimizeWarning, stacklevel=3)
-    if "hess" not in result and np.isfinite(result.jac).all():
+    is_array = isinstance(result.x, np.ndarray)
+    if is_array and "hess" not in result and np.isfinite(result.jac).all():
         result.hess = _hessian(result, fun, args, jac, hess, hessp, solver.options, solver.box)
         result.hess_inv = result.hess.inverse()
     return result
@@ -345,10 +350,7 @@ def _solver(
 ) -> Solver:  # fmt: skip
     """A new solver, or the one of the checkpoint that the options name."""
     from .solver import Solver, as_start
-    from .vectors import is_tensor
 
-    if is_tensor(x0):  # the functions get NumPy arrays; `Solver` is what keeps tensors
-        x0 = np.asarray(x0)
     given = Options.named(options, tol)
     parsed = Options.parse(given)
     resume = parsed.resume
@@ -376,6 +378,8 @@ def _callback(callback: Callable[..., Any] | None) -> Callable[[Any], Any] | Non
     """The user's callback in the form in which it wants to be called."""
     if callback is None:
         return None
+    from .vectors import clone
+
     if not callable(callback):
         raise TypeError(f"`callback` must be callable, got {type(callback).__name__}")
     try:
@@ -384,7 +388,7 @@ def _callback(callback: Callable[..., Any] | None) -> Callable[[Any], Any] | Non
         names = set()
     if names == {"intermediate_result"}:
         return lambda solver: callback(intermediate_result=solver.intermediate())
-    return lambda solver: callback(solver.x.copy())
+    return lambda solver: callback(clone(solver.x))
 
 
 def _scipy_method(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from stepping import step
 
-from quasinewton import Solver, Status
+from quasinewton import Solver, Status, minimize
 from quasinewton.methods import METHODS, QUASI_NEWTON
 
 torch = pytest.importorskip("torch")
@@ -156,9 +156,40 @@ def test_run_with_functions_of_tensors(method, options, joint, dtype):
 
 
 def test_a_run_on_tensors_needs_a_gradient():
-    for jac in (None, "3-point"):
+    for jac in (False, "3-point"):
         with pytest.raises(ValueError, match="needs `jac`"):
             Solver(start(5)).run(fun, jac)
+    for value in (lambda x: fun(x.detach()), lambda x: float(fun(x.detach()))):
+        with pytest.raises(TypeError, match=r"differentiate by x.*`jac`"):
+            minimize(value, start(5))
+
+
+@every_case
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_minimize_keeps_tensors(method, options, dtype):
+    """With a gradient or by autograd: functions and callbacks get tensors, the result has them."""
+    seen = []
+    tol = 1e-6 if dtype == torch.float64 else 1e-2
+    for given in ({"jac": grad}, {}):
+        result = minimize(
+            fun, start(40, dtype), method=method, tol=tol, options=options,
+            callback=lambda x: seen.append(x), **given,
+        )  # fmt: skip
+        assert result.success and "hess" not in result
+        for v in (result.x, result.jac, *seen):
+            assert type(v) is torch.Tensor and v.dtype == dtype and not v.requires_grad
+        assert abs(grad(result.x)).max() <= tol
+    array = minimize(fun, start(40).numpy(), method=method, jac=grad, tol=1e-8)
+    tensor = minimize(fun, start(40), method=method, tol=1e-8)
+    np.testing.assert_allclose(tensor.x.numpy(), array.x, atol=1e-6)
+
+
+def test_minimize_takes_arguments_and_a_linear_part():
+    def value(x, a):
+        return a * (x[0] - 1.0) ** 2 + 0.0 * x[1]
+
+    result = minimize(value, start(2), args=(3.0,), method="trust_cg")
+    assert result.success and result.x[0] == pytest.approx(1.0, abs=1e-5)
 
 
 @every_case
@@ -358,3 +389,64 @@ def test_a_gradient_in_a_column_is_taken(method, options):
     solver.tell(fun(x), grad(x)[:, None])
     other.tell(fun(x), grad(x))
     assert torch.equal(solver.ask(), other.ask())
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The calls by which the host waits for a device, each counted once."""
+    found, inside = [], []
+
+    def watch(name):
+        original = getattr(torch.Tensor, name)
+
+        def watched(self, *args, **kwargs):
+            if not inside:
+                found.append((name, self.numel()))
+            inside.append(name)
+            try:
+                return original(self, *args, **kwargs)
+            finally:
+                inside.pop()
+
+        monkeypatch.setattr(torch.Tensor, name, watched)
+
+    for name in ("item", "__float__", "__bool__", "__int__", "tolist", "cpu", "numpy", "__array__"):
+        watch(name)
+    return found
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("options", [{}, {"memory": 10}], ids=["reduced", "pairs"])
+@pytest.mark.parametrize("method", QUASI_NEWTON)
+def test_the_host_waits_twice_in_an_iteration(method, options, dtype, waits):
+    """... whose trial is accepted, for few numbers, beside the value of the objective."""
+    n = 500
+    solver = Solver(start(n, dtype), method, {"gtol": 0.0, **options})
+    accepted = most = 0
+    for evaluation in range(40):
+        x = solver.ask()
+        f, g, version = float(fun(x)), grad(x), solver.version
+        waits.clear()
+        solver.tell(f, g)
+        if evaluation > 0:
+            assert all(count < n for _, count in waits)
+            if solver.version > version:
+                accepted += 1
+                most = max(most, len(waits))
+            else:
+                assert len(waits) <= 9
+    assert accepted > 20 and most <= 2, most
+
+
+@pytest.mark.parametrize("options", [{}, {"memory": 4}], ids=["reduced", "pairs"])
+@pytest.mark.parametrize("method", QUASI_NEWTON)
+def test_what_is_foreseen_is_what_is_found(method, options, monkeypatch):
+    """Steps are those of a run that asks for every number by itself."""
+    from quasinewton.methods import quasi_newton
+
+    options = {"gtol": 1e-9, **options}
+    ours = drive(Solver(start(120), method, options), 30)
+    monkeypatch.setattr(quasi_newton, "foresee", lambda *args: None)
+    theirs = drive(Solver(start(120), method, options), 30)
+    for a, b in zip(ours[:15], theirs[:15], strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=0.0, atol=1e-8)

@@ -49,6 +49,8 @@ from ..subproblems.table import SUBPROBLEMS, Subproblem
 from ..vectors import (
     add_combination,
     copy,
+    foresee,
+    forget,
     is_tensor,
     max_abs,
     norm2,
@@ -666,10 +668,22 @@ class QuasiNewton:
         points = self.points
         if g is None:
             receive(f, WITHOUT, points, self.g, rows, ring, state, rule)
-        else:
-            gradient = OFFERED if offered else GIVEN
+            self._read(self._next_trial())
+            return
+        gradient = OFFERED if offered else GIVEN
+        tensors = is_tensor(points)
+        try:
+            if tensors:
+                record, reduced = state[0], self.model.reduced
+                kept = record.rank if reduced and record.rank < len(rows) else 0
+                # the slot of the oldest is written anew in a ring that is full
+                pairs = 0 if reduced else min(int(record.pairs) + 1, len(ring))
+                foresee(points, g, rows, int(kept), pairs)
             receive(f, gradient, points, g, rows, ring, state, rule)
-        self._read(self._next_trial())
+            self._read(self._next_trial())
+        finally:
+            if tensors:
+                forget()
 
     def keep(self, x: Any, f: float, g: Any = math.nan) -> None:
         """Remember a point if it is the lowest, without its gradient where that is not known."""

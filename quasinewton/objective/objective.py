@@ -15,6 +15,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from ..box import Box
 from ..vectors import clone, is_tensor, norm2
+from .autograd import autograd_pair, autograd_product
 from .steps import difference_in_box, parts_in_box
 
 __all__ = [
@@ -114,8 +115,15 @@ class Objective:
                 )
         self.counts = Counts() if counts is None else counts
         self._spent = spent
+        if is_tensor(x0) and jac is None and hasattr(x0, "requires_grad"):
+            if hess is None and hessp is None:
+                hessp = autograd_product(fun)
+            fun, jac = autograd_pair(fun), True
         if is_tensor(x0) and not (callable(jac) or (isinstance(jac, bool | np.bool_) and jac)):
-            raise ValueError("a run on tensors needs `jac`: there are no differences of `fun`")
+            raise ValueError(
+                f"a run on tensors needs `jac`, got {jac!r}: there are no differences of `fun`; "
+                "where `jac` is None, PyTorch differentiates it if `x0` is its tensor"
+            )
         self.n = x0.shape[0]
         self._x0 = x0
         self._box = box
@@ -331,8 +339,10 @@ def as_value(value: Any) -> float:
     if hasattr(value, "detach"):  # a tensor of PyTorch, with the graph that made it
         value = value.detach()
     try:
+        if is_tensor(value):  # it may be on a device that NumPy cannot read
+            return float(value.item())
         return float(np.asarray(value).item())
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         hint = ""
         if value is None:
             hint = ": is there a `return` at its end?"

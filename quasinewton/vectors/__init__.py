@@ -18,10 +18,10 @@ from . import machine
 
 __all__ = [
     "BLOCK", "add_combination", "add_multiple", "clone", "conjugate", "copy",
-    "difference_products", "difference_sizes", "divide", "dot", "is_tensor", "largest_number",
-    "max_abs", "move", "multiply_rows", "multiply_rows_by_three", "norm2", "projected_norms",
-    "read_only", "rotate_rows", "scale", "slope_between", "step_to", "store_pair",
-    "zeros",
+    "difference_products", "difference_sizes", "divide", "dot", "foresee", "forget", "is_tensor",
+    "largest_number", "max_abs", "move", "multiply_rows", "multiply_rows_by_three", "norm2",
+    "projected_norms", "read_only", "rotate_rows", "scale", "slope_between", "step_to",
+    "store_pair", "zeros",
 ]  # fmt: skip
 
 BLOCK = machine.BLOCK
@@ -61,6 +61,16 @@ def largest_number(like: Any) -> float:
     if isinstance(like, np.ndarray):
         return float(np.finfo(like.dtype).max)
     return float(_standard().largest_number(like))
+
+
+def foresee(points: Any, g: Any, rows: Any, kept: int, pairs: int) -> None:
+    """See `standard.foresee`."""
+    _standard().foresee(points, g, rows, kept, pairs)
+
+
+def forget() -> None:
+    """What was foreseen holds no more."""
+    _standard().forget()
 
 
 def read_only(v: Any) -> Any:

@@ -9,6 +9,7 @@ may be out of range of float32 where the result is not.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,8 +18,116 @@ from array_api_compat import array_namespace, device, to_device
 
 from ..kernels import TINY
 
+#: Bounds on squares that are taken without scaling.
+_SMALL, _LARGE = 1e-280, 1e280
+
 #: Elements of a vector for which rows of lower precision are made float64 at a time.
 BLOCK = 65536
+
+
+class _Foreseen(threading.local):
+    """What the passes of an iteration will ask for, by the place in memory of their vectors.
+
+    On a device every number that is asked for by itself is waited for. `foresee` asks for all that
+    an accepted trial needs, and the passes find it here.
+    """
+
+    def __init__(self) -> None:
+        self.about: dict[int, dict[str, Any]] = {}  # numbers of a vector
+        self.pair: dict[str, Any] | None = None  # those of the pair
+
+    def of(self, v: Any, name: str) -> Any:
+        if not self.about:
+            return None
+        known = self.about.get(_place(v))
+        return None if known is None else known.get(name)
+
+
+_foreseen = _Foreseen()
+
+
+def _place(v: Any) -> int:
+    return v.data_ptr() if hasattr(v, "data_ptr") else id(v)
+
+
+def foresee(points: Any, g: Any, rows: Any, kept: int, pairs: int) -> None:
+    """Have at hand what an iteration takes that accepts the trial, for which it is waited once.
+
+    Parameters
+    ----------
+    points : tensor, shape (>= 5, n)
+        x, the gradient there, and the trial in its first rows.
+    g : tensor, shape (n,)
+        The gradient at the trial.
+    rows : tensor
+    kept : int
+        Rows of a reduced model on which g is to be split; 0 for another.
+    pairs : int
+        Pairs in the rows of a limited-memory model; 0 for another.
+    """
+    forget()
+    if not hasattr(g, "data_ptr"):
+        return
+    xp = array_namespace(g)
+    x, g_old, trial = _wide(points[0]), _wide(points[1]), _wide(points[2])
+    wide = _wide(g)
+    s = trial - x
+    asked = [_largest(g)[None], (wide @ wide)[None], (s @ wide)[None]]
+    rests = []
+    if kept:
+        basis = _wide(rows[:kept])
+        rest = g
+        for _ in range(2):  # as `split` goes on until the rest is orthogonal to the rows
+            products = basis @ _wide(rest)
+            rest = xp.astype(_wide(rest) - products @ basis, g.dtype, copy=False)
+            square = _wide(rest) @ _wide(rest)
+            asked += [products, square[None]]
+            rests.append(rest)
+    else:
+        y = wide - g_old
+        ss, sy, yy = s @ s, s @ y, y @ y
+        s_unit, y_norm = s / xp.sqrt(ss), xp.sqrt(yy)
+        cosine = xp.clip(sy / (xp.sqrt(ss) * y_norm), -1.0, 1.0)
+        direction = xp.astype(s_unit, rows.dtype, copy=False)
+        other = xp.astype(y / y_norm - cosine * s_unit, rows.dtype, copy=False)
+        three = xp.stack([_wide(direction), _wide(other), wide])
+        half = rows.shape[0] // 2
+        asked += [_largest(s)[None], _largest(y)[None], ss[None], sy[None], yy[None]]
+        for part in (rows[:pairs], rows[half : half + pairs]):
+            asked.append(xp.reshape(three @ _wide(part).T, (-1,)))
+        asked.append(xp.reshape(three @ three.T, (-1,)))
+    numbers = _on_host(xp.concat([xp.astype(v, xp.float64, copy=False) for v in asked]))
+    g_max, gg, slope = map(float, numbers[:3])
+    if not (math.isfinite(g_max) and _SMALL < gg < _LARGE):
+        return
+    known: dict[str, Any] = {"largest": g_max, "square": gg}
+    _foreseen.about[_place(g)] = known
+    if kept:
+        for rest in rests:  # how each is split, and what then is known of its rest
+            width = kept + 1
+            first, numbers = numbers[3 : 3 + width], numbers[width:]
+            known["products"] = first[:kept]
+            known["rest"] = rest, {"square": float(first[kept])}
+            known = known["rest"][1]
+        known.clear()
+        known.update(square=float(first[kept]))
+    else:
+        s_max, y_max, ss, sy, yy = map(float, numbers[3:8])
+        if not (_SMALL < ss < _LARGE and _SMALL < yy < _LARGE):
+            return
+        inner = numbers[-9:].reshape(3, 3)
+        first, second = numbers[8:-9].reshape(2, 3, pairs)
+        _foreseen.pair = {
+            "sizes": (s_max, y_max), "products": (ss, sy, yy), "rows": (direction, other),
+            "inner": inner, "parts": (first, second), "g": _place(g),
+        }  # fmt: skip
+    _foreseen.about[_place(g)]["slope"] = slope
+
+
+def forget() -> None:
+    """Know no more than vectors say: they are about to change."""
+    _foreseen.about.clear()
+    _foreseen.pair = None
 
 
 def _wide(v: Any) -> Any:
@@ -73,6 +182,9 @@ def largest_number(like: Any) -> float:
 
 
 def max_abs(v: Any) -> float:
+    known = _foreseen.of(v, "largest")
+    if known is not None:
+        return float(known)
     largest = float(_largest(v))
     return largest if math.isfinite(largest) else math.nan
 
@@ -92,8 +204,10 @@ def projected_norms(x: Any, g: Any, lower: Any, upper: Any) -> tuple[float, floa
 
 
 def norm2(v: Any) -> float:
-    square = dot(v, v)
-    if 1e-280 < square < 1e280:  # no square that counts has overflowed or vanished
+    square = _foreseen.of(v, "square")
+    if square is None:
+        square = dot(v, v)
+    if _SMALL < square < _LARGE:  # no square that counts has overflowed or vanished
         return math.sqrt(square)
     largest = max_abs(v)
     if largest == 0.0 or not math.isfinite(largest):
@@ -105,6 +219,12 @@ def norm2(v: Any) -> float:
 
 def copy(v: Any, out: Any) -> None:
     out[...] = v
+    if _foreseen.about:
+        known = _foreseen.about.get(_place(v))
+        if known is None:
+            _foreseen.about.pop(_place(out), None)
+        else:
+            _foreseen.about[_place(out)] = known
 
 
 def dot(a: Any, b: Any) -> float:
@@ -116,6 +236,8 @@ def scale(factor: float, v: Any, out: Any) -> None:
 
 
 def divide(v: Any, divisor: float, out: Any) -> None:
+    if _foreseen.about:
+        _foreseen.about.pop(_place(out), None)
     _put(_wide(v) / divisor, out)
 
 
@@ -125,6 +247,9 @@ def add_multiple(base: Any, factor: float, v: Any, out: Any) -> float:
 
 
 def slope_between(x: Any, x_trial: Any, g: Any) -> float:
+    known = _foreseen.of(g, "slope")
+    if known is not None:
+        return float(known)
     return dot(_wide(x_trial) - _wide(x), _wide(g))
 
 
@@ -144,6 +269,8 @@ def conjugate(d: Any, beta: float, r: Any) -> None:
 
 
 def difference_sizes(x: Any, x_trial: Any, g: Any, g_trial: Any) -> tuple[float, float]:
+    if _foreseen.pair is not None:
+        return _foreseen.pair["sizes"]  # type: ignore[no-any-return]
     s_max, y_max = _numbers(
         _largest(_wide(x_trial) - _wide(x)), _largest(_wide(g_trial) - _wide(g))
     )
@@ -155,6 +282,9 @@ def difference_sizes(x: Any, x_trial: Any, g: Any, g_trial: Any) -> tuple[float,
 def difference_products(
     x: Any, x_trial: Any, g: Any, g_trial: Any, s_inverse: float, y_inverse: float
 ) -> tuple[float, float, float]:
+    if _foreseen.pair is not None:
+        ss, sy, yy = _foreseen.pair["products"]
+        return ss * s_inverse * s_inverse, sy * s_inverse * y_inverse, yy * y_inverse * y_inverse
     s = (_wide(x_trial) - _wide(x)) * s_inverse
     y = (_wide(g_trial) - _wide(g)) * y_inverse
     ss, sy, yy = _numbers(s @ s, s @ y, y @ y)
@@ -165,6 +295,15 @@ def store_pair(
     x: Any, x_trial: Any, g: Any, g_trial: Any, s_factors: tuple[float, float],
     y_factors: tuple[float, float], along: float, s_row: Any, z_row: Any,
 ) -> None:  # fmt: skip
+    if _foreseen.pair is not None:
+        pair = _foreseen.pair
+        direction, other = pair["rows"]
+        # the rest of y + a s is that of y, in units of another length
+        stretch = y_factors[0] * y_factors[1] * math.sqrt(pair["products"][2])
+        s_row[...] = direction
+        z_row[...] = other if stretch == 1.0 else other * stretch
+        pair["stretch"], pair["places"] = stretch, (_place(s_row), _place(z_row))
+        return
     s = (_wide(x_trial) - _wide(x)) * s_factors[0] * s_factors[1]
     z = (_wide(g_trial) - _wide(g)) * y_factors[0] * y_factors[1] - along * s
     _put(s, s_row)
@@ -172,10 +311,16 @@ def store_pair(
 
 
 def multiply_rows(rows: Any, v: Any, out: np.ndarray) -> None:
+    known = _foreseen.of(v, "products")
+    if known is not None and len(known) == len(out):
+        out[:] = known
+        return
     out[:] = _on_host(_product(rows, v))
 
 
 def multiply_rows_by_three(rows: Any, a: Any, b: Any, c: Any, out: np.ndarray) -> None:
+    if _three_foreseen(rows, (a, b, c), out):
+        return
     xp = array_namespace(rows)
     products = sum(
         xp.stack([_wide(a[block]), _wide(b[block]), _wide(c[block])]) @ _wide(rows[:, block]).T
@@ -184,10 +329,41 @@ def multiply_rows_by_three(rows: Any, a: Any, b: Any, c: Any, out: np.ndarray) -
     out[:, :] = _on_host(products)
 
 
+def _three_foreseen(rows: Any, vectors: tuple[Any, Any, Any], out: np.ndarray) -> bool:
+    """Fill `out` if these are the pair just stored and the gradient; whether they are."""
+    pair = _foreseen.pair
+    if pair is None or "places" not in pair:
+        return False
+    s_place, z_place = pair["places"]
+    if (_place(vectors[0]), _place(vectors[1])) != (s_place, z_place) or _foreseen.of(
+        vectors[2], "slope"
+    ) is None:
+        return False
+    length = rows[0].element_size() * rows.shape[1] if len(rows) else 1
+    own = [(place - _place(rows)) // length for place in (s_place, z_place)]
+    part = 0 if 0 <= own[0] < len(rows) else 1  # the rows are directions or rests
+    slot = own[part]
+    products = pair["parts"][part]
+    scales = np.array([1.0, pair["stretch"], 1.0])
+    if not 0 <= slot < len(rows) or products.shape[1] < len(rows) - 1:
+        return False
+    known = min(len(rows), products.shape[1])
+    out[:, :known] = products[:, :known] * scales[:, None]
+    out[:, slot] = pair["inner"][:, part] * scales * scales[part]
+    return True
+
+
 def add_combination(
     alpha: float, v: Any, rows: Any, w: np.ndarray, base: Any, out: Any, buffer: np.ndarray
 ) -> bool:
+    rest = _foreseen.of(v, "rest") if alpha == 0.0 and out is v else None
+    if rest is not None:
+        out[...] = rest[0]
+        _foreseen.about[_place(out)] = rest[1]
+        return True
     xp = array_namespace(v)
+    if _foreseen.about:
+        _foreseen.about.pop(_place(out), None)
     weights = xp.asarray(w, dtype=xp.float64, device=device(v))
     moved: Any = False
     for block in _blocks(v):
