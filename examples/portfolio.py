@@ -56,8 +56,8 @@ def at_least(wanted):
 
 # %%
 # The frontier begins at the portfolio of least variance of all, and ends where everything is in the
-# asset of the highest return. Here it is followed to nine tenths of that return. More than all of it
-# cannot be had, and the run says so.
+# asset of the highest return. Here it is followed to nine tenths of that return. More than all of
+# it cannot be had, and the run says so.
 safest = portfolio()
 wanted = np.linspace(mean @ safest.x, 0.9 * mean.max(), 25)
 frontier = [portfolio(at_least(value)) for value in wanted]
