@@ -498,6 +498,6 @@ def test_command_line_lists_them_apart(capsys):
 
 
 @pytest.mark.parametrize("command", ["solve", "compare", "check"])
-def test_command_line_says_that_no_method_takes_them(capsys, command):
+def test_command_line_says_that_it_does_not_take_them(capsys, command):
     assert main([command, "hs71"]) == 2
     assert "hs71 has constraints" in capsys.readouterr().err

@@ -21,7 +21,7 @@ import quasinewton.interop
 import quasinewton.objective.derivatives
 import quasinewton.objective.hessian
 from quasinewton.globalization import RuleParameters
-from quasinewton.methods import METHODS, QUASI_NEWTON
+from quasinewton.methods import CONSTRAINED, METHODS, QUASI_NEWTON
 from quasinewton.options import Options
 from quasinewton.status import MESSAGES, Status
 
@@ -91,20 +91,25 @@ def test_pages_of_methods_say_which_options_are_theirs():
         text = page.read_text()
         assert [name for name in some if f"`{name}" not in text] == [], page
     documented = re.findall(r"autofunction:: (\w+)", "".join(p.read_text() for p in pages))
-    assert sorted(documented) == sorted(METHODS)
+    assert sorted(documented) == sorted((*METHODS, *CONSTRAINED))
 
 
 def test_api_page_lists_every_entry_of_a_result():
     result = quasinewton.minimize(
         rosen, [-1.2, 1.0], jac=rosen_der, options={"history": "spectrum", "return_all": True}
     )
+    constrained = quasinewton.minimize(
+        rosen, [-1.2, 1.0], jac=rosen_der, bounds=[(-2, 2)] * 2, options={"history": True},
+        constraints={"type": "ineq", "fun": lambda x: 1.0 - x @ x},
+    )  # fmt: skip
     text = (ROOT / "docs" / "api" / "minimize.md").read_text()
-    assert [key for key in [*result, *result.history] if f"`{key}`" not in text] == []
+    keys = [*result, *result.history, *constrained, *constrained.history]
+    assert [key for key in keys if f"`{key}`" not in text] == []
 
 
 def test_readme_lists_every_method():
     text = (ROOT / "README.md").read_text()
-    assert [m for m in METHODS if f"`{m}`" not in text] == []
+    assert [m for m in (*METHODS, *CONSTRAINED) if f"`{m}`" not in text] == []
     count = len(quasinewton.problems.names())
     assert f"`quasinewton.problems`: {count} classical" in text
     count = len(quasinewton.problems.names(bounded=True))

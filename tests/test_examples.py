@@ -114,6 +114,22 @@ def test_obstacle(monkeypatch):
     shown["plt"].close("all")
 
 
+def test_portfolio(monkeypatch):
+    shown = run("portfolio.py", monkeypatch)
+    frontier, wanted = shown["frontier"], shown["wanted"]
+    assert all(result.success for result in (*frontier, shown["safest"], shown["even"]))
+    for result, least in zip(frontier, wanted, strict=True):
+        assert result.x.min() >= 0 and abs(result.x.sum() - 1) < 1e-7
+        assert shown["mean"] @ result.x >= least - 1e-7
+    assert np.all(np.diff(shown["risks"]) > 0) and np.all(np.diff(shown["slopes"]) > 0)
+    assert np.allclose(shown["between"][1:], shown["slopes"][1:], rtol=0.1)
+    parts, jac, x = shown["parts"], shown["parts_jac"], shown["even"].x
+    mix = np.arange(1.0, 11.0)
+    assert check_gradient(lambda w: mix @ parts(w), lambda w: mix @ jac(w), x).ok
+    assert shown["shares"][1].max() < 1 / 3 + 1e-4 < 0.5 < shown["shares"][0].max()
+    shown["plt"].close("all")
+
+
 def test_expensive_simulation(monkeypatch):
     shown = run("expensive_simulation.py", monkeypatch)
     result = shown["result"]

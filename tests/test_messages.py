@@ -130,7 +130,16 @@ SAID = [
     ),
     (lambda: minimize(rosen, X0, maxiter=5), TypeError, r"options=\{'maxiter': 5\}"),
     (lambda: minimize(rosen, X0, gtoll=5), TypeError, "mean the option 'gtol'"),
-    (lambda: minimize(rosen, X0, constraints=[]), TypeError, "constraints other than `bounds`"),
+    (
+        lambda: minimize(rosen, X0, method="trust_hybrid", constraints={"type": "eq", "fun": sum}),
+        ValueError,
+        "'trust_hybrid' takes no `constraints`; sqp_hybrid",
+    ),
+    (
+        lambda: quasinewton.minimize_many(joint, [X0], constraints=[]),
+        TypeError,
+        "`quasinewton.minimize` takes constraints",
+    ),
     (lambda: minimize(rosen, X0, bounds=[]), ValueError, "`bounds`: .* got 0 for"),
     (
         lambda: quasinewton.minimize_many(joint, [X0], maxiter=5),

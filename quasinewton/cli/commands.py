@@ -286,7 +286,7 @@ def _problems(args: argparse.Namespace) -> int:
     from .tables import text_table
 
     rows = []
-    # Those with constraints apart: the other commands do not solve them.
+    # Those with constraints apart: the other commands do not take them.
     kinds = [{"constrained": True}] if args.constrained else [{}, {"bounded": True}]
     scalable = [name for kind in kinds for name in problems.scalable(**kind)]
     for name in sorted(name for kind in kinds for name in problems.names(**kind)):
@@ -409,7 +409,7 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
 
     listing = command("problems", _problems, "list the test problems", _PROBLEMS)
     listing.add_argument("--constrained", action="store_true", help="those with constraints other "
-                         "than bounds, for other solvers, in place of the others")  # fmt: skip
+                         "than bounds, for `minimize`, in place of the others")  # fmt: skip
     return parser, dict(commands.choices)
 
 

@@ -150,8 +150,8 @@ def _problem(args: argparse.Namespace, name: str, n: int | None) -> Target:
     names = (*problems.names(), *problems.names(bounded=True))
     if name in problems.names(constrained=True):
         raise UsageError(
-            f"{name} has constraints other than bounds, which no method here takes; the command "
-            "`problems` lists those that can be solved"
+            f"{name} has constraints other than bounds, which the command line does not take; "
+            "`quasinewton.minimize` does. The command `problems` lists those for it"
         )
     if name not in names:
         raise UsageError(
