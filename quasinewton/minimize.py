@@ -47,6 +47,7 @@ def minimize(
     resume: str | os.PathLike[str] | None = None,
     *,
     bounds: Any = None,
+    workers: Any = None,
     **unexpected: Never,
 ) -> OptimizeResult:
     r"""Find a local minimiser of a smooth function of n variables, within bounds if there are any.
@@ -114,6 +115,8 @@ def minimize(
         are the same, it stays there, and derivatives by differences along it are 0. Where x0 is
         float32, bounds are rounded to the inside. A run that is resumed has those of the file,
         and may go without.
+    workers : int, executor or callable, optional
+        The option `workers`: who evaluates the points of differences.
 
     Returns
     -------
@@ -153,6 +156,8 @@ def minimize(
     given = dict(options or {})
     if resume is not None:
         given["resume"] = resume
+    if workers is not None:
+        given["workers"] = workers
     if method is None and given.get("resume") is None:
         from .solver import as_start
 
