@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .display import plot
     from .display.progress_bar import progress
     from .interop.scipy import LBFGS, LSR1, LHybrid
-    from .many import minimize_many
+    from .many import minimize_many, multistart
     from .objective import standard_errors
     from .solver import Solver
 
@@ -40,6 +40,7 @@ __all__ = [
     "interop",
     "minimize",
     "minimize_many",
+    "multistart",
     "objective",
     "plot",
     "problems",
@@ -60,6 +61,7 @@ _LAZY = {
     "Solver": ("solver", "Solver"),
     "interop": ("interop", None),
     "minimize_many": ("many", "minimize_many"),
+    "multistart": ("many", "multistart"),
     "objective": ("objective", None),
     "plot": ("display.plot", None),
     "problems": ("problems", None),

@@ -35,7 +35,7 @@ HUGE = float(np.finfo(np.float64).max)
 
 #: Rooms without a kernel: a change there leaves machine code as it is.
 WITHOUT_KERNELS = (
-    "__main__.py", "box.py", "cli", "display", "extras.py", "interop", "many.py", "minimize.py",
+    "__main__.py", "box.py", "cli", "display", "extras.py", "interop", "many", "minimize.py",
     "objective", "options.py", "problems", "workers.py",
 )  # fmt: skip
 

@@ -304,6 +304,14 @@ def attached(error: BaseException) -> OptimizeResult | None:
     return result
 
 
+def forget(error: BaseException) -> None:
+    """Take from an exception the result that `attach` has given it."""
+    names = error.__dict__
+    result = names.pop(_OURS, None)
+    if result is not None and names.get("result") is result:
+        del names["result"]
+
+
 def _solver(
     method: str | None, x0: Any, options: dict[str, Any], tol: float | None, bounds: Any
 ) -> Solver:

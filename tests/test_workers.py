@@ -98,8 +98,6 @@ CASES = {
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_same_bits_and_counts_as_without(engines, engine, case):
     given = {"fun": rosen, "x0": X0, **CASES[case]}
-    if "args" in given and engine == "processes":
-        given["x0"] = X0[:2]
     one = minimize(**given)
     many = minimize(**given, workers=engines[engine])
     equal(one, many)
