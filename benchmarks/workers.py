@@ -26,7 +26,7 @@ from quasinewton.objective import Objective
 
 SECONDS = 0.05
 SLOW, FAST = 10, 400  # variables
-STARTS = 400
+STARTS, WARM = 2000, 100
 WORKERS = 2
 
 
@@ -119,7 +119,7 @@ def main() -> None:
             with make() as workers:
                 first, later = gradient(slow, SLOW, workers)
                 _, free = gradient(fast, FAST, workers)
-                quasinewton.minimize_many(rosenbrock, starts[:4], workers=workers)
+                quasinewton.minimize_many(rosenbrock, starts[:WARM], workers=workers)
                 many = seconds(
                     lambda w=workers: quasinewton.minimize_many(  # type: ignore[misc]
                         rosenbrock, starts, workers=w

@@ -32,7 +32,8 @@ class _Sizes:
         self._size = first
 
     def next(self, remaining: int, workers: int) -> int:
-        return max(1, min(self._size, math.ceil(remaining / (2 * workers))))
+        # towards the end smaller, so that all end at a time, but still long beside being sent
+        return max(1, self._size // 10, min(self._size, math.ceil(remaining / (2 * workers))))
 
     def took(self, starts: int, seconds: float) -> None:
         """Learn how long a piece has taken."""
