@@ -44,9 +44,10 @@ class Sum:
     x is sent to each worker once, and terms are added on the workers, in a tree whose shape depends
     on the number of blocks alone. So the sums are the same bit for bit whatever the order in which
     terms arrive, and whoever computes them, as long as the function itself gives the same bits on
-    each worker; arrays in a block (also in a list, tuple or dict) come to it aligned. If a worker is lost, dask computes what it held from
-    its recipe; data that was handed over as such has none, so give data that is to survive as
-    delayed calls that load it.
+    each worker. Arrays in a block, also in a list, tuple or dict, come to it aligned.
+
+    If a worker is lost, dask computes what it held from its recipe. Data that was handed over as
+    such has none, so give data that is to survive as delayed calls that load it.
 
     Examples
     --------
