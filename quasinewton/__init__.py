@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from . import interop, objective, problems
     from .display import plot
     from .display.progress_bar import progress
+    from .interop import dask
     from .interop.scipy import LBFGS, LSR1, LHybrid
-    from .many import minimize_many
+    from .many import minimize_many, multistart
     from .objective import standard_errors
     from .solver import Solver
 
@@ -39,9 +40,11 @@ __all__ = [
     "arc_hybrid",
     "arc_lbfgs",
     "arc_lsr1",
+    "dask",
     "interop",
     "minimize",
     "minimize_many",
+    "multistart",
     "objective",
     "plot",
     "problems",
@@ -62,8 +65,10 @@ _LAZY = {
     "LHybrid": ("interop.scipy", "LHybrid"),
     "LSR1": ("interop.scipy", "LSR1"),
     "Solver": ("solver", "Solver"),
+    "dask": ("interop.dask", None),
     "interop": ("interop", None),
     "minimize_many": ("many", "minimize_many"),
+    "multistart": ("many", "multistart"),
     "objective": ("objective", None),
     "plot": ("display.plot", None),
     "problems": ("problems", None),

@@ -50,6 +50,7 @@ def minimize(
     *,
     bounds: Any = None,
     constraints: Any = (),
+    workers: Any = None,
     **unexpected: Never,
 ) -> OptimizeResult:
     r"""Find a local minimiser of a smooth function, under bounds and constraints if there are any.
@@ -131,6 +132,8 @@ def minimize(
         not used, and `keep_feasible` is not kept, with an OptimizeWarning. Where one of these
         functions is not finite the trial is rejected. With `resume` the functions are to be given
         again.
+    workers : int, executor or callable, optional
+        The option `workers`: who evaluates the points of differences.
 
     Returns
     -------
@@ -178,6 +181,8 @@ def minimize(
     given = dict(options or {})
     if resume is not None:
         given["resume"] = resume
+    if workers is not None:
+        given["workers"] = workers
     if method is None and given.get("resume") is None:
         from .solver import as_start
 
@@ -342,6 +347,14 @@ def attached(error: BaseException) -> OptimizeResult | None:
     """The result that an exception was given last."""
     result: OptimizeResult | None = error.__dict__.get(_OURS)
     return result
+
+
+def forget(error: BaseException) -> None:
+    """Take from an exception the result that `attach` has given it."""
+    names = error.__dict__
+    result = names.pop(_OURS, None)
+    if result is not None and names.get("result") is result:
+        del names["result"]
 
 
 def _solver(

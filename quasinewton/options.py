@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeWarning
 
+from .workers import as_workers
+
 __all__ = ["Options", "refuse", "users_level"]
 
 
@@ -73,6 +75,12 @@ class Options:
     eps : float or array_like, shape (n,)
         Absolute steps of the forward differences by which a gradient is made if `jac` is None and
         `finite_diff_rel_step` too.
+    workers : int, executor or callable, default 1
+        Who evaluates the points of a difference, beside each other. A number: so many processes
+        (-1: one for each core), which the run makes with the first difference and closes at its
+        end. An executor of `concurrent.futures`, or of another library in its form, or a callable
+        like `map`: where that calls it. Results are the same bit for bit; see
+        ``docs/howto/beyond_one_machine.md``. Not kept in checkpoints.
     check_derivatives : bool or float, default False
         Compare the gradient, and the products of `hessp` or `hess`, with differences at x0 before
         the run. If they differ, raise a `quasinewton.objective.DerivativeError` with a table. A
@@ -137,6 +145,7 @@ class Options:
     max_trust_radius: float = math.inf
     finite_diff_rel_step: float | tuple[float, ...] | None = None
     eps: float | tuple[float, ...] | None = None
+    workers: Any = 1
     check_derivatives: bool | float = False
     disp: bool = False
     verbose: int = 0
@@ -191,6 +200,8 @@ class Options:
             values["check_derivatives"] = _number(
                 "check_derivatives", tolerance, float, 0.0, True, False
             )  # fmt: skip
+        if "workers" in values:
+            values["workers"] = as_workers("option `workers`", values["workers"])
         for name in ("checkpoint", "resume"):
             if name in values:
                 values[name] = _path(name, values[name])
@@ -239,6 +250,11 @@ class Options:
                 warnings.warn(text, OptimizeWarning, stacklevel=users_level())
         return {name: value for name, value in given.items() if name in known}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle takes: executors are of one process."""
+        workers = self.workers if isinstance(self.workers, int) else 1
+        return {**self.__dict__, "workers": workers}
+
     def state(self) -> dict[str, Any]:
         """The options that a checkpoint keeps, as JSON holds them."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _UNSAVED}
@@ -280,7 +296,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
 }
 
 #: Options that a checkpoint does not keep as such: the pairs of `model` are in its state.
-_UNSAVED = ("model", "resume")
+_UNSAVED = ("model", "resume", "workers")
 
 #: What SciPy's methods call some options.
 _ALIASES = {
@@ -293,7 +309,7 @@ _ALIASES = {
 #: Options of SciPy's methods that mean nothing here, and the values with which they say nothing.
 _FOREIGN: dict[str, tuple[Any, ...]] = {
     "c1": (1e-4,), "c2": (0.9, 0.4), "maxls": (20,), "iprint": (-1,),  # line searches
-    "hess_inv0": (), "workers": (1,), "eta": (0.15,), "inexact": (True,),
+    "hess_inv0": (), "eta": (0.15,), "inexact": (True,),
     "subproblem_maxiter": (), "barrier_tol": (1e-8,), "sparse_jacobian": (),
     "factorization_method": (), "initial_constr_penalty": (1.0,),
     "initial_barrier_parameter": (0.1,), "initial_barrier_tolerance": (0.1,),

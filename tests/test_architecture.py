@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "quasinewton"
 ROOMS = (
     "__init__", "__main__", "cli", "torch", "interop", "many", "minimize", "solver", "display",
     "objective", "methods", "globalization", "subproblems", "models", "vectors", "kernels",
-    "records", "saving", "constraints", "box", "options", "status", "extras", "problems",
+    "records", "saving", "constraints", "box", "options", "workers", "status", "extras", "problems",
 )  # fmt: skip
 
 #: Above all: the public names, most of which it imports when they are first used.

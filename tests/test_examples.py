@@ -135,3 +135,12 @@ def test_expensive_simulation(monkeypatch):
     result = shown["result"]
     assert result.success and shown["jobs"] == 5 * result.nfev
     assert np.allclose(np.exp(result.x), [0.8, 0.25], atol=0.03)
+
+
+def test_job_queue(monkeypatch):
+    shown = run("job_queue.py", monkeypatch)
+    result, folder = shown["result"], shown["folder"]
+    assert result.success and np.allclose(np.exp(result.x), [0.6, 0.15], atol=0.01)
+    # no point was simulated twice
+    jobs = list(folder.glob("*.job"))
+    assert len(jobs) == len(list(folder.glob("*.result"))) == len(shown["submitted"])

@@ -66,7 +66,7 @@ def test_the_options_in_scipys_documentation_are_taken(name, jac):
 
 
 IDLE = {
-    "norm": 2, "c1": 0.1, "c2": 0.7, "maxls": 5, "iprint": 1, "hess_inv0": np.eye(2), "workers": 4,
+    "norm": 2, "c1": 0.1, "c2": 0.7, "maxls": 5, "iprint": 1, "hess_inv0": np.eye(2),
     "eta": 0.1, "inexact": False, "barrier_tol": 1.0, "sparse_jacobian": True,
     "factorization_method": "QRFactorization", "subproblem_maxiter": 3,
     "initial_constr_penalty": 2.0, "initial_barrier_parameter": 2.0,

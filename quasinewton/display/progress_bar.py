@@ -32,6 +32,8 @@ class progress:  # used as a function: callback=progress()
 
     Notes
     -----
+    In `quasinewton.minimize_many` it shows how many starts have ended, and the lowest f.
+
     The budget is that of `maxiter`, `maxfev` and `maxtime` of which most is used. A run mostly
     converges long before it is spent.
 
@@ -62,6 +64,8 @@ class progress:  # used as a function: callback=progress()
     def __call__(self, intermediate_result: OptimizeResult) -> None:
         now = time.perf_counter()
         result = intermediate_result
+        if "starts" in result:  # of a batch, which counts what has ended
+            result = OptimizeResult(result, nit=result.done)
         ended = result.status != Status.RUNNING
         new = self._nit == 0 or result.nit < self._nit + (not ended)
         self._nit = result.nit
@@ -88,7 +92,11 @@ class progress:  # used as a function: callback=progress()
         numbers = f"f {result.fun:.6e}, max|g| {result.optimality:.2e}"
         first, since = self._first
         rate = (result.nit - first) / (now - since) if result.nit > first else 0.0
-        numbers = f"iteration {result.nit}, {numbers}" + (f", {rate:.3g} it/s" if rate else "")
+        done, unit = f"iteration {result.nit}", "it"
+        if "starts" in result:
+            done, unit = f"{result.nit} of {result.starts} starts, lowest", "starts"
+        comma = "" if "starts" in result else ","
+        numbers = f"{done}{comma} {numbers}" + (f", {rate:.3g} {unit}/s" if rate else "")
         if self._lines:
             end = "" if result.status == Status.RUNNING else f": {Status(result.status).name}"
             print(f"{numbers}, budget {result.budget:.0%}{end}", file=self._file, flush=True)

@@ -15,6 +15,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from ..box import Box
 from ..vectors import clone, is_tensor, norm2
+from ..workers import Calls
 from .autograd import autograd_pair, autograd_product
 from .steps import difference_in_box, parts_in_box
 
@@ -70,6 +71,9 @@ class Objective:
     box : Box, optional
         No difference evaluates outside of it, if it is taken at a point of it. Derivatives by
         differences along variables whose bounds are the same are 0.
+    workers : int, executor or callable, default 1
+        Who evaluates the points of a difference; see `quasinewton.options.Options`. `close` ends
+        what it has made.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class Objective:
         counts: Counts | None = None,
         spent: Callable[[], bool] = lambda: False,
         box: Box | None = None,
+        workers: Any = 1,
     ) -> None:
         if not callable(fun):
             raise TypeError(f"`fun` must be callable, got {type(fun).__name__}")
@@ -132,6 +137,9 @@ class Objective:
         self.joint = isinstance(jac, bool | np.bool_) and bool(jac)
         self.gives_gradient = callable(jac) or self.joint  # or differences of `fun` do
         self._scheme = jac if isinstance(jac, str) else None
+        self._calls: Calls | None = None  # of that which differences are made of
+        if workers != 1 and not is_tensor(x0):
+            self._calls = Calls(jac if callable(jac) else fun, args, workers)
         # SciPy's methods too take absolute steps only where neither of the others is chosen.
         by_default = self._scheme is None and rel_step is None
         self._abs_step = np.asarray(abs_step) if by_default and abs_step is not None else None
@@ -193,28 +201,69 @@ class Objective:
         if self.gives_gradient:
             return self._jac(clone(x), *self._args)  # type: ignore[no-any-return]
 
-        def counted(z: np.ndarray) -> Any:
-            if self._spent():
-                raise OutOfBudget
-            self.counts.nfev += 1
-            value = self._fun(z.copy(), *self._args)
-            return value if scheme == "cs" else self._value(value)
-
         scheme = self._scheme
         if scheme is None:
             # forward differences of values in single precision have two or three digits
             single = self.precision > _DOUBLE and self._abs_step is None
             scheme = "3-point" if single else "2-point"
+
+        def checked(value: Any) -> Any:
+            return value if scheme == "cs" else self._value(value)
+
+        def counted(z: np.ndarray) -> Any:
+            if not self._admit():
+                raise OutOfBudget
+            return checked(self._fun(z.copy(), *self._args))
+
+        if self._calls is None:
+            return self._by_differences(counted, x, f, scheme)
+        # No point depends on a value, so they are found out first, and evaluated all at once.
+        points: list[np.ndarray] = []
+
+        def plan(z: np.ndarray) -> float:
+            points.append(z.copy())
+            return 0.0
+
+        self._by_differences(plan, x, f, scheme)
+        values = self._calls.values(points, self._admit, self._withdraw)
+        known = zip(points, values, strict=False)
+
+        def look_up(z: np.ndarray) -> Any:
+            point, value = next(known, (np.empty(0), None))
+            # Others if a value was of less precision than thought; none once the budget is spent.
+            return checked(value) if np.array_equal(z, point) else counted(z)
+
+        return self._by_differences(look_up, x, f, scheme)
+
+    def _by_differences(
+        self, fun: Callable[[np.ndarray], Any], x: np.ndarray, f: float | None, scheme: str
+    ) -> np.ndarray:
+        """The gradient at x by differences of `fun`, which is called at one point after another."""
         if scheme == "2-point" and f is None:
-            f = counted(x)
+            f = fun(x)
         if self._box is not None:
             h = np.broadcast_to(self._steps(x, scheme), x.shape)
-            return difference_in_box(counted, x, math.nan if f is None else f, h, scheme, self._box)
+            return difference_in_box(fun, x, f, h, scheme, self._box)
         gradient = approx_derivative(
-            counted, x, method=scheme, abs_step=self._steps(x, scheme),
+            fun, x, method=scheme, abs_step=self._steps(x, scheme),
             f0=math.nan if f is None else f,  # which only '2-point' looks at
         )  # fmt: skip
         return np.atleast_1d(gradient)
+
+    def _admit(self) -> bool:
+        """Count one more evaluation for a difference, unless it is one too many."""
+        if self._spent():
+            return False
+        self.counts.nfev += 1
+        return True
+
+    def _withdraw(self, evaluations: int) -> None:
+        self.counts.nfev -= evaluations
+
+    def close(self, at_once: bool = False) -> None:
+        """Close the pool of workers, if the objective has made one."""
+        if self._calls is not None:
+            self._calls.close(at_once)
 
     def _steps(self, x: np.ndarray, scheme: str) -> np.ndarray:
         """Steps for the elements of the gradient."""
@@ -302,8 +351,10 @@ class Objective:
         if not d.any():
             return product.astype(x.dtype)
         known = self.precision, self._g_precision
-        for shifted, h in parts_in_box(x, d, self._length(x, d), box):
-            gradient = self.gradient_at(shifted)
+        parts = list(parts_in_box(x, d, self._length(x, d), box))
+        beside = self._gradients_at([z for z, _ in parts])
+        for j, (shifted, h) in enumerate(parts):
+            gradient = self.gradient_at(shifted) if beside is None else beside[j]
             if self.gives_gradient:
                 self._g_precision = max(self._g_precision, precision(gradient))
             if (self.precision, self._g_precision) != known:
@@ -311,6 +362,15 @@ class Objective:
             gradient = as_vector("gradient", gradient, x.shape)
             product += (gradient - g.astype(np.float64)) / h
         return np.where(free, product, 0.0).astype(x.dtype)
+
+    def _gradients_at(self, points: list[np.ndarray]) -> list[Any] | None:
+        """The gradients at points, where workers evaluate several beside each other; else None."""
+        if self._calls is None or not self.gives_gradient or len(points) == 1:
+            return None
+        self.counts.njev += len(points)
+        self.counts.nfev += len(points) if self.joint else 0
+        returned = self._calls.values(points, lambda: True, lambda _: None)
+        return [value[1] for value in returned] if self.joint else returned
 
     def _length(self, x: Any, d: Any) -> float:
         """The h of `_difference`: h |d| in proportion to |x|, or to given steps."""

@@ -22,7 +22,7 @@ _UNITS = 8.0
 def difference_in_box(
     fun: Callable[[np.ndarray], Any],
     x: np.ndarray,
-    f: float,
+    f: float | None,
     steps: np.ndarray,
     scheme: str,
     box: Box,
@@ -37,8 +37,9 @@ def difference_in_box(
     fun : callable
         ``fun(x) -> float``; where `scheme` is 'cs' of a complex x.
     x : array, shape (n,)
-    f : float
-        The value at x; 'cs' does not look at it, nor does '3-point' if there is room.
+    f : float or None
+        The value at x, if that is known; 'cs' does not look at it, nor does '3-point' if there is
+        room, '2-point' needs it. The points do not depend on any value.
     steps : array, shape (n,)
         Steps that are wanted. Their signs say to which side '2-point' goes if there is room.
     scheme : {'2-point', '3-point', 'cs'}
@@ -74,18 +75,19 @@ def difference_in_box(
     for i in map(int, np.flatnonzero(free)):
         low, up, h = box.lower[i], box.upper[i], _visible(x[i], float(steps[i]))
         if scheme == "2-point":
+            assert f is not None
             z = _to_a_side(x[i], h, low, up)
             gradient[i] = (value(i, z) - f) / (float(z) - float(x[i]))
             continue
         a, b = _to_two_places(x[i], abs(h), low, up)
         if b == x[i]:  # there is no third number between the bounds
-            if math.isnan(f):
+            if f is None:
                 f = float(fun(x.copy()))
             gradient[i] = (value(i, a) - f) / (float(a) - float(x[i]))
         elif a < x[i] < b and _is_central(x[i], a, b):
             gradient[i] = (value(i, b) - value(i, a)) / (float(b) - float(a))
         else:  # the parabola through the three values
-            if math.isnan(f):
+            if f is None:
                 f = float(fun(x.copy()))
             p, q = float(a) - float(x[i]), float(b) - float(x[i])
             gradient[i] = (value(i, a) - f) / p * (q / (q - p)) - (value(i, b) - f) / q * (

@@ -573,9 +573,12 @@ class Solver:
         objective = Objective(
             fun, self.x0, args, jac, hess, hessp, self.options.finite_diff_rel_step,
             self.options.eps, self.counts, self._spent, self.box,
+            1 if evaluation is not None else self.options.workers,
         )  # fmt: skip
         self._differences = objective.differences
         steps = self._iterate(objective, evaluation, every)
+        if self.options.workers != 1:
+            steps = _closing(objective, steps)
         path = self.options.checkpoint
         return steps if path is None else self._saved_between(steps, path)
 
@@ -1058,6 +1061,16 @@ class Solver:
             row += (self._method.violation,)
         for record, value in zip(self._history.values(), row, strict=True):
             record.append(value)
+
+
+def _closing(objective: Objective, steps: Iterator[Solver]) -> Iterator[Solver]:
+    """The steps of a run, whose workers end with it."""
+    at_once = True
+    try:
+        yield from steps
+        at_once = False
+    finally:
+        objective.close(at_once)
 
 
 class StopIterationRaised(RuntimeError):
