@@ -42,6 +42,8 @@ _IDLE = 5
 _SETTLED_MULTIPLIERS = 1e-10
 #: What is missed of a constraint, beside the terms of its sum, that is near to roundoff.
 _ROUNDOFF = 1e-12
+#: Shortenings along the projected path.
+_PROJECTED = 2
 #: Fraction of the slope by which a step must decrease the function.
 _ARMIJO = 1e-4
 #: Beside which curvature at least the constraints are made stiff, in units of the slope over the
@@ -118,10 +120,14 @@ def _add(factor, row, out):
 
 @kernel
 def _penalty(r, linear, v, w, z, active):
-    """The smoothed distances: their sum, the multipliers z, and where they are quadratic."""
+    """The smoothed distances: their sum and its size, the multipliers z, and where they are curved.
+
+    The size is that of the terms, of which roundoff is a part.
+    """
     _, _, sides, weights = linear
     lower, upper = sides[0], sides[1]
     value = 0.0
+    size = 0.0
     for i in range(r.size):
         active[i] = 0
         above, below = v[i] + w[i] * (r[i] - upper[i]), v[i] + w[i] * (r[i] - lower[i])
@@ -134,22 +140,25 @@ def _penalty(r, linear, v, w, z, active):
             z[i], gap = max(below, -weights[i]), r[i] - lower[i]
             active[i] = 1 if below > -weights[i] else 0
         change = z[i] - v[i]
-        value += z[i] * gap - change * change / (2.0 * w[i])
-    return value
+        bend = change * change / (2.0 * w[i])
+        value += z[i] * gap - bend
+        size += abs(z[i] * r[i]) + bend
+    return value, size
 
 
 @kernel
 def _value(g, model, linear, v, w, s, line, found):
-    """The function at s, with B s, r, z and the active constraints in `found`."""
+    """The function at s and the size of its terms, with B s, r, z and what is active in `found`."""
     c, jac, _, _ = linear
     bs, r, z, active = found
     _multiply(model, s, line, bs)
     for i in range(r.size):
         r[i] = c[i] + _dot(jac[i], s)
-    quadratic = 0.0
+    value, size = _penalty(r, linear, v, w, z, active)
     for i in range(s.size):
-        quadratic += s[i] * (g[i] + 0.5 * bs[i])
-    return quadratic + _penalty(r, linear, v, w, z, active)
+        value += s[i] * (g[i] + 0.5 * bs[i])
+        size += abs(s[i]) * (abs(g[i]) + abs(bs[i]))
+    return value, size
 
 
 @kernel
@@ -415,7 +424,7 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
         stiffest = curvature
         for i in range(p):
             stiffest = max(stiffest, w[i] * _dot(jac[i], jac[i]))
-        value = _value(g, model, linear, v, w, s, line, found)
+        value, size = _value(g, model, linear, v, w, s, line, found)
         idle = 0
         for _step in range(_STEPS):
             for i in range(n):
@@ -440,18 +449,39 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
             shift = _REGULAR * stiffest
             face = held, which, count
             definite = False
-            for _shift in range(_CUTS):
+            for _attempt in range(_CUTS + n):
                 if dense:
                     definite = _dense_direction(model, stiff, face, shift, gradient, small, d)
                 else:
                     definite = _low_rank_direction(
                         model, stiff, face, shift, gradient, small, order, d
                     )
-                if definite:
+                if not definite:
+                    shift = max(4.0 * shift, _FIRST_SHIFT * curvature)
+                    continue
+                # A variable at its bound whom the step would take out of the box is held after all.
+                kept = 0
+                for k in range(count):
+                    i = which[k]
+                    if (s[i] <= lower[i] and d[i] < 0.0) or (s[i] >= upper[i] and d[i] > 0.0):
+                        held[i] = 1
+                    else:
+                        which[kept] = i
+                        kept += 1
+                if kept == count or kept == 0:
                     break
-                shift = max(4.0 * shift, _FIRST_SHIFT * curvature)
+                count = kept
+                face = held, which, count
+                definite = False
             if not definite:
                 break
+            reach = 1.0  # to the first bound on the way
+            for k in range(count):
+                i = which[k]
+                if s[i] + d[i] < lower[i]:
+                    reach = min(reach, (lower[i] - s[i]) / d[i])
+                elif s[i] + d[i] > upper[i]:
+                    reach = min(reach, (upper[i] - s[i]) / d[i])
             steps += 1
             t = 1.0
             moved = False
@@ -463,15 +493,17 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
                     i = which[k]
                     s_new[i] = min(max(s[i] + t * d[i], lower[i]), upper[i])
                     slope += gradient[i] * (s_new[i] - s[i])
-                value_new = _value(g, model, linear, v, w, s_new, line, found_new)
-                if slope < 0.0 and value_new <= value + _ARMIJO * slope:
+                value_new, size_new = _value(g, model, linear, v, w, s_new, line, found_new)
+                noise = 2.0 * EPS * max(size, size_new)
+                if slope < 0.0 and value_new <= value + _ARMIJO * slope + noise:
                     moved = True
                     break
-                t *= 0.5 if cut < 3 else 0.2
+                # First along the projected path, then no farther than to the first bound.
+                t = min(0.5 * t, reach) if cut == _PROJECTED and reach > 0.0 else 0.5 * t
             if not moved:
                 break
-            idle = idle + 1 if cut == 0 and value - value_new <= EPS * abs(value) else 0
-            value = value_new
+            idle = idle + 1 if cut == 0 and value - value_new <= noise else 0
+            value, size = value_new, size_new
             far = 0.0
             for i in range(n):
                 change = abs(s_new[i] - s[i])
