@@ -46,6 +46,8 @@ _FLAT, _DAMPED = 1e-8, 0.2
 _ROUNDOFF = 1e-12
 #: ... and beside the tolerance; how exactly the linearised ones are met.
 _TINY, _EXACT = 1e-2, 1e-4
+#: Smaller boxes that are tried where a step of the subproblem gains nothing.
+_RETRIES = 3
 #: A step, beside |x|, at the end of a run.
 _SHORT = 1e-6
 #: B is I before the first pair, as of most codes, but for an f whose unit is so far from that.
@@ -300,6 +302,14 @@ class SQP:
         before = self.weights.copy()
         measure = 1.0 / np.where(self.lengths > 0.0, self.lengths, 1.0)
         most = self._solve_elastic(base, measure, 0.0)
+        for _ in range(_RETRIES):
+            if self.predicted > 0.0 or self._optimality() <= self.limit * self.steepest:
+                break
+            # The subproblem's faces went round in a circle: in a smaller box they are others.
+            self.weights[...] = before
+            self.radius *= _SHRINK_MORE
+            self._bound_step()
+            most = self._solve_elastic(base, measure, 0.0)
         if self._lowest < 0.0 and not (self.met and self.predicted > 0.0):
             # An indefinite model has many minima, of which this is none that helps.
             self.weights[...] = before

@@ -468,6 +468,11 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
                     else:
                         which[kept] = i
                         kept += 1
+                if kept == 0:  # down the slope, into the box
+                    for k in range(count):
+                        i = which[k]
+                        held[i] = 0
+                        d[i] = -gradient[i] / stiffest
                 if kept == count or kept == 0:
                     break
                 count = kept
