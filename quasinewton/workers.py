@@ -7,7 +7,6 @@ import math
 import multiprocessing
 import numbers
 import os
-import pickle
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -270,20 +269,26 @@ class Calls:
         flying: dict[Future[Any], tuple[int, int]],
     ) -> None:  # fmt: skip
         part = list(points[slice(*place)])
-        call = _call_sent if self._ours else _Call(self._function, self._args)
+        call = _call_kept if self._ours else _Call(self._function, self._args)
         flying[self._pool.submit(call, part)] = place
 
     def _processes(self, count: int) -> Executor:
         """A pool whose processes hold the function."""
+        pool = ProcessPoolExecutor(
+            count, _context(), _keep_call, (_Call(self._function, self._args),)
+        )
         try:
-            sent = pickle.dumps((self._function, self._args))
+            pool.submit(_call_kept, [])  # begins a process, to which the call is sent
+        except OSError:
+            raise
         except Exception as error:
+            pool.shutdown(wait=False, cancel_futures=True)
             raise TypeError(
                 "option `workers` as a number means processes, and to these the function and "
                 f"`args` cannot be sent ({error}): define it at the top of a module, or give "
                 "`workers` a ThreadPoolExecutor"
             ) from error
-        return ProcessPoolExecutor(count, _context(), _keep_sent, (sent,))
+        return pool
 
     def close(self, at_once: bool = False) -> None:
         """Close the pool if it is ours."""
@@ -295,11 +300,11 @@ def _whole(x: float) -> int:
 
 
 def _context() -> Any:
-    """How processes begin: as the program has chosen, else by none that copies its threads."""
+    """How processes begin: never by fork, which copies locks that threads hold."""
     method = multiprocessing.get_start_method(allow_none=True)
-    if method is None and "forkserver" in multiprocessing.get_all_start_methods():
-        method = "forkserver"
-    return multiprocessing.get_context(method)
+    if method != "spawn" and "forkserver" in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("forkserver")
+    return multiprocessing.get_context("spawn")
 
 
 class _Call:
@@ -315,19 +320,15 @@ class _Call:
         return values, time.perf_counter() - began
 
 
-#: In a process of our own: the pickled function, then the call that was made of it.
-_sent: Any = None
+#: In a process of our own: what it calls.
+_kept: Any = None
 
 
-def _keep_sent(sent: bytes) -> None:
-    """Unpickled by the first task, whose future tells an error; here it would break the pool."""
-    global _sent
-    _sent = sent
+def _keep_call(call: _Call) -> None:
+    global _kept
+    _kept = call
 
 
-def _call_sent(points: list[Any]) -> tuple[list[Any], float]:
-    global _sent
-    if isinstance(_sent, bytes):
-        _sent = _Call(*pickle.loads(_sent))
-    result: tuple[list[Any], float] = _sent(points)
+def _call_kept(points: list[Any]) -> tuple[list[Any], float]:
+    result: tuple[list[Any], float] = _kept(points)
     return result

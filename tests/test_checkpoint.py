@@ -514,7 +514,9 @@ CHANGES = {
     "eps": 1e-6, "disp": True, "verbose": 3, "return_all": True, "history": True, "model": None,
     "check_curvature": True, "checkpoint": "other.npz", "checkpoint_every": 1,
     "checkpoint_seconds": 0.0, "rule_parameters": {"accept": 0.9},
+    "workers": lambda function, points: WORKED.append(len(points)) or list(map(function, points)),
 }  # fmt: skip
+WORKED: list[int] = []
 REFUSED = ("memory", "weight_rule", "enriched", "initial_weight", "initial_trust_radius", "model")
 
 
@@ -553,6 +555,9 @@ def test_every_option_is_obeyed_or_refused(name, tmp_path, monkeypatch, capsys):
         with pytest.raises(ZeroDivisionError):
             resume(Fails(rosen_der, 4), checkpoint="other.npz", **{name: value})
         assert Solver.load("other.npz").nit > solver.nit
+    elif name == "workers":
+        assert not WORKED  # where the gradient is given
+        assert np.array_equal(resume(None).x, resume(None, workers=value).x) and WORKED
     elif name in ("finite_diff_rel_step", "eps"):
         assert not np.array_equal(resume(None).x, resume(None, **{name: value}).x)
     else:

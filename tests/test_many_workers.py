@@ -273,7 +273,8 @@ def test_a_batch_goes_on_where_it_was(fun, workers, tmp_path, request):
 
     first = minimize_many(fun, STARTS, workers=workers, checkpoint=path, callback=stop)
     ended = first.status != Status.CALLBACK
-    assert 4 <= ended.sum() < K
+    assert ended.sum() >= 4  # threads may have ended more before they are told
+    assert workers != 1 or fun is not joint or ended.sum() == 4
     whole = minimize_many(joint, STARTS)
     seen = []
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import os
-import pickle
 import threading
 import time
 import traceback
@@ -220,9 +220,12 @@ def _sendable(error: BaseException) -> BaseException:
     """An exception that gets through to another process, with a note of where it was raised."""
     text = "".join(traceback.format_exception(error))
     forget(error)  # a result, which the piece holds
-    try:
-        pickle.loads(pickle.dumps(error))
+    try:  # copied by the means by which it is sent
+        copy.deepcopy(error)
+        sendable = "<locals>" not in type(error).__qualname__
     except Exception:
+        sendable = False
+    if not sendable:
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(f"raised in another process:\n{text}")
     return error
