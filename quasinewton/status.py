@@ -45,7 +45,7 @@ MESSAGES = {
     Status.UNBOUNDED: "The objective seems to be unbounded below.",
     Status.XTOL: "The step became smaller than `xtol` before the gradient reached `gtol`.",
     Status.FTOL: "The decrease became smaller than `ftol` before the gradient reached `gtol`.",
-    Status.INFEASIBLE: "The constraints seem to be infeasible: their violation is least above zero.",
+    Status.INFEASIBLE: "The constraints seem to be infeasible: their violation cannot be zero.",
     Status.EXCEPTION: "An exception ended the run.",
     Status.CALLBACK: "`callback` raised `StopIteration`.",
 }
