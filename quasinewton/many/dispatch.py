@@ -11,7 +11,7 @@ import numpy as np
 
 from ..workers import Pool, is_loss
 from .batch import Batch
-from .tasks import Piece, Stop, Task
+from .tasks import Piece, Stop, Stopped, Task
 
 __all__ = ["Dispatch", "in_order", "mapped"]
 
@@ -135,6 +135,9 @@ class Dispatch:
                     if error is None:
                         self._in_a_row = 0
                         found: Piece = future.result()
+                        if isinstance(found.error, Stopped):  # whose error ended it, comes too
+                            self._batch.put(self._flying.pop(future), found, ended=True)
+                            continue
                         indices = self._flying.pop(future)
                         _take(self._batch, indices, found)
                         sizes.took(len(indices), found.seconds)

@@ -146,6 +146,8 @@ class Task:
             else:
                 self._solve(piece, stop or Stop())
         except BaseException as error:
+            if stop is not None:  # before this thread takes another piece
+                stop.stop()
             piece.error = error
             if os.getpid() != self.process:
                 piece.error = _sendable(error)
