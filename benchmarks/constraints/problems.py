@@ -21,6 +21,8 @@ import s2mpj
 LARGEST = 50
 #: What stands for no bound in CUTEst.
 NONE = 1e20
+#: What the package's list has as linear and is not.
+NONLINEAR = ("ALSOTAME",)
 
 
 @dataclass
@@ -53,7 +55,7 @@ class Problem:
 def names() -> dict[str, str]:
     """The type of every problem by its name, in the order of the package's list."""
     return {
-        row["problem_name"]: row["ptype"]
+        row["problem_name"]: "n" if row["problem_name"] in NONLINEAR else row["ptype"]
         for row in s2mpj.table()
         if row["ptype"] in "ln" and row["xtype"] == "r" and row["isfeasibility"] == "0"
         and int(row["dim"]) <= LARGEST and int(row["mcon"]) <= LARGEST
