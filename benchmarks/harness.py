@@ -167,6 +167,11 @@ class Points:
     def cost(self) -> int:
         return self.points + self.products
 
+    def evaluate(self, x: np.ndarray) -> tuple:
+        """What is to be had at a point: f, g, and what else a problem has."""
+        f, g = self.problem.fg(x)
+        return float(f), np.asarray(g, np.float64)
+
     def note(self, x: np.ndarray, f: float, g: np.ndarray) -> None:
         """Look at what was found at a point; a race that is to end here sets `end`."""
 
@@ -187,17 +192,16 @@ class Points:
                 self.points += 1
                 self._seen.add(key)
             began = time.process_time()
-            f, g = self.problem.fg(x)
+            values = self.evaluate(x)
             self.inside += time.process_time() - began
-            f, g = float(f), np.asarray(g, np.float64)
-            self._recent[key] = f, g
+            self._recent[key] = values
             if len(self._recent) > 3:  # enough for f and g of a point, and of the one before
                 del self._recent[next(iter(self._recent))]
-            self.note(x, f, g)
+            self.note(x, *values)
         return self._recent[key]
 
     def fg(self, x):
-        f, g = self._at(x)
+        f, g = self._at(x)[:2]
         return f, g.copy()
 
     def fun(self, x):

