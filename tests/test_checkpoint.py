@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import optimize
-from scipy.optimize import rosen, rosen_der, rosen_hess_prod
+from scipy.optimize import NonlinearConstraint, rosen, rosen_der, rosen_hess_prod
 from stepping import step
 
 import quasinewton as qn
@@ -507,7 +507,7 @@ def test_a_bound_on_the_steps_is_obeyed_from_the_first_step_on(method, options, 
 
 #: What may be given to a run that goes on, and a value that is not the default.
 CHANGES = {
-    "gtol": 1e-1, "grtol": 0.5, "xtol": 0.5, "ftol": 0.5, "maxiter": 6, "maxfev": 7, "maxtime": 0.0,
+    "gtol": 1e-1, "constr_tol": 1e3, "grtol": 0.5, "xtol": 0.5, "ftol": 0.5, "maxiter": 6, "maxfev": 7, "maxtime": 0.0,
     "f_target": 1e3, "memory": 20, "norm": "euclidean", "weight_rule": "ranganath",
     "enriched": False, "initial_weight": 1.0, "initial_trust_radius": 1.0,
     "max_trust_radius": 1e-2, "finite_diff_rel_step": 1e-7, "check_derivatives": True,
@@ -520,14 +520,28 @@ WORKED: list[int] = []
 REFUSED = ("memory", "weight_rule", "enriched", "initial_weight", "initial_trust_radius", "model")
 
 
+def assert_tolerance_of_constraints_is_obeyed(value):
+    circle = NonlinearConstraint(lambda x: x @ x, 1, 1, jac=lambda x: 2 * x)
+    call = {"fun": rosen, "x0": X0, "jac": rosen_der, "constraints": circle}
+    minimize(**call, options={"maxiter": 1, "checkpoint": "run.npz"})
+    options = {"maxiter": 100, "gtol": 1e9, "checkpoint": None}
+    plain = minimize(**call, resume="run.npz", options=options)
+    changed = minimize(**call, resume="run.npz", options=options | {"constr_tol": value})
+    assert changed.success and plain.success
+    assert plain.constr_violation <= 1e-7 < changed.constr_violation <= value
+
+
 @pytest.mark.parametrize("name", sorted({f.name for f in dataclasses.fields(Options)} - {"resume"}))
 def test_every_option_is_obeyed_or_refused(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    value = CHANGES[name]
+    if name == "constr_tol":
+        assert_tolerance_of_constraints_is_obeyed(value)
+        return
     solver = Solver(X0, "arc_lsr1")
     for _ in range(5):
         step(solver)
     solver.save("run.npz")
-    value = CHANGES[name]
     if name == "model":
         value = minimize(rosen, X0, jac=rosen_der, method="arc_lsr1").hess
     if name in REFUSED:
