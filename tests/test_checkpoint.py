@@ -508,7 +508,8 @@ def test_a_bound_on_the_steps_is_obeyed_from_the_first_step_on(method, options, 
 #: What may be given to a run that goes on, and a value that is not the default.
 CHANGES = {
     "gtol": 1e-1, "constr_tol": 1e3, "grtol": 0.5, "xtol": 0.5, "ftol": 0.5, "maxiter": 6,
-    "maxfev": 7, "maxtime": 0.0, "f_target": 1e3, "memory": 20, "norm": "euclidean", "weight_rule": "ranganath",
+    "maxfev": 7, "maxtime": 0.0, "f_target": 1e3, "memory": 20, "norm": "euclidean",
+    "weight_rule": "ranganath",
     "enriched": False, "initial_weight": 1.0, "initial_trust_radius": 1.0,
     "max_trust_radius": 1e-2, "finite_diff_rel_step": 1e-7, "check_derivatives": True,
     "eps": 1e-6, "disp": True, "verbose": 3, "return_all": True, "history": True, "model": None,
