@@ -413,7 +413,8 @@ class SQP:
         part = self.jac[active][:, free].T
         scale = np.linalg.norm(part, axis=0)
         scale[scale == 0.0] = 1.0
-        best = np.linalg.lstsq(part / scale, -self.g[free].astype(np.float64))[0] / scale
+        slope = -self.g[free].astype(np.float64)
+        best = np.linalg.lstsq(part / scale, slope, rcond=None)[0] / scale
         if not np.isfinite(best).all():
             return
         equal = self.sides[0] == self.sides[1]
