@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from scipy.optimize import (
     Bounds,
-    HessianUpdateStrategy,
     LinearConstraint,
     NonlinearConstraint,
     OptimizeWarning,
@@ -22,7 +21,7 @@ from scipy.sparse.linalg import LinearOperator
 from .box import Box
 from .options import users_level
 
-__all__ = ["Constraints"]
+__all__ = ["Constraints", "violations"]
 
 _EXPECTED = (
     "expected a NonlinearConstraint, a LinearConstraint, a dict with 'type' ('eq' or 'ineq') and "
@@ -41,12 +40,18 @@ class _Part:
     upper: Any
     jac: Any  # a callable, a matrix, or the name of a scheme of differences
     rel_step: Any = None
-    hess: Any = None
     nfev: int = 0
     njev: int = 0
     size: int = -1
     x: np.ndarray | None = None  # where `fun` was called last, and what it gave
     value: np.ndarray | None = None
+
+
+def violations(sides: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """By how much each constraint is missed, shape (p,); NaN where an infinity is at its side."""
+    with np.errstate(invalid="ignore"):
+        missed: np.ndarray = np.maximum(np.maximum(sides[0] - c, c - sides[1]), 0.0)
+    return missed
 
 
 class Constraints:
@@ -212,22 +217,6 @@ class Constraints:
         )  # fmt: skip
         return jac
 
-    def hessian(self, x: np.ndarray, v: np.ndarray) -> np.ndarray | None:
-        """The sum of v_i times the Hessian of c_i at x; None where one is not given."""
-        assert self.parts is not None
-        total = np.zeros((x.size, x.size))
-        first = 0
-        for part, size in zip(self.parts, self.sizes, strict=True):
-            if not isinstance(part.jac, np.ndarray):  # else it is linear
-                if not callable(part.hess):
-                    return None
-                matrix = part.hess(x.copy(), v[first : first + size].copy())
-                if isinstance(matrix, LinearOperator):
-                    matrix = matrix @ np.eye(x.size)
-                total += matrix.toarray() if issparse(matrix) else np.asarray(matrix)
-            first += size
-        return total
-
     def split(self, values: np.ndarray) -> list[np.ndarray]:
         """Values for all constraints as a list of those of each."""
         return [np.array(a) for a in np.split(values, np.cumsum(self.sizes)[:-1])]
@@ -247,10 +236,9 @@ def _part(name: str, given: Any, n: int) -> _Part:
         if not callable(given.fun):
             raise TypeError(f"`{name}`: `fun` must be callable, got {type(given.fun).__name__}")
         _note_feasible(name, given)
-        hess = given.hess if not isinstance(given.hess, HessianUpdateStrategy | str) else None
         return _Part(
             name, given.fun, *_sides(name, given.lb, given.ub), _jac(name, given.jac),
-            given.finite_diff_rel_step, hess,
+            given.finite_diff_rel_step,
         )  # fmt: skip
     if isinstance(given, Mapping):
         return _old_part(name, given)
@@ -266,12 +254,17 @@ def _old_part(name: str, given: Mapping[str, Any]) -> _Part:
     if not callable(fun):
         raise TypeError(f"`{name}`: 'fun' must be callable, got {type(fun).__name__}")
     args = args if isinstance(args, tuple) else (args,)
-    function = (lambda x: fun(x, *args)) if args else fun
-    if callable(jac) and args:
-        given_jac = jac
-        jac = lambda x: given_jac(x, *args)  # noqa: E731
     zero, none = np.array(0.0), np.array(np.inf)
-    return _Part(name, function, zero, zero if kind == "eq" else none, _jac(name, jac))
+    jac = _jac(name, jac)
+    return _Part(
+        name, _with(fun, args), zero, zero if kind == "eq" else none,
+        _with(jac, args) if callable(jac) else jac,
+    )  # fmt: skip
+
+
+def _with(function: Callable[..., Any], args: tuple[Any, ...]) -> Callable[[np.ndarray], Any]:
+    """The function of x alone that has these further arguments."""
+    return (lambda x: function(x, *args)) if args else function
 
 
 def _jac(name: str, jac: Any) -> Any:
@@ -338,7 +331,7 @@ def _matrix(name: str, value: Any, p: int, n: int) -> np.ndarray:
     elif isinstance(value, LinearOperator):
         value = value.rmatmat(np.eye(p)).T if p < n else value.matmat(np.eye(n))
     try:
-        array = np.array(value, np.float64)
+        array = np.asarray(value, np.float64)  # whoever keeps it copies it
     except (TypeError, ValueError) as error:
         raise TypeError(f"`{name}`: the Jacobian must be real, got {value!r:.100}") from error
     if array.size == p * n and (array.ndim < 2 or p == 1):

@@ -187,9 +187,10 @@ def minimize(
         from .solver import as_start
 
         second = hess is not None or hessp is not None
-        method = "trust_cg" if second else default_method(as_start(x0).shape[0])
-        if _are_some(constraints):
-            method = next(iter(CONSTRAINED))
+        constrained = _are_some(constraints)
+        method = default_method(as_start(x0).shape[0], constrained)
+        if second and not constrained:
+            method = "trust_cg"
     if callable(method):
         name = getattr(method, "__name__", "")
         if globals().get(name) is not method or name not in (*METHODS, *CONSTRAINED):

@@ -72,6 +72,6 @@ CONSTRAINED: dict[str, Recipe] = {
 METHODS: tuple[str, ...] = (*QUASI_NEWTON, "trust_cg")
 
 
-def default_method(n: int) -> str:
+def default_method(n: int, constrained: bool = False) -> str:
     """The method without second derivatives: the same at every n measures best."""
-    return "trust_hybrid"
+    return "sqp_hybrid" if constrained else "trust_hybrid"

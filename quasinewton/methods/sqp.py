@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..constraints import violations
 from ..globalization import NOISE, judge, ratio
 from ..kernels import EPS, TINY
 from ..models.model import CompactModel
@@ -130,6 +131,7 @@ class SQP:
         self.s = np.zeros(n)
         self._seen: tuple[Any, Any] = c, jac
         self._lagrangian = np.zeros((2, n), x0.dtype)
+        self._sizes = np.zeros(p)  # of the terms of the constraints at x
         self._step_box = np.zeros((2, n))
         self._curvature = np.zeros((n, n) if dense else (2 * pairs, 2 * pairs))
         self._lowest = 0.0  # eigenvalue of B, or 0
@@ -137,7 +139,7 @@ class SQP:
         self._work = penalized_workspace(n, p, len(self._curvature), dense)
         self.f, self.f_best, self.violation_best = float(f), math.inf, math.inf
         self.violation = self._largest(self.c)
-        self.noise, self.gamma = NOISE, 1.0
+        self.noise = NOISE
         self.rho, self.rejected_rho = math.nan, -math.inf
         self.accepted = self.stalled = self.infeasible = self.corrected = self.met = False
         self.step_norm = self.predicted = self.optimality = 0.0
@@ -196,10 +198,9 @@ class SQP:
         if self.corrected:
             self.corrected = False
             rho, length = self.rejected_rho, float(abs(self.s).max())
-        else:
-            if finite and self._correction(c):
-                self.corrected, self.rejected_rho = True, rho
-                return
+        elif finite and self._correction(c):
+            self.corrected, self.rejected_rho = True, rho
+            return
         factor = _SHRINK if rho >= -1.0 else _SHRINK_MORE
         self.radius = max(factor * length, TINY)
         self._prepare()
@@ -294,13 +295,13 @@ class SQP:
         """The step at x within the length, its multipliers, the weights, and the next trial."""
         self._bound_step()
         norms = np.sqrt(np.einsum("ij,ij->i", self.jac, self.jac))
-        first = not self.weights.any()
         np.maximum(self.lengths, norms, out=self.lengths)
-        base = self.steepest / np.where(self.lengths > 0.0, self.lengths, 1.0)
-        if first:
+        lengths = np.where(self.lengths > 0.0, self.lengths, 1.0)
+        base, measure = self.steepest / lengths, 1.0 / lengths
+        if not self.weights.any():  # the first time
             self.weights[...] = base
         before = self.weights.copy()
-        measure = 1.0 / np.where(self.lengths > 0.0, self.lengths, 1.0)
+        self._sizes = self._terms(self.x)
         most = self._solve_elastic(base, measure, 0.0)
         for _ in range(_RETRIES):
             if self.predicted > 0.0 or self._optimality() <= self.limit * self.steepest:
@@ -336,7 +337,7 @@ class SQP:
         s[...], v[...] = 0.0, self.v
         firm = _FIRM * np.minimum(np.maximum(base, self.weights), _FIRM * base)
         self._solve(self.c, firm, s, v, shift)
-        now, left = self._missed(self.c, self._terms(self.x)), self._left(s)
+        now, left = self._missed(self.c, self._sizes), self._left(s)
         most = float(measure @ (now - left))
         self.met = bool(
             measure @ left <= _MET * (measure @ now) or left.max(initial=0.0) <= self.limit
@@ -357,7 +358,7 @@ class SQP:
         side = np.where(v > 0.0, self.sides[1], self.sides[0])
         exact = (v != 0.0) & (left == 0.0)
         lacking = np.where(exact, np.where(exact, side, 0.0) - self.c, self.jac @ s)
-        lacking[exact & (abs(lacking) <= self._small(self._terms(self.x)))] = 0.0
+        lacking[exact & (abs(lacking) <= self._small(self._sizes))] = 0.0
         slope = (self.g + v @ self.jac) @ s - v @ lacking
         quadratic = slope + 0.5 * (s @ self._multiply(s))
         self.predicted = float(self.weights @ (now - left) - quadratic)
@@ -446,14 +447,13 @@ class SQP:
         return self._projected(x, gradient) + float(self.weights @ self._violations(c))
 
     def _violations(self, c: Any) -> Any:
-        return np.maximum(np.maximum(self.sides[0] - c, c - self.sides[1]), 0.0)
+        return violations(self.sides, c)
 
     def _largest(self, c: Any) -> float:
         return float(self._violations(c).max(initial=0.0))
 
     def _ratio(self, f: float) -> Any:
-        c = self._seen[0]
-        terms = self._terms(self.x)
+        c, terms = self._seen[0], self._sizes
         merit, trial = self.f + self._penalty(self.c, terms), f + self._penalty(c, terms)
         scale = abs(self.f) + float(abs(self.multipliers) @ terms)
         return ratio(merit, trial, self.predicted, scale, self.noise, 0.0)
@@ -549,6 +549,7 @@ class SQP:
         set_numbers(method, _NUMBERS, state)
         method._renew_model()
         method._bound_step()
+        method._sizes = method._terms(method.x)
         return method
 
     def current_model(self) -> CompactModel:

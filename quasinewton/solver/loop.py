@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from ..box import Box
-from ..constraints import Constraints
+from ..constraints import Constraints, violations
 from ..display.table import ProgressTable
 from ..globalization import RuleParameters
 from ..kernels import EPS, plain
@@ -113,8 +113,7 @@ class Solver:
             raise TypeError("`bounds` are not for runs on tensors, expected `x0` as an array")
         self.constraints = Constraints.parse(constraints, self.x0.shape[0], self.box)
         if method is None:
-            constrained = self.constraints is not None
-            method = next(iter(CONSTRAINED)) if constrained else default_method(self.x0.shape[0])
+            method = default_method(self.x0.shape[0], self.constraints is not None)
         self.method = method
         if method in CONSTRAINED:
             _check_constrained(self.options, self.x0)
@@ -415,9 +414,7 @@ class Solver:
 
     def _violation(self, c: np.ndarray) -> float:
         assert self.constraints is not None
-        lower, upper = self.constraints.sides
-        with np.errstate(invalid="ignore"):  # a side and a value may be infinite
-            return float(np.maximum(lower - c, c - upper).max(initial=0.0))
+        return float(violations(self.constraints.sides, c).max(initial=0.0))
 
     def _if_feasible(self) -> tuple[float, float]:
         """f and what the test of convergence is on, or infinities where `x` is not feasible."""

@@ -64,7 +64,7 @@ def penalized_workspace(
     k = n if dense else rank + p
     matrices = 1 if dense else 5
     return (
-        np.zeros((5, n)), np.zeros((6, p)), np.zeros((matrices * k + _LINES, max(k, 1))),
+        np.zeros((5, n)), np.zeros((7, p)), np.zeros((matrices * k + _LINES, max(k, 1))),
         np.zeros((7, max(n, k, p, 1)), np.int64),
     )  # fmt: skip
 
@@ -398,6 +398,7 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
     lower, upper = box[0], box[1]
     gradient, bs, d, s_new, bs_new = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
     r, z, r_new, z_new, w, scales = lines[0], lines[1], lines[2], lines[3], lines[4], lines[5]
+    squares = lines[6]
     line = small[small.shape[0] - 1]
     held, which, active, active_new = order[3], order[4], order[5, :p], order[6, :p]
     slope, width = 0.0, 0.0
@@ -409,8 +410,8 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
     if curvature == 0.0:
         curvature = 1.0
     for i in range(p):
-        square = _dot(jac[i], jac[i])
-        w[i] = _STIFFNESS * curvature / square if square > 0.0 else 1.0
+        squares[i] = _dot(jac[i], jac[i])
+        w[i] = _STIFFNESS * curvature / squares[i] if squares[i] > 0.0 else 1.0
         v[i] = min(max(v[i], -weights[i]), weights[i])
     for i in range(n):
         s[i] = min(max(s[i], lower[i]), upper[i])
@@ -423,7 +424,7 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
     for _round in range(_ROUNDS):
         stiffest = curvature
         for i in range(p):
-            stiffest = max(stiffest, w[i] * _dot(jac[i], jac[i]))
+            stiffest = max(stiffest, w[i] * squares[i])
         value, size = _value(g, model, linear, v, w, s, line, found)
         idle = 0
         for _step in range(_STEPS):
