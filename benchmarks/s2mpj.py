@@ -70,3 +70,15 @@ def constraints(problem: Any) -> tuple[Callable, np.ndarray, np.ndarray]:
         return _dense(c).ravel(), _dense(jacobian).reshape(lower.size, x.size)
 
     return cj, lower, upper
+
+
+def second(problem: Any) -> tuple[Callable, Callable]:
+    """``hess(x)`` of f and ``c_hess(x, v)`` of v.c, dense, of what `build` gives."""
+
+    def hess(x):
+        return _dense(problem.fgHx(x.reshape(-1, 1))[2])
+
+    def c_hess(x, v):
+        return sum(w * _dense(h) for w, h in zip(v, problem.cJHx(x.reshape(-1, 1))[2], strict=True))
+
+    return hess, c_hess

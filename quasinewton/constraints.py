@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
 from .box import Box
+from .objective import as_dense, as_matrix, precision
+from .objective.steps import parts_in_box
 from .options import users_level
 
 __all__ = ["Constraints", "violations"]
@@ -27,6 +30,8 @@ _EXPECTED = (
     "expected a NonlinearConstraint, a LinearConstraint, a dict with 'type' ('eq' or 'ineq') and "
     "'fun', or a list of these"
 )
+#: What of a violation, beside the values, is none where a start is checked.
+ROUNDOFF = 1e-12
 _DIFFERENCES = ("2-point", "3-point", "cs")
 
 
@@ -40,11 +45,21 @@ class _Part:
     upper: Any
     jac: Any  # a callable, a matrix, or the name of a scheme of differences
     rel_step: Any = None
+    hess: Any = None  # a callable, or nothing that is of use
     nfev: int = 0
     njev: int = 0
+    nhev: int = 0
+    kept: Any = False  # which of its values are to be in their sides at every point
     size: int = -1
     x: np.ndarray | None = None  # where `fun` was called last, and what it gave
     value: np.ndarray | None = None
+    version: int = -1  # of the point and the multipliers of `matrix`
+    matrix: Any = None
+
+    @property
+    def linear(self) -> bool:
+        """Whether its second derivatives are 0."""
+        return isinstance(self.jac, np.ndarray)
 
 
 def violations(sides: np.ndarray, c: np.ndarray) -> np.ndarray:
@@ -128,6 +143,26 @@ class Constraints:
         self.sizes = sizes
         self.sides = np.array(np.concatenate(sides, axis=1), np.float64)
         self.settled = True
+
+    def kept(self) -> np.ndarray:
+        """Which values are to be in their sides at every point, shape (p,); not equalities."""
+        parts = self.parts or []
+        flags = [np.broadcast_to(a.kept, (n,)) for a, n in zip(parts, self.sizes, strict=False)]
+        chosen = np.concatenate(flags) if flags else np.zeros(len(self), np.bool_)
+        return np.asarray(chosen & (self.sides[0] < self.sides[1]))
+
+    def check_start(self, x0: np.ndarray) -> None:
+        """Have ValueError raised if x0 is outside of what is to be kept."""
+        for part in self.parts or []:
+            if np.any(part.kept):
+                value = part.fun(x0.astype(np.float64))
+                sides = [np.broadcast_to(a, value.shape) for a in (part.lower, part.upper)]
+                missed = violations(np.array(sides), value)[np.broadcast_to(part.kept, value.shape)]
+                if missed.max(initial=0.0) > ROUNDOFF * max(1.0, float(abs(value).max())):
+                    raise ValueError(
+                        f"`x0` violates `{part.name}`, which has `keep_feasible`, "
+                        f"by {missed.max():.3g}"
+                    )
 
     def check_told(self, c: Any) -> np.ndarray:
         """Values that are told as a float64 array of the right shape, perhaps the first."""
@@ -217,6 +252,73 @@ class Constraints:
         )  # fmt: skip
         return jac
 
+    @property
+    def has_second(self) -> bool:
+        """Whether second derivatives of all constraints are given."""
+        return self.parts is not None and all(a.linear or callable(a.hess) for a in self.parts)
+
+    def check_second(self) -> None:
+        """Have ValueError raised if products with second derivatives cannot even be differences."""
+        for part in self.parts or []:
+            if not (part.linear or callable(part.hess) or callable(part.jac)):
+                raise ValueError(
+                    f"`{part.name}`: second derivatives need its `hess`, or a callable `jac` to "
+                    "take differences of"
+                )
+
+    def _of_each(self, v: np.ndarray) -> list[tuple[_Part, np.ndarray]]:
+        """The constraints that are curved, with their multipliers, where these are not 0."""
+        assert self.parts is not None
+        each = zip(self.parts, self.split(v), strict=True)
+        return [(part, own) for part, own in each if not part.linear and own.any()]
+
+    def product(self, x: np.ndarray, v: np.ndarray, d: np.ndarray, version: int) -> np.ndarray:
+        """The product of d with the sum of all v_i Hess c_i(x), shape (n,).
+
+        `version` changes whenever x or v does.
+        """
+        total = np.zeros(x.size)
+        for part, own in self._of_each(v):
+            if callable(part.hess):
+                total += np.asarray(self._hessian(part, x, own, version) @ d).reshape(-1)
+            else:
+                total += self._second_difference(part, x, own, d)
+        return total
+
+    def hessian(self, x: np.ndarray, v: np.ndarray, version: int) -> np.ndarray:
+        """The sum itself, where `has_second`."""
+        total = np.zeros((x.size, x.size))
+        for part, own in self._of_each(v):
+            total += as_dense(self._hessian(part, x, own, version))
+        return total
+
+    def _hessian(self, part: _Part, x: np.ndarray, v: np.ndarray, version: int) -> Any:
+        if part.version != version:
+            part.nhev += 1
+            matrix = part.hess(x.copy(), v.copy())
+            if matrix is None:
+                raise TypeError(f"`{part.name}`: `hess` returned None")
+            part.matrix, part.version = as_matrix(matrix, x.size), version
+        return part.matrix
+
+    def _second_difference(
+        self, part: _Part, x: np.ndarray, v: np.ndarray, d: np.ndarray
+    ) -> np.ndarray:
+        """By differences of the gradient of v.c along d, whose points are in the box."""
+
+        def gradient(z: np.ndarray) -> np.ndarray:
+            part.njev += 1
+            return np.asarray(v @ _matrix(part.name, part.jac(z.copy()), v.size, x.size))
+
+        box = self.box or Box(np.full(x.size, -np.inf), np.full(x.size, np.inf))
+        d = np.where(box.fixed, 0.0, d).astype(x.dtype)
+        total, here = np.zeros(x.size), gradient(x)
+        if d.any():
+            relative = math.sqrt(precision(x)) * (float(np.linalg.norm(x)) or 1.0)
+            for z, h in parts_in_box(x, d, relative / float(np.linalg.norm(d)), box):
+                total += (gradient(z) - here) / h
+        return total
+
     def split(self, values: np.ndarray) -> list[np.ndarray]:
         """Values for all constraints as a list of those of each."""
         return [np.array(a) for a in np.split(values, np.cumsum(self.sizes)[:-1])]
@@ -230,15 +332,20 @@ def _part(name: str, given: Any, n: int) -> _Part:
             raise ValueError(f"`{name}` is a matrix of shape {matrix.shape} for {n} variables")
         if not np.isfinite(matrix).all():
             raise ValueError(f"`{name}` is a matrix with elements that are not finite")
-        _note_feasible(name, given)
-        return _Part(name, lambda x: matrix @ x, *_sides(name, given.lb, given.ub), matrix)
+        part = _Part(name, lambda x: matrix @ x, *_sides(name, given.lb, given.ub), matrix)
+        part.kept = np.asarray(given.keep_feasible, np.bool_)
+        if part.kept.shape not in ((), (1,), (len(matrix),)):
+            raise ValueError(
+                f"`{name}`: `keep_feasible` has shape {part.kept.shape} for {len(matrix)} rows"
+            )
+        return part
     if isinstance(given, NonlinearConstraint):
         if not callable(given.fun):
             raise TypeError(f"`{name}`: `fun` must be callable, got {type(given.fun).__name__}")
         _note_feasible(name, given)
         return _Part(
             name, given.fun, *_sides(name, given.lb, given.ub), _jac(name, given.jac),
-            given.finite_diff_rel_step,
+            given.finite_diff_rel_step, given.hess if callable(given.hess) else None,
         )  # fmt: skip
     if isinstance(given, Mapping):
         return _old_part(name, given)
@@ -278,7 +385,7 @@ def _jac(name: str, jac: Any) -> Any:
 def _note_feasible(name: str, given: Any) -> None:
     if np.any(getattr(given, "keep_feasible", False)):
         warnings.warn(
-            f"`{name}`: `keep_feasible` is not kept on the way, only `bounds` are",
+            f"`{name}`: `keep_feasible` is kept on the way for linear constraints and bounds only",
             OptimizeWarning, stacklevel=users_level(),
         )  # fmt: skip
 

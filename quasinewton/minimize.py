@@ -18,6 +18,7 @@ from .options import Options, refuse, users_level
 from .status import Status
 
 if TYPE_CHECKING:
+    from .constraints import Constraints
     from .objective import HessianOperator
     from .solver import Solver
 
@@ -28,6 +29,7 @@ __all__ = [
     "minimize",
     "sqp_hybrid",
     "sqp_lsr1",
+    "sqp_newton",
     "trust_cg",
     "trust_hybrid",
     "trust_lbfgs",
@@ -83,10 +85,11 @@ def minimize(
           option ``enriched``);
         - ``'sqp_hybrid'``, ``'sqp_lsr1'``: sequential quadratic programming with the models of
           ``'trust_hybrid'`` and ``'trust_lsr1'`` of the Lagrangian, for problems with
-          `constraints`;
+          `constraints`; ``'sqp_newton'``: with its Hessian itself;
 
         or a function of this package of that name. Default: ``'trust_cg'`` if `hess` or
-        `hessp` is given, else ``'trust_hybrid'``; ``'sqp_hybrid'`` with constraints.
+        `hessp` is given, else ``'trust_hybrid'``; with constraints ``'sqp_newton'`` if second
+        derivatives of f and of all constraints are given, else ``'sqp_hybrid'``.
     jac : callable, bool or {'2-point', '3-point', 'cs'}, optional
         ``jac(x, *args) -> array, shape (n,)``, (n, 1) or (1, n), for n = 1 a number too. True:
         `fun` returns the gradient too. A string, or nothing: the gradient is approximated by
@@ -96,8 +99,8 @@ def minimize(
         products if neither `hess` nor `hessp` is given.
     hess : callable, matrix, HessianUpdateStrategy or {'2-point', '3-point', 'cs'}, optional
         ``hess(x, *args)`` returns an array, a sparse matrix or a LinearOperator of shape (n, n);
-        for n = 1 a number too. Only `trust_cg` and the option `check_curvature` use it. A
-        string, or nothing: products are approximated by differences of the gradient.
+        for n = 1 a number too. Only `trust_cg`, `sqp_newton` and the option `check_curvature` use
+        it. A string, or nothing: products are approximated by differences of the gradient.
     hessp : callable, optional
         ``hessp(x, p, *args) -> array, shape (n,)``, the product of the Hessian with p. If both
         are given, `hess` is not used.
@@ -128,10 +131,12 @@ def minimize(
     constraints : NonlinearConstraint, LinearConstraint, dict, or list of these, optional
         Constraints ``lb <= c(x) <= ub`` as `scipy.optimize.minimize` takes them; an equality has
         ``lb == ub``. A Jacobian may be a dense or sparse matrix, a LinearOperator, or the name of a
-        scheme of differences, whose points keep the bounds. Second derivatives of constraints are
-        not used, and `keep_feasible` is not kept, with an OptimizeWarning. Where one of these
-        functions is not finite the trial is rejected. With `resume` the functions are to be given
-        again.
+        scheme of differences, whose points keep the bounds. `hess` of a constraint,
+        ``hess(x, v)``, is used by ``'sqp_newton'``, which takes differences of its `jac` if there
+        is none. `keep_feasible` is kept by linear inequalities: f is evaluated where
+        they hold, but for differences; x0 must meet them. A nonlinear constraint has an
+        OptimizeWarning for it. Where one of these functions is not finite the trial is rejected.
+        With `resume` the functions are to be given again.
     workers : int, executor or callable, optional
         The option `workers`: who evaluates the points of differences.
 
@@ -150,12 +155,12 @@ def minimize(
         multiplier. With constraints there are ``constr`` and ``v``, lists of arrays: the values of
         each constraint and its multipliers, with which the gradient of the Lagrangian
         ``f + sum of v.c`` vanishes, but for bounds: v > 0 only at an upper side, v < 0 only at a
-        lower one; ``constr_violation``, the largest; ``constr_nfev`` and ``constr_njev``, the
-        evaluations of each. `optimality` is then max|x - P(x - grad L)|, or the largest
-        ``min(|v_i|, distance of c_i from its side)``, and success means that it is at most `gtol`
-        times max(1, max|g| / 100), and the violation at most `constr_tol`. The model is one of the
-        Hessian of the Lagrangian. If the constraints cannot be met, the run ends where their
-        violation has a minimum, with the status `Status.INFEASIBLE`. For errors of estimates see
+        lower one; ``constr_violation``, the largest; ``constr_nfev``, ``constr_njev`` and
+        ``constr_nhev``, the evaluations of each. `optimality` is then max|x - P(x - grad L)|, or
+        the largest ``min(|v_i|, distance of c_i from its side)``, and success means that it is at
+        most `gtol` times max(1, max|g| / 100), and the violation at most `constr_tol`. The model
+        is one of the Hessian of the Lagrangian. If the constraints cannot be met, the run ends
+        where their violation has a minimum, with the status `Status.INFEASIBLE`. For errors of estimates see
         `quasinewton.standard_errors`. `status` is a `quasinewton.Status`. Only a small gradient,
         with bounds a small projected one, counts as success. `x` is the best point found in any
         case; `jac` is NaN if its gradient is not known.
@@ -188,8 +193,11 @@ def minimize(
 
         second = hess is not None or hessp is not None
         constrained = _are_some(constraints)
-        method = default_method(as_start(x0).shape[0], constrained)
-        if second and not constrained:
+        n = as_start(x0).shape[0]
+        method = default_method(n, constrained)
+        if second and constrained:
+            method = "sqp_newton" if _have_second(constraints, n) else method
+        elif second:
             method = "trust_cg"
     if callable(method):
         name = getattr(method, "__name__", "")
@@ -222,6 +230,14 @@ def _are_some(constraints: Any) -> bool:
     return constraints is not None and not (
         isinstance(constraints, list | tuple) and not len(constraints)
     )
+
+
+def _have_second(constraints: Any, n: int) -> bool:
+    """Whether second derivatives of all constraints are given."""
+    from .constraints import Constraints
+
+    parsed = Constraints.parse(constraints, n)
+    return parsed is not None and parsed.has_second
 
 
 def _as_tuple(args: Any) -> tuple[Any, ...]:
@@ -294,7 +310,9 @@ def _run(
         warnings.warn(result.message, OptimizeWarning, stacklevel=3)
     is_array = isinstance(result.x, np.ndarray)
     if is_array and "hess" not in result and np.isfinite(result.jac).all():
-        result.hess = _hessian(result, fun, args, jac, hess, hessp, solver.options, solver.box)
+        result.hess = _hessian(
+            result, fun, args, jac, hess, hessp, solver.options, solver.box, solver.constraints
+        )
         result.hess_inv = result.hess.inverse()
     return result
 
@@ -308,8 +326,9 @@ def _hessian(
     hessp: Any,
     options: Options,
     box: Box | None,
+    constraints: Constraints | None = None,
 ) -> HessianOperator:
-    """The Hessian at the end of a run whose method keeps no model of it."""
+    """The Hessian at the end of a run whose method keeps no model of it: of the Lagrangian."""
     from .objective import HessianOperator, Objective
 
     x, g = result.x.copy(), result.jac.copy()
@@ -318,7 +337,12 @@ def _hessian(
     objective = Objective(
         fun, x, args, jac, hess, hessp, options.finite_diff_rel_step, options.eps, box=box
     )
-    return HessianOperator(lambda d: objective.product(x, g, d, 0), x)
+    if constraints is None:
+        return HessianOperator(lambda d: objective.product(x, g, d, 0), x)
+    v = np.concatenate([np.zeros(0), *result.v])
+    return HessianOperator(
+        lambda d: np.asarray(objective.product(x, g, d, 0)) + constraints.product(x, v, d, -2), x
+    )
 
 
 #: The attribute of an exception that always is what `attach` has put there.
@@ -495,6 +519,14 @@ sqp_hybrid = _scipy_method(
 sqp_lsr1 = _scipy_method(
     "sqp_lsr1",
     """The same as `sqp_hybrid` with an SR1 model, which may be indefinite.""",
+    constrained=True,
+)
+sqp_newton = _scipy_method(
+    "sqp_newton",
+    """The same as `sqp_hybrid` with the Hessian of the Lagrangian itself.
+
+    By `hess` of the objective and of the constraints, or by products as conjugate gradients make
+    them: of `hess` or `hessp`, and of differences of gradients and Jacobians.""",
     constrained=True,
 )
 trust_cg = _scipy_method(

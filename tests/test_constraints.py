@@ -237,8 +237,9 @@ def test_a_method_without_constraints_says_so():
         scipy.optimize.minimize(**hs71(), method=quasinewton.trust_hybrid)
     with pytest.raises(ValueError, match="check_curvature"):
         minimize(**hs71(), options={"check_curvature": True})
+    kept = NonlinearConstraint(lambda x: x[0] * x[1], 0, 9, keep_feasible=True)
     with pytest.warns(OptimizeWarning, match="keep_feasible"):
-        minimize(**hs71(constraints=LinearConstraint(np.eye(4), 0, 9, keep_feasible=True)))
+        minimize(**hs71(constraints=kept))
 
 
 def told(solver):
@@ -440,3 +441,149 @@ def test_warnings_are_none_on_the_way():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         minimize(**hs71())
+
+
+def second_71():
+    """Second derivatives of f and of the constraints, as one `NonlinearConstraint`."""
+
+    def hess(x):
+        h = np.zeros((4, 4))
+        h[0] = 2 * x[3], x[3], x[3], 2 * x[0] + x[1] + x[2]
+        h[3] = h[0, 3], x[0], x[0], 0.0
+        return np.where(h, h, h.T)
+
+    def c_hess(x, v):
+        h = np.prod(x) / np.outer(x, x)
+        np.fill_diagonal(h, 0.0)
+        return v[0] * h + 2 * v[1] * np.eye(4)
+
+    constraint = NonlinearConstraint(
+        lambda x: [np.prod(x), x @ x], [25, 40], [np.inf, 40],
+        jac=lambda x: np.array([np.prod(x) / x, 2 * x]), hess=c_hess,
+    )  # fmt: skip
+    return hess, constraint
+
+
+def test_second_derivatives_choose_newton():
+    hess, constraint = second_71()
+    call = hs71(constraints=constraint)
+    result = minimize(**call, hess=hess)
+    assert result.method == "sqp_newton" and result.success
+    assert result.fun == pytest.approx(FMIN_71, rel=1e-6)
+    assert result.nhev > 0 and result.constr_nhev == [result.nhev]
+    (v,) = result.v
+    lagrangian = hess(result.x) + constraint.hess(result.x, v)
+    np.testing.assert_allclose(result.hess.todense(), lagrangian, atol=1e-10)
+    assert minimize(**call).method == "sqp_hybrid"  # f has none
+    with pytest.warns(OptimizeWarning, match="does not use `hess`; sqp_newton"):
+        assert minimize(**hs71(), hess=hess).method == "sqp_hybrid"  # the constraints have none
+    for form in (csr_array, aslinearoperator):  # of f, and of the constraints
+        of_c = NonlinearConstraint(
+            constraint.fun, constraint.lb, constraint.ub, constraint.jac,
+            lambda x, v, form=form: form(constraint.hess(x, v)),
+        )  # fmt: skip
+        again = minimize(**hs71(constraints=of_c), hess=lambda x, form=form: form(hess(x)))
+        np.testing.assert_allclose(again.x, result.x, rtol=1e-8)
+    through = scipy.optimize.minimize(**call, hess=hess, method=quasinewton.sqp_newton)
+    assert through.x.tobytes() == result.x.tobytes()
+
+
+def test_second_derivatives_by_products_and_differences():
+    hess, constraint = second_71()
+    call = hs71(constraints=constraint)
+    products = []
+
+    def hessp(x, p):
+        products.append(p)
+        return hess(x) @ p
+
+    result = minimize(**call, hessp=hessp)
+    assert result.method == "sqp_newton" and result.success and len(products) == result.nhev
+    assert result.fun == pytest.approx(FMIN_71, rel=1e-6)
+    by_differences = minimize(**hs71(), method="sqp_newton")
+    assert by_differences.success and by_differences.constr_nhev == [0, 0]
+    assert by_differences.fun == pytest.approx(FMIN_71, rel=1e-6)
+    with pytest.warns(OptimizeWarning, match="sqp_newton"):
+        minimize(**call, hess=hess, method="sqp_hybrid")
+    without = NonlinearConstraint(constraint.fun, constraint.lb, constraint.ub)
+    with pytest.raises(ValueError, match=r"constraints\[0\].*hess"):
+        minimize(**hs71(constraints=without), method="sqp_newton")
+
+
+def test_products_are_told():
+    hess, constraint = second_71()
+    call = hs71()
+    sides = Bounds(constraint.lb, constraint.ub)
+    solver = Solver(call["x0"], "sqp_newton", None, call["bounds"], sides)
+    while solver.running:
+        if (d := solver.direction) is not None:
+            lagrangian = hess(solver.x) + constraint.hess(solver.x, solver.multipliers)
+            solver.tell_product(lagrangian @ d)
+        else:
+            x = solver.ask()
+            solver.tell(call["fun"](x), call["jac"](x), constraint.fun(x), constraint.jac(x))
+    assert solver.result().fun == pytest.approx(FMIN_71, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_newton_with_many_variables(seed):
+    """Strictly convex, of which few products tell the step: a dense Newton method is the oracle."""
+    rng = np.random.default_rng(seed)
+    n, p = 250, 3
+    rows = rng.standard_normal((p, n))
+    curvature = np.r_[np.linspace(1.0, 2.0, n - 5), 30.0, 50.0, 80.0, 100.0, 300.0]
+    goal = rng.standard_normal(n)
+    products = []
+
+    def hessp(x, d):
+        products.append(d)
+        return curvature * d
+
+    result = minimize(
+        lambda x: (0.5 * (x - goal) @ (curvature * (x - goal)), curvature * (x - goal)),
+        np.zeros(n), jac=True, hessp=hessp, tol=1e-8,
+        constraints=LinearConstraint(rows, np.full(p, 1.0), np.full(p, 1.0)),
+    )  # fmt: skip
+    assert result.method == "sqp_newton" and result.success
+    v = np.linalg.solve(rows / curvature @ rows.T, rows @ goal - 1.0)
+    np.testing.assert_allclose(result.x, goal - rows.T @ v / curvature, atol=1e-7)
+    np.testing.assert_allclose(result.v[0], v, atol=1e-6)
+    assert len(products) < n
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_linear_inequalities_are_kept(seed):
+    """In polytopes, also those that are a point; x0 is inside, at a face, or at a corner."""
+    rng = np.random.default_rng(seed)
+    n, p = 4, 7
+    rows, x0 = rng.standard_normal((2, p, n))[0], rng.standard_normal(n)
+    room = rng.choice([0.0, 0.1, 5.0], p) if seed % 4 else np.zeros(p)
+    top = rows @ x0 + room
+    scale = 10.0 ** rng.integers(-3, 4)
+
+    def fun(x):
+        return scale * (np.sum((x - 3.0) ** 2) + np.sum(x**4)), scale * (2 * (x - 3.0) + 4 * x**3)
+
+    def inside(x):
+        assert (rows @ x <= top).all()
+        return fun(x)
+
+    result = minimize(
+        inside, x0, jac=True, options={"gtol": 1e-5 * scale},
+        constraints=LinearConstraint(rows, -np.inf, top, keep_feasible=True),
+    )  # fmt: skip
+    assert result.success
+    free = minimize(
+        fun, x0, jac=True, options={"gtol": 1e-5 * scale},
+        constraints=LinearConstraint(rows, -np.inf, top),
+    )  # fmt: skip
+    assert result.fun == pytest.approx(free.fun, rel=1e-6)
+
+
+def test_a_start_outside_of_what_is_kept():
+    kept = LinearConstraint(np.ones(2), -np.inf, 1.0, keep_feasible=True)
+    with pytest.raises(ValueError, match=r"x0.*constraints\[0\].*keep_feasible"):
+        minimize(lambda x: x @ x, [1.0, 1.0], jac=lambda x: 2 * x, constraints=kept)
+    with pytest.raises(ValueError, match="keep_feasible"):
+        wrong = LinearConstraint(np.eye(2), 0.0, 1.0, keep_feasible=[True] * 3)
+        minimize(lambda x: x @ x, [1.0, 1.0], jac=lambda x: 2 * x, constraints=wrong)

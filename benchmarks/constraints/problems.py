@@ -27,7 +27,10 @@ NONLINEAR = ("ALSOTAME",)
 
 @dataclass
 class Problem:
-    """One problem: ``fg(x) -> (f, g)``, ``cj(x) -> (c, J)``, a start in its bounds, and sides."""
+    """One problem: ``fg(x) -> (f, g)``, ``cj(x) -> (c, J)``, a start in its bounds, and sides.
+
+    ``hess(x)`` and ``c_hess(x, v)`` are the second derivatives of f and of v.c.
+    """
 
     name: str
     type: str
@@ -38,6 +41,8 @@ class Problem:
     c_upper: np.ndarray
     fg: Callable[[np.ndarray], tuple[float, np.ndarray]]
     cj: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    hess: Callable[[np.ndarray], np.ndarray]
+    c_hess: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
     @property
     def n(self) -> int:
@@ -72,4 +77,6 @@ def load(name: str, type: str) -> Problem:
         for v in (lower, upper, c_lower, c_upper)
     )
     x0 = np.clip(problem.x0, lower, upper)
-    return Problem(name, type, x0, lower, upper, c_lower, c_upper, problem.fg, cj)
+    return Problem(
+        name, type, x0, lower, upper, c_lower, c_upper, problem.fg, cj, *s2mpj.second(built)
+    )

@@ -135,22 +135,26 @@ def stationarity(problem, x, g, c, jacobian) -> float:
     return float(np.abs(left).max() / max(1.0, np.abs(g).max()))
 
 
-def scipy_constraints(counter):
+def scipy_constraints(counter, second=False):
     """The constraints as SciPy's trust-constr and COBYQA and our methods take them."""
     p = counter.problem
     if p.type == "n":
-        return optimize.NonlinearConstraint(counter.c, p.c_lower, p.c_upper, jac=counter.jacobian)
+        hess = {"hess": p.c_hess} if second else {}
+        return optimize.NonlinearConstraint(
+            counter.c, p.c_lower, p.c_upper, jac=counter.jacobian, **hess
+        )
     c, jacobian = p.cj(p.x0)
     offset = c - jacobian @ p.x0
     return optimize.LinearConstraint(jacobian, p.c_lower - offset, p.c_upper - offset)
 
 
-def ours(method, **options):
+def ours(method, second=False, **options):
     def run(counter):
         return quasinewton.minimize(
             counter.fg, counter.x0, jac=True, method=method,
+            hess=counter.problem.hess if second else None,
             bounds=optimize.Bounds(counter.problem.lower, counter.problem.upper),
-            constraints=scipy_constraints(counter),
+            constraints=scipy_constraints(counter, second),
             options={"gtol": 0.1 * TOLERANCE, "maxiter": harness.BIG, **options},
         )  # fmt: skip
 
@@ -278,6 +282,7 @@ def ipopt(counter):
 METHODS = {
     "sqp_hybrid": ours("sqp_hybrid"),
     "sqp_lsr1": ours("sqp_lsr1"),
+    "sqp_newton": ours("sqp_newton", second=True),
     "SLSQP": slsqp,
     "trust-constr": scipy_method("trust-constr", maxiter=10**5, gtol=1e-8, xtol=1e-10),
     "COBYQA": scipy_method("COBYQA", derivatives=False, maxiter=10**5, maxfev=10**5,

@@ -17,7 +17,8 @@ class Recipe:
     Attributes
     ----------
     update : str
-        How one pair changes the model, a key of `quasinewton.models.updates.KINDS`.
+        How one pair changes the model, a key of `quasinewton.models.updates.KINDS`; 'products'
+        where the Hessian itself is asked for.
     subproblem : str or None
         A key of `quasinewton.subproblems.table.SUBPROBLEMS`; None is the cubic one in the
         norm that the options name.
@@ -66,6 +67,7 @@ QUASI_NEWTON: dict[str, Recipe] = {
 CONSTRAINED: dict[str, Recipe] = {
     "sqp_hybrid": Recipe("hybrid", "trust_region", **_SAFE),
     "sqp_lsr1": Recipe("lsr1", "trust_region", **_SR1),
+    "sqp_newton": Recipe("products", "trust_region", 0),
 }
 
 #: Every other method, in the order in which help texts list them.

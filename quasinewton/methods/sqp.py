@@ -9,7 +9,7 @@ the curvature of the constraints spoils (Maratos 1978) is corrected once by thei
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +17,13 @@ import numpy as np
 from ..constraints import violations
 from ..globalization import NOISE, judge, ratio
 from ..kernels import EPS, TINY
-from ..models.model import CompactModel
 from ..saving import check_shape, fill, set_numbers
 from ..subproblems.penalized import penalized_workspace, solve_penalized
+from .lagrangian import LagrangianByPairs, LagrangianByProducts
 
 if TYPE_CHECKING:
     from ..box import Box
+    from ..models.model import CompactModel
     from ..options import Options
     from .recipes import Recipe
 
@@ -41,20 +42,22 @@ _FIRM, _LEAST, _MORE = 1e4, 0.1, 1.1
 _STEERING = 0.5
 #: Part of the violation that may remain where the linearised constraints count as met.
 _MET = 1e-6
-#: Cosine of s and y below which a pair is damped, and what s.y is then of s.Bs.
-_FLAT, _DAMPED = 1e-8, 0.2
 #: What is missed of a constraint, beside the terms of its sum, that cannot be told from none.
 _ROUNDOFF = 1e-12
 #: ... and beside the tolerance; how exactly the linearised ones are met.
 _TINY, _EXACT = 1e-2, 1e-4
+#: Singular value, beside the largest, below which gradients of constraints are dependent.
+_DEPENDENT = 1e-10
+#: By how much more than roundoff a constraint that is kept is met; halvings of steps that miss it.
+_INSIDE, _HALVINGS = 4.0, 40
+#: Part of its weight from which on a multiplier is that.
+_FREE = 0.999
 #: Smaller boxes that are tried where a step of the subproblem gains nothing.
 _RETRIES = 3
 #: A step, beside |x|, at the end of a run.
 _SHORT = 1e-6
 #: B is I before the first pair, as of most codes, but for an f whose unit is so far from that.
 _FAR_FROM_ONE = 1e3
-#: Variables from which on no matrix in them is kept, and pairs that are kept there.
-_MANY, _PAIRS = 200, 10
 #: Projected gradient of the model, beside |g|, at its minimiser.
 _TOLERANCE = 1e-10
 #: Where the violation cannot fall by this part of itself in the length, nor the penalty, it is
@@ -63,11 +66,11 @@ _STATIONARY = 1e-7
 
 _ARRAYS = (
     "x", "g", "c", "jac", "trial", "x_best", "g_best", "c_best", "v", "weights", "lengths", "s",
-    "multipliers",
+    "multipliers", "kept", "holds",
 )  # fmt: skip
 _NUMBERS = (
     "f", "f_best", "violation_best", "violation", "optimality", "radius", "rho", "accepted",
-    "stalled", "infeasible", "step_norm", "predicted", "steepest", "noise", "gamma", "corrected",
+    "stalled", "infeasible", "step_norm", "predicted", "steepest", "noise", "corrected",
     "rejected_rho", "met",
 )  # fmt: skip
 
@@ -92,6 +95,10 @@ class SQP:
     c : array, shape (p,)
     jac : array, shape (p, n)
         The constraints at x0 and their Jacobian, finite.
+    kept : array of bool, shape (p,), optional
+        Linear constraints that x0 meets, and every trial does.
+    kept : array of bool, shape (p,), optional
+        Which constraints, linear ones, no trial may miss. x0 does not.
 
     Attributes
     ----------
@@ -107,20 +114,25 @@ class SQP:
         Whether the violation seems to have a minimum that is not 0 at `x`.
     """
 
-    direction = None
-
     def __init__(
         self, x0: Any, f: float, g: Any, recipe: Recipe, options: Options, box: Box | None,
-        sides: np.ndarray, c: np.ndarray, jac: np.ndarray,
+        sides: np.ndarray, c: np.ndarray, jac: np.ndarray, kept: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         n, p = x0.shape[0], c.shape[0]
-        dense = n < _MANY if options.memory is None else n <= 2 * options.memory
-        pairs = (20 if dense else _PAIRS) if options.memory is None else options.memory
-        self.model = CompactModel(
-            n, pairs, recipe.update, x0.dtype, window=0 if dense else recipe.window, dense=dense
-        )
-        self.model.record.whole = dense and options.memory is None
+        # Of these there is one, which `hessian` is.
+        self.pairs: LagrangianByPairs | None = None
+        self.products: LagrangianByProducts | None = None
+        self.hessian: LagrangianByPairs | LagrangianByProducts
+        if recipe.update == "products":
+            self.hessian = self.products = LagrangianByProducts(n, x0.dtype, options)
+        else:
+            self.hessian = self.pairs = LagrangianByPairs(n, x0.dtype, recipe, options)
+        self._held: tuple[Any, Callable[[Any], Any]]
+        self._least_step: Any
         self.sides, self.box = sides, box
+        self.kept = np.zeros(p, np.bool_) if kept is None else kept
+        self.holds = np.zeros(p, np.bool_)
+        self._inside = bool(self.kept.any())
         self.limit = options.constr_tol
         self.x, self.g, self.trial, self.x_best, self.g_best = np.zeros((5, n), x0.dtype)
         self.x[...], self.g[...], self.trial[...] = x0, g, x0
@@ -133,10 +145,7 @@ class SQP:
         self._lagrangian = np.zeros((2, n), x0.dtype)
         self._sizes = np.zeros(p)  # of the terms of the constraints at x
         self._step_box = np.zeros((2, n))
-        self._curvature = np.zeros((n, n) if dense else (2 * pairs, 2 * pairs))
-        self._lowest = 0.0  # eigenvalue of B, or 0
-        self._rows = np.zeros((0 if dense else 2 * pairs, n))
-        self._work = penalized_workspace(n, p, len(self._curvature), dense)
+        self._work = penalized_workspace(n, p, len(self.hessian.matrix), self.hessian.dense)
         self.f, self.f_best, self.violation_best = float(f), math.inf, math.inf
         self.violation = self._largest(self.c)
         self.noise = NOISE
@@ -148,9 +157,53 @@ class SQP:
         self.radius_max = options.max_trust_radius
         self.radius = min(radius, self.radius_max)
         usual = self.steepest / self.radius
-        self.gamma = min(max(1.0, usual / _FAR_FROM_ONE), usual * _FAR_FROM_ONE)
-        self._renew_model()
+        self.hessian.begin(min(max(1.0, usual / _FAR_FROM_ONE), usual * _FAR_FROM_ONE))
         self._prepare()
+        if self.products is not None:  # that step has told multipliers
+            self.v[...] = self.multipliers
+            self._look()
+
+    @property
+    def direction(self) -> Any:
+        """What to multiply by the Hessian of the Lagrangian at `x` and `v`, or None."""
+        return self.hessian.direction
+
+    def receive_product(self, hd: Any) -> None:
+        """Take the Hessian product of `direction`."""
+        assert self.products is not None
+        self.products.receive(hd, *self._held)
+        if self.direction is None:
+            self._prepare()
+
+    @property
+    def wants_whole(self) -> bool:
+        """Whether `receive_whole` will do in the place of the products to come."""
+        products = self.products
+        return products is not None and products.dense and products.count == 0
+
+    def receive_whole(self, matrix: Any) -> None:
+        """Take the Hessian of the Lagrangian, shape (n, n), in the place of products with it."""
+        assert self.products is not None
+        self.products.receive_whole(matrix)
+        self._prepare()
+
+    def _look(self) -> None:
+        """Have B brought up to date at a new `x`, and make the step then."""
+        if self.products is None:
+            assert self.pairs is not None
+            self.pairs.renew()
+            self._prepare()
+            return
+        self.infeasible = self.stalled = False
+        self._set_optimality()
+        # What is missed has its weight as a multiplier, and is but a term of the objective.
+        np.logical_or(self.v != 0.0, self.sides[0] == self.sides[1], out=self.holds)
+        self.holds &= abs(self.v) < _FREE * self.weights
+        self._hold()
+        slope, project = self._held
+        self.products.ask(slope, self._least_step, project)
+        if self.direction is None:
+            self._prepare()
 
     def see(self, c: Any, jac: Any) -> None:
         """Take the constraints, and their Jacobian or None, at `trial`."""
@@ -187,12 +240,12 @@ class SQP:
         self.rho, self.accepted = rho, accepted
         length = float(abs(self.trial - self.x).max())
         if accepted:
-            self._push(g, jac)
+            if self.pairs is not None:
+                self._push(self.pairs, g, jac)
             self._move(f, g, c, jac)
             if meaningful:
                 self._adapt(rho, length)
-            self._renew_model()
-            self._prepare()
+            self._look()
             return
         self.keep(self.trial, f)
         if self.corrected:
@@ -224,62 +277,54 @@ class SQP:
             self.radius = max(_TIGHTEN * length, 0.25 * self.radius)
         self.radius = min(self.radius, self.radius_max)
 
-    def _push(self, g: Any, jac: Any) -> None:
+    def _push(self, pairs: LagrangianByPairs, g: Any, jac: Any) -> None:
         """The pair of the step to `trial` and the change of the gradient of the Lagrangian."""
         old, new = self._lagrangian
         old[...] = self.g + self.multipliers @ self.jac
         new[...] = g + self.multipliers @ jac
-        if self.model.kind != "lsr1":
-            self._damp(old, new)
-        stored = self.model.push(self.x, self.trial, old, new)
-        pair = self.model.ring[0]
-        if stored and self.model.count == 1 and pair.cosine > 1e-8 and pair.tau > 0.0:
-            self.gamma = float(pair.tau)
+        pairs.push(self.x, self.trial, old, new)
 
-    def _damp(self, old: Any, new: Any) -> None:
-        """Have a pair of no positive curvature keep B definite (Powell 1978).
+    def _hold(self) -> None:
+        """The gradient of the Lagrangian, the least step to what is to hold, and how to keep that.
 
-        Along the constraints' gradients the Lagrangian may be concave at a minimum, and a model
-        that says so makes the subproblem one of many minima.
+        `_held` and `_least_step` are not saved, but made again.
         """
-        s, y = self.trial - self.x, new - old
-        sy, ss, yy = float(s @ y), float(s @ s), float(y @ y)
-        if not sy <= _FLAT * math.sqrt(ss) * math.sqrt(yy):
-            return
-        bs = self._multiply(s)
-        sbs = float(s @ bs)
-        if sbs > 0.0:
-            theta = (1.0 - _DAMPED) * sbs / (sbs - sy)
-            new[...] = old + theta * y + (1.0 - theta) * bs
+        gradient = self.g + self.v @ self.jac
+        free = np.ones(self.x.size, np.bool_)
+        if self.box is not None:
+            free = self.box.free(self.x, gradient)
+        holds = self.holds
+        side = np.where(self.v > 0.0, self.sides[1], self.sides[0])
+        rows = np.where(free, self.jac[holds], 0.0)
+        sizes = np.linalg.norm(rows, axis=1)
+        rows = rows[sizes > 0.0] / sizes[sizes > 0.0, None]
+        u, values, across = np.linalg.svd(rows, full_matrices=False)
+        kept = values > _DEPENDENT * values.max(initial=0.0)
+        u, values, across = u[:, kept], values[kept], across[kept]
+        missed = ((side - self.c)[holds][sizes > 0.0]) / sizes[sizes > 0.0]
+        self._least_step = ((missed @ u) / values) @ across
 
-    def _renew_model(self) -> None:
-        """B from the pairs, as `solve_penalized` takes it."""
-        model, record = self.model, self.model.record
-        if model.dense:
-            model.renew(self.gamma)
-            np.multiply(model.gram[: model.n], record.unit, out=self._curvature)
-            np.fill_diagonal(self._curvature, self._curvature.diagonal() + record.matrix_gamma)
-            self._lowest = 0.0 if record.inverted else float(np.linalg.eigvalsh(self._curvature)[0])
-            return
-        model.refresh(model.choose_gamma())
-        self._lowest = float(model.lam.min(initial=model.gamma))
-        # Eigenvectors, and not the pairs themselves, of which some may be all but dependent.
-        rank = model.rank
-        np.matmul(model.vectors, model.rows, out=self._rows[:rank])
-        self._rows[rank:] = 0.0
-        self._curvature[...] = 0.0
-        np.fill_diagonal(self._curvature[:rank, :rank], model.lam - model.gamma)
+        def project(v: Any) -> Any:
+            along = np.where(free, v, 0.0)
+            return along - (along @ across.T) @ across
+
+        self._held = gradient, project
 
     def _solve(self, c: Any, weights: Any, s: Any, v: Any, shift: float = 0.0) -> None:
         """`solve_penalized` for B + shift I."""
-        model, matrix = self.model, self._curvature
-        gamma = model.gamma + shift
-        if shift and model.dense:
-            matrix = matrix + shift * np.eye(model.n)
+        hessian = self.hessian
+        matrix = hessian.matrix
+        if shift and hessian.dense:
+            matrix = matrix + shift * np.eye(len(matrix))
+        sides = self.sides
+        if self._inside:  # so that roundoff does not take the trial out
+            margin = np.where(self.kept, _INSIDE * self._exact(), 0.0)
+            margin = np.minimum(margin, 0.25 * (sides[1] - sides[0]))
+            sides = sides + np.array([margin, -margin])
         g = np.asarray(self.g, np.float64)
         solve_penalized(
-            g, (model.dense, matrix, gamma, self._rows),
-            (c, self.jac, self.sides, weights), self._step_box,
+            g, (hessian.dense, matrix, hessian.gamma + shift, hessian.rows),
+            (c, self.jac, sides, weights), self._step_box,
             (_TOLERANCE * max(float(abs(g).max()), TINY), _EXACT * self.limit), s, v, self._work,
         )  # fmt: skip
 
@@ -311,12 +356,20 @@ class SQP:
             self.radius *= _SHRINK_MORE
             self._bound_step()
             most = self._solve_elastic(base, measure, 0.0)
-        if self._lowest < 0.0 and not (self.met and self.predicted > 0.0):
+        if self.hessian.lowest < 0.0 and not (self.met and self.predicted > 0.0):
             # An indefinite model has many minima, of which this is none that helps.
             self.weights[...] = before
-            most = self._solve_elastic(base, measure, -2.0 * self._lowest)
+            most = self._solve_elastic(base, measure, -2.0 * self.hessian.lowest)
         self._set_optimality()
         self._set_trial(self.s)
+        if self.stalled and self._inside:
+            # What is a little smaller than a point, or than a face, may be empty.
+            self._inside = False
+            self.weights[...] = before
+            most = self._solve_elastic(base, measure, 0.0)
+            self._set_optimality()
+            self._set_trial(self.s)
+            self._inside = True
         now = self._violations(self.c)
         self.infeasible = False
         if not self.met and self.violation > self.limit:
@@ -360,20 +413,13 @@ class SQP:
         lacking = np.where(exact, np.where(exact, side, 0.0) - self.c, self.jac @ s)
         lacking[exact & (abs(lacking) <= self._small(self._sizes))] = 0.0
         slope = (self.g + v @ self.jac) @ s - v @ lacking
-        quadratic = slope + 0.5 * (s @ self._multiply(s))
+        quadratic = slope + 0.5 * (s @ self.hessian.multiply(s))
         self.predicted = float(self.weights @ (now - left) - quadratic)
         return most
 
     def _left(self, s: Any) -> Any:
         """The violations of the linearised constraints, but for roundoff."""
         return self._missed(self.c + self.jac @ s, self._terms(abs(self.x) + abs(s)))
-
-    def _multiply(self, s: Any) -> Any:
-        """B s."""
-        model = self.model
-        if model.dense:
-            return self._curvature @ s
-        return model.gamma * s + (self._curvature @ (self._rows @ s)) @ self._rows
 
     def _correction(self, c: Any) -> bool:
         """Make `trial` the step for the constraints as they are at the trial; False if it is that.
@@ -394,9 +440,26 @@ class SQP:
         self.trial[...] = self.x + s
         if self.box is not None:
             self.trial[...] = self.box.project(self.trial)
+        if self.kept.any():
+            self._keep_inside()
         self.step_norm = float(np.linalg.norm(s))
         moved = bool((self.trial != self.x).any())
         self.stalled = not (moved and self.predicted > 0.0 and math.isfinite(self.predicted))
+
+    def _exact(self) -> Any:
+        """How exactly the linearised constraints are met."""
+        return _EXACT * self.limit + _ROUNDOFF * self._sizes
+
+    def _keep_inside(self) -> None:
+        """Shorten the step to `trial` until that meets the constraints that are kept."""
+        rows, sides = self.jac[self.kept], self.sides[:, self.kept]
+        step = self.trial - self.x
+        for halving in range(_HALVINGS + 1):
+            c = rows @ self.trial
+            if ((sides[0] <= c) & (c <= sides[1])).all():
+                return
+            factor = 0.5**halving if halving < _HALVINGS else 0.0
+            self.trial[...] = self.x + (factor * (1.0 - _ROUNDOFF)) * step
 
     def _set_optimality(self) -> None:
         self.optimality = self._optimality()
@@ -512,7 +575,7 @@ class SQP:
         self.violation = self._largest(self.c)
         self.f_best = self.violation_best = math.inf
         self.corrected = False
-        self._prepare()
+        self._look()
 
     def bound(self) -> None:
         """Make the trial anew if it is farther than the options let it be."""
@@ -522,13 +585,9 @@ class SQP:
 
     def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; not copies."""
-        model = self.model
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         numbers = {name: getattr(self, name) for name in _NUMBERS}
-        return arrays | numbers | {
-            "sides": self.sides, "rows": model.rows, "gram": model.gram, "ring": model.ring,
-            "state": model.state,
-        }  # fmt: skip
+        return arrays | numbers | {"sides": self.sides} | self.hessian.saved()
 
     @classmethod
     def restore(
@@ -543,19 +602,22 @@ class SQP:
             x, 0.0, np.zeros_like(x), recipe, options, box, state["sides"], np.zeros(p),
             np.zeros((p, n)),
         )  # fmt: skip
-        for name, array in method.saved().items():
-            if isinstance(array, np.ndarray):
-                fill(array, name, state)
+        for name in _ARRAYS:
+            fill(getattr(method, name), name, state)
+        method._inside = bool(method.kept.any())
         set_numbers(method, _NUMBERS, state)
-        method._renew_model()
+        if method.pairs is not None:
+            method.pairs.restore(state)
+        if method.products is not None:
+            method._hold()
+            method.products.restore(state, method._held[1])
         method._bound_step()
         method._sizes = method._terms(method.x)
         return method
 
-    def current_model(self) -> CompactModel:
-        """The model of the Hessian of the Lagrangian at `x`."""
-        self.model.outdate()
-        return self.model
+    def current_model(self) -> CompactModel | None:
+        """The model of the Hessian of the Lagrangian at `x`, where there is one."""
+        return None if self.pairs is None else self.pairs.current_model()
 
     @property
     def weight(self) -> float:

@@ -12,6 +12,8 @@ from .hessian import HessianOperator, covariance, standard_errors
 from .objective import Counts as Counts
 from .objective import Objective as Objective
 from .objective import OutOfBudget as OutOfBudget
+from .objective import as_dense as as_dense
+from .objective import as_matrix as as_matrix
 from .objective import as_value as as_value
 from .objective import as_vector as as_vector
 from .objective import precision as precision

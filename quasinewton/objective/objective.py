@@ -20,7 +20,8 @@ from .autograd import autograd_pair, autograd_product
 from .steps import difference_in_box, parts_in_box
 
 __all__ = [
-    "Counts", "Objective", "OutOfBudget", "as_matrix", "as_value", "as_vector", "precision",
+    "Counts", "Objective", "OutOfBudget", "as_dense", "as_matrix", "as_value", "as_vector",
+    "precision",
 ]  # fmt: skip
 
 _DIFFERENCES = ("2-point", "3-point", "cs")
@@ -303,6 +304,18 @@ class Objective:
             return self._matrix.dot(d)
         return self._matrix @ d
 
+    @property
+    def has_matrix(self) -> bool:
+        """Whether `hess` gives the Hessian as a matrix."""
+        return self._hessp is None and (callable(self._hess) or _is_matrix(self._hess))
+
+    def matrix(self, x: np.ndarray, g: np.ndarray, version: int) -> np.ndarray:
+        """H(x), where `has_matrix`; arguments are those of `product`."""
+        if version != self._version:
+            self._renew(x, g)
+            self._version = version
+        return as_dense(self._matrix)
+
     def _renew(self, x: np.ndarray, g: np.ndarray) -> None:
         """Make the Hessian that `hess` stands for that of x."""
         hess = self._hess
@@ -436,6 +449,13 @@ def as_matrix(value: Any, n: int) -> Any:
     return matrix
 
 
+def as_dense(matrix: Any) -> np.ndarray:
+    """An array of shape (n, n) from what `as_matrix` gives."""
+    if issparse(matrix):
+        return np.asarray(matrix.toarray())
+    return np.asarray(matrix @ np.eye(matrix.shape[1]) if _is_operator(matrix) else matrix)
+
+
 def precision(value: Any) -> float:
     """Relative precision of a number or an array by its dtype."""
     if type(value) in (float, np.float64):
@@ -454,5 +474,9 @@ def _is_strategy(hess: Any) -> bool:
     return isinstance(hess, HessianUpdateStrategy)
 
 
+def _is_operator(hess: Any) -> bool:
+    return isinstance(hess, LinearOperator)
+
+
 def _is_matrix(hess: Any) -> bool:
-    return isinstance(hess, np.ndarray | LinearOperator) or issparse(hess)
+    return isinstance(hess, np.ndarray) or _is_operator(hess) or issparse(hess)

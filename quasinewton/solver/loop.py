@@ -7,12 +7,13 @@ import functools
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import OptimizeResult
+from scipy.optimize import OptimizeResult, OptimizeWarning
 
 from ..box import Box
 from ..constraints import Constraints, violations
@@ -31,7 +32,7 @@ from ..methods import (
     unknown_method,
 )
 from ..objective import Counts, Objective, OutOfBudget, as_value, as_vector, precision
-from ..options import Options
+from ..options import Options, users_level
 from ..saving import check_shape, fill, part
 from ..status import MESSAGES, Status
 from ..vectors import clone, is_tensor, largest_number, max_abs, norm2, zeros
@@ -120,6 +121,8 @@ class Solver:
             if self.constraints is None:
                 self.constraints = Constraints([], box=self.box)
                 self.constraints.settle([])
+            if method == "sqp_newton":
+                self.constraints.check_second()
         elif self.constraints is not None:
             raise ValueError(
                 f"`method` {method!r} takes no `constraints`; {', '.join(CONSTRAINED)} do"
@@ -129,6 +132,8 @@ class Solver:
             _check_tensor_options(self.options)
         if self.box is not None:
             self.x0 = self.box.start(self.x0)
+        if self.constraints is not None:
+            self.constraints.check_start(self.x0)
         if self.options.model is not None:
             _check_model(self.options.model, method, self.x0)
         if self.options.history == "spectrum" and method not in QUASI_NEWTON:
@@ -259,6 +264,14 @@ class Solver:
     def g(self) -> Any:
         """The gradient at `x` (not a copy)."""
         return self._g0 if self._method is None else self._method.g
+
+    @property
+    def multipliers(self) -> np.ndarray:
+        """Those of the constraints in the Lagrangian whose products are wanted, shape (p,)."""
+        if self._method is None or self.constraints is None:
+            return np.zeros(0 if self.constraints is None else len(self.constraints))
+        multipliers: np.ndarray = self._method.v.copy()
+        return multipliers
 
     def ask(self) -> Any:
         """The point to evaluate next; a copy that the caller may keep or change."""
@@ -464,6 +477,8 @@ class Solver:
     def tell_product(self, hd: np.ndarray) -> None:
         """Take the product of the Hessian at `x` with `direction`.
 
+        With constraints it is the Hessian of the Lagrangian ``f + v.c``, v being `multipliers`.
+
         Raises
         ------
         ValueError
@@ -484,7 +499,9 @@ class Solver:
             self._conclude()
             return
         self._method.receive_product(hd)
-        if not self._spent():
+        if self.constraints is not None and self.direction is None:
+            self._check_limits(self._method.f)  # with other multipliers x may be a solution
+        elif not self._spent():
             self._check_trial()
 
     def renew(self, f: float, g: np.ndarray) -> None:
@@ -573,6 +590,13 @@ class Solver:
             1 if evaluation is not None else self.options.workers,
         )  # fmt: skip
         self._differences = objective.differences
+        if self.constraints is not None and self.method != "sqp_newton":
+            unused = [name for name, v in (("hess", hess), ("hessp", hessp)) if v is not None]
+            if unused:  # SciPy's methods too warn then
+                warnings.warn(
+                    f"method {self.method} does not use `{unused[0]}`; sqp_newton does",
+                    OptimizeWarning, stacklevel=users_level(),
+                )  # fmt: skip
         steps = self._iterate(objective, evaluation, every)
         if self.options.workers != 1:
             steps = _closing(objective, steps)
@@ -616,8 +640,7 @@ class Solver:
             try:
                 if direction is not None:
                     assert self.g is not None
-                    hd = objective.product(self.x, self.g, direction, self._accepted)
-                    self._take_product(self._vector("Hessian product", hd))
+                    self._multiply(objective, direction)
                 elif evaluation is None or self._method is None or self._examination is not None:
                     x = self.ask()
                     f = objective.fun(clone(x) if self.constraints is not None else x)
@@ -640,6 +663,22 @@ class Solver:
                 most = max(1, min(every, int(MACHINE_SECONDS / max(seconds, 1e-9))))
             if self.nit > iterations:
                 yield self
+
+    def _multiply(self, objective: Objective, direction: Any) -> None:
+        """Have the method told the product that it waits for, or the whole matrix."""
+        x, g, version = self.x, self.g, self._accepted
+        constraints, method = self.constraints, self._method
+        if constraints is None or self._examination is not None:
+            hd = objective.product(x, g, direction, version)
+            self._take_product(self._vector("Hessian product", hd))
+        elif method.wants_whole and objective.has_matrix and constraints.has_second:
+            method.receive_whole(
+                objective.matrix(x, g, version) + constraints.hessian(x, method.v, version)
+            )
+            self._check_limits(method.f)
+        else:
+            hd = self._vector("Hessian product", objective.product(x, g, direction, version))
+            self._take_product(hd + constraints.product(x, method.v, direction, version))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the whole state to one .npz file; a file that is there is replaced at the end.
@@ -839,10 +878,10 @@ class Solver:
         if self.constraints is not None:
             self._add_constraints(result, x)
         result.curvature = self._curvature or Curvature()
-        if hasattr(method, "current_model"):
+        model = method.current_model() if hasattr(method, "current_model") else None
+        if model is not None:
             from ..models.operator import ModelOperator
 
-            model = method.current_model()
             if self.running:  # it goes on changing its model
                 model = copy.deepcopy(model)
             if self._curvature is None and self.constraints is None:
@@ -874,6 +913,7 @@ class Solver:
         if constraints.parts is not None:
             result.constr_nfev = [part.nfev for part in constraints.parts]
             result.constr_njev = [part.njev for part in constraints.parts]
+            result.constr_nhev = [part.nhev for part in constraints.parts]
 
     def finish(self) -> OptimizeResult:
         """`result`; also prints the closing lines, if `disp` or `verbose` asks for them."""
@@ -915,7 +955,9 @@ class Solver:
             self.announce(COMPILING)
         told: tuple[Any, ...] = ()
         if self.constraints is not None:
-            told = self.constraints.sides, self._c, self._jacobian
+            told = (
+                self.constraints.sides, self._c, self._jacobian, self.constraints.kept()
+            )  # fmt: skip
         self._method = build(self.method)(self.x0, self._f0, g, self.options, self.box, *told)
         self._g0 = None  # the method holds the gradient from now on
         self._optimality0 = self._method.optimality
