@@ -11,7 +11,7 @@ from scipy.optimize import OptimizeWarning
 
 from .options import users_level
 
-__all__ = ["Box"]
+__all__ = ["Box", "violations"]
 
 #: The first of it in SciPy's words.
 _LENGTH = "`bounds`: The number of bounds is not compatible with the length of `x0`."
@@ -240,3 +240,10 @@ def _rounded(side: np.ndarray, inside: float) -> np.ndarray:
         outside = single < side if inside > 0.0 else single > side
         single[outside] = np.nextafter(single[outside], np.float32(inside))
     return single
+
+
+def violations(sides: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """By how much each constraint is missed, shape (p,); NaN where an infinity is at its side."""
+    with np.errstate(invalid="ignore"):
+        missed: np.ndarray = np.maximum(np.maximum(sides[0] - c, c - sides[1]), 0.0)
+    return missed

@@ -19,12 +19,12 @@ from scipy.optimize._numdiff import approx_derivative
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
-from .box import Box
+from .box import Box, violations
 from .objective import as_dense, as_matrix, precision
 from .objective.steps import parts_in_box
 from .options import users_level
 
-__all__ = ["Constraints", "violations"]
+__all__ = ["Constraints"]
 
 _EXPECTED = (
     "expected a NonlinearConstraint, a LinearConstraint, a dict with 'type' ('eq' or 'ineq') and "
@@ -60,13 +60,6 @@ class _Part:
     def linear(self) -> bool:
         """Whether its second derivatives are 0."""
         return isinstance(self.jac, np.ndarray)
-
-
-def violations(sides: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """By how much each constraint is missed, shape (p,); NaN where an infinity is at its side."""
-    with np.errstate(invalid="ignore"):
-        missed: np.ndarray = np.maximum(np.maximum(sides[0] - c, c - sides[1]), 0.0)
-    return missed
 
 
 class Constraints:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..constraints import violations
+from ..box import violations
 from ..globalization import NOISE, judge, ratio
 from ..kernels import EPS, TINY
 from ..saving import check_shape, fill, set_numbers

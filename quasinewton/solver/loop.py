@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import OptimizeResult, OptimizeWarning
 
-from ..box import Box
-from ..constraints import Constraints, violations
+from ..box import Box, violations
+from ..constraints import Constraints
 from ..display.table import ProgressTable
 from ..globalization import RuleParameters
 from ..kernels import EPS, plain
