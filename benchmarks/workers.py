@@ -71,10 +71,24 @@ def dask() -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         yield client.get_executor()
+
+
+@contextmanager
+def pool_map() -> Iterator[Any]:
+    with get_context("spawn").Pool(WORKERS) as pool:
+        yield pool.map
+
+
+@contextmanager
+def mpi() -> Iterator[Any]:
+    from mpi4py.futures import MPIPoolExecutor
+
+    with MPIPoolExecutor(WORKERS) as pool:
+        yield pool
 
 
 ENGINES: dict[str, Callable[[], Any]] = {
@@ -84,6 +98,8 @@ ENGINES: dict[str, Callable[[], Any]] = {
     "ProcessPoolExecutor, spawn": lambda: ProcessPoolExecutor(WORKERS, get_context("spawn")),
     "loky (joblib)": loky,
     "dask.distributed": dask,
+    "multiprocessing.Pool.map, spawn": pool_map,
+    "mpi4py.futures": mpi,
 }
 
 
@@ -126,7 +142,7 @@ def main() -> None:
                     ),
                     3,
                 )
-        except ImportError as error:
+        except (ImportError, RuntimeError) as error:  # no MPI: the second
             print(f"{name}: {error}", file=sys.stderr)
             continue
         base = later if name == "none" else base

@@ -219,7 +219,13 @@ class Calls:
         if self._pool.map is not None:
             admitted = list(itertools.takewhile(lambda _: admit(), points))
             tasks = [admitted[i : i + 1] for i in range(len(admitted))]
-            returned = list(self._pool.map(_Call(self._function, self._args), tasks))
+            call = _Call(self._function, self._args)
+            try:
+                returned = list(self._pool.map(call, tasks))
+            except Exception as raised:
+                if not is_loss(raised):
+                    raise
+                returned = list(self._pool.map(call, tasks))  # some make their processes anew
             return [values[0] for values, _ in returned]
         size = self._pool.size
         window = 2 * size

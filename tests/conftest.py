@@ -1,4 +1,6 @@
+import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor
 
 import numba
 import numpy as np
@@ -14,9 +16,32 @@ settings.register_profile(
 )
 settings.load_profile("default")
 
+# Processes that begin by forkserver are forked from one that has imported the package.
+multiprocessing.set_forkserver_preload(["quasinewton.solver.compiled"])
+
 
 @pytest.fixture(autouse=True)
 def _plain_python_kernels():
     """Without the JIT the kernels' IEEE infinities would draw NumPy's warnings."""
     with np.errstate(**({"all": "ignore"} if numba.config.DISABLE_JIT else {})):
         yield
+
+
+@pytest.fixture(scope="session")
+def processes():
+    """A process, begun by spawn, for all tests."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def dask_client():
+    """Two workers of dask, for all tests."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):  # fmt: skip
+        yield client

@@ -407,6 +407,10 @@ def test_two_runs_on_one_path(tmp_path):
     assert next(run).nit == Solver.load(path).nit == 2
 
 
+@pytest.mark.filterwarnings(
+    "ignore:os.fork",  # of JAX, if tests before this one have imported it
+    "ignore:This process",  # of newer Pythons, if there are threads
+)
 def test_a_process_that_was_forked_does_not_hold_the_place(tmp_path):
     path = tmp_path / "run.npz"
     context = multiprocessing.get_context("fork")

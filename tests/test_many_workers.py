@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
+import math
 import multiprocessing
 import os
+import re
 import signal
 import time
 from concurrent.futures import (
@@ -90,34 +91,26 @@ class KillsOnce:
         return joint(x)
 
 
-def spawned(workers=2):
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+def forked(workers=2):
+    """Processes that are forked from one that has imported the package."""
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("forkserver"))
 
 
-@pytest.fixture(scope="module")
-def processes():
-    with spawned() as pool:
-        yield pool
+def loky_executor():
+    loky = pytest.importorskip("joblib.externals.loky")
+    return loky.get_reusable_executor(max_workers=2, timeout=300)  # they wait for the next test
 
 
-@pytest.fixture(scope="module")
-def dask_client():
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True,
-            memory_limit=None,
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):  # fmt: skip
-        yield client
+HERE = ("number", "all cores", "threads", "ThreadPool.map", "map")
+ENGINES = (*HERE, "processes", "dask", "loky")
 
 
-@pytest.fixture(params=["number", "all cores", "threads", "ThreadPool.map", "map", "processes",
-                        "dask", "loky"])  # fmt: skip
+@pytest.fixture
 def engine(request):
     name = request.param
-    if name == "number":
+    if name == "none":
+        yield 1
+    elif name == "number":
         yield 3
     elif name == "all cores":
         yield -1
@@ -128,8 +121,7 @@ def engine(request):
     elif name == "dask":
         yield request.getfixturevalue("dask_client").get_executor()
     elif name == "loky":
-        loky = pytest.importorskip("joblib.externals.loky")
-        yield loky.get_reusable_executor(max_workers=2)
+        yield loky_executor()
     elif name == "threads":
         with ThreadPoolExecutor(2) as pool:
             yield pool
@@ -143,21 +135,28 @@ def equal(a, b):
         assert np.array_equal(a[name], b[name], equal_nan=True), name
 
 
+@pytest.mark.parametrize("engine", ENGINES, indirect=True)
 @pytest.mark.parametrize(
     ("fun", "more"),
     [
         (joint, {}),
-        (compiled, {}),
         (scipy_rosen, {"jac": None, "bounds": [(-0.5, 0.9)] * N, "options": {"maxfev": 30}}),
         (joint, {"options": {"check_curvature": True}, "method": "arc_lsr1"}),
     ],
-    ids=["python", "compiled", "differences", "curvature"],
+    ids=["python", "differences", "curvature"],
 )
 @pytest.mark.filterwarnings("ignore::scipy.optimize.OptimizeWarning")
 def test_the_same_results_in_order(engine, fun, more):
     equal(minimize_many(fun, STARTS, workers=engine, **more), minimize_many(fun, STARTS, **more))
 
 
+# Other processes compile once more, so one is enough.
+@pytest.mark.parametrize("engine", [*HERE, "processes"], indirect=True)
+def test_the_same_results_of_compiled_functions(engine):
+    equal(minimize_many(compiled, STARTS, workers=engine), minimize_many(compiled, STARTS))
+
+
+@pytest.mark.parametrize("engine", ENGINES, indirect=True)
 def test_an_exception_of_the_users_with_what_was_found(engine):
     with pytest.raises(ArithmeticError, match="mine") as caught:
         minimize_many(raises, STARTS, workers=engine)
@@ -179,18 +178,7 @@ def test_a_client_of_dask_is_an_executor(dask_client):
     equal(minimize_many(joint, STARTS, workers=dask_client), minimize_many(joint, STARTS))
 
 
-@pytest.mark.skipif(importlib.util.find_spec("mpi4py") is None, reason="no MPI")
-def test_mpi():
-    futures = pytest.importorskip("mpi4py.futures")
-    with futures.MPIPoolExecutor(1) as pool:
-        equal(minimize_many(joint, STARTS, workers=pool), minimize_many(joint, STARTS))
-
-
-def loky_executor():
-    return pytest.importorskip("joblib.externals.loky").get_reusable_executor(max_workers=2)
-
-
-@pytest.mark.parametrize("make", [spawned, loky_executor])
+@pytest.mark.parametrize("make", [forked, loky_executor])
 def test_a_lost_worker_costs_a_second_try(make, tmp_path):
     executor = make()
     fun = KillsOnce(str(tmp_path / "claimed"))
@@ -199,14 +187,83 @@ def test_a_lost_worker_costs_a_second_try(make, tmp_path):
     executor.shutdown(wait=True)
 
 
-def test_a_start_that_kills_is_reported_and_costs_no_other():
-    with spawned() as pool, pytest.warns(RuntimeWarning, match=rf"starts \[{KILLER}\]"):
-        many = minimize_many(kills, STARTS, workers=pool)
+def others_equal(many, others):
+    """Whether the others are as if they were alone, and the one that kills is marked."""
     one = minimize_many(joint, STARTS)
-    others = np.arange(K) != KILLER
-    assert many.status[KILLER] == Status.EXCEPTION and np.isnan(many.fun[KILLER])
+    assert (many.status[~others] == Status.EXCEPTION).all() and np.isnan(many.fun[~others]).all()
     assert np.array_equal(many.x[others], one.x[others])
     assert np.array_equal(many.status[others], one.status[others])
+
+
+def test_a_start_that_kills_is_reported_and_costs_no_other():
+    with forked(1) as pool, pytest.warns(RuntimeWarning, match=rf"starts \[{KILLER}\]"):
+        many = minimize_many(kills, STARTS, workers=pool)
+    others_equal(many, np.arange(K) != KILLER)
+
+
+def test_a_map_that_loses_a_process_is_called_again(tmp_path):
+    def healing(function, items):
+        with forked(1) as pool:
+            yield from pool.map(function, items)
+
+    fun = KillsOnce(str(tmp_path / "claimed"))
+    equal(minimize_many(fun, STARTS, workers=healing), minimize_many(joint, STARTS))
+    assert os.path.exists(fun.path)
+
+
+class Mapped:
+    """A function like `map` that raises if it gets certain starts, `lazy`: after what is before."""
+
+    def __init__(self, bad, lazy, times=math.inf):
+        self.bad, self.lazy, self.times, self.items = bad, lazy, times, 0
+
+    def __call__(self, function, items):
+        return self._each(function, items) if self.lazy else list(self._each(function, items))
+
+    def _each(self, function, items):
+        for item in items:
+            self.items += 1
+            if self.times and any(np.array_equal(item, [STARTS[i]]) for i in self.bad):
+                self.times -= 1
+                raise TimeoutError("lost")
+            yield function(item)
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+@pytest.mark.parametrize("bad", [[KILLER], [0], [2, 3, K - 1]])
+def test_a_map_that_raises_costs_only_the_starts_that_it_raises_for(bad, lazy):
+    engine = Mapped(bad, lazy)
+    with pytest.warns(RuntimeWarning, match=re.escape(f"the starts {bad}")):
+        many = minimize_many(joint, STARTS, workers=engine)
+    others_equal(many, ~np.isin(np.arange(K), bad))
+    once = Mapped(bad, lazy, times=1)
+    equal(minimize_many(joint, STARTS, workers=once), minimize_many(joint, STARTS))
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+def test_a_map_that_always_raises_is_no_fault_of_the_starts(lazy):
+    engine = Mapped(range(K), lazy)
+    with pytest.raises(TimeoutError) as caught:
+        minimize_many(joint, STARTS, workers=engine)
+    assert (caught.value.result.status == Status.EXCEPTION).all()
+    assert engine.items < 3 * K
+
+    def breaks_for_good(function, items):
+        for number, item in enumerate(items):
+            if number == KILLER or len(done) >= KILLER:
+                raise BrokenExecutor
+            done.append(function(item))
+            yield done[-1]
+
+    done = []
+    with pytest.raises(BrokenExecutor) as caught:
+        minimize_many(joint, STARTS, workers=breaks_for_good)
+    assert (caught.value.result.status != Status.EXCEPTION).sum() == KILLER
+
+
+def test_a_map_that_returns_too_little():
+    with pytest.raises(ValueError, match="as many results as it is given items"):
+        minimize_many(joint, STARTS, workers=lambda function, items: [function(items[0])])
 
 
 class Distant(Executor):
@@ -327,22 +384,26 @@ def test_a_checkpoint_of_another_batch_is_refused(tmp_path):
             minimize_many(joint, STARTS, checkpoint=path, bounds=box)
 
 
-@pytest.mark.parametrize("workers", [1, 3, map])
-def test_the_callback_is_told_how_far_it_is(workers):
-    told = []
-    result = minimize_many(joint, STARTS, workers=workers, callback=told.append)
+@pytest.mark.parametrize("engine", ["none", *ENGINES], indirect=True)
+def test_the_callback_is_told_how_far_it_is(engine):
+    told, file = [], io.StringIO()
+    bar = quasinewton.progress(file=file, interval=0)
+
+    def callback(intermediate_result):
+        told.append(intermediate_result)
+        bar(intermediate_result)
+
+    result = minimize_many(joint, STARTS, workers=engine, callback=callback)
     done = [r.done for r in told]
     assert done == sorted(done) and done[-1] == K == told[-1].starts
     assert told[-1].fun == result.fun.min() and told[-1].nfev == result.nfev.sum()
     assert told[-1].status == Status.CONVERGED and told[0].budget == done[0] / K
-
-
-def test_progress():
-    file = io.StringIO()
-    minimize_many(joint, STARTS, callback=quasinewton.progress(file=file, interval=0))
     lines = file.getvalue().splitlines()
-    assert len(lines) == K and lines[0].startswith("1 of 11 starts, lowest f ")
+    assert len(lines) == len(told) and lines[0].startswith(f"{done[0]} of 11 starts, lowest f ")
     assert "budget 100%: CONVERGED" in lines[-1]
+
+
+def test_progress_ends_with_an_exception():
     file = io.StringIO()
     with pytest.raises(ArithmeticError):
         minimize_many(raises, STARTS, callback=quasinewton.progress(file=file, interval=0))

@@ -55,11 +55,8 @@ def killed_once(x, parent, path):
 
 
 @pytest.fixture(scope="module")
-def engines():
-    with (
-        ThreadPoolExecutor(3) as threads, ThreadPool(2) as old,
-        ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes,
-    ):  # fmt: skip
+def engines(processes):
+    with ThreadPoolExecutor(3) as threads, ThreadPool(2) as old:
         yield {"threads": threads, "ThreadPool.map": old.map, "map": map, "processes": processes}
 
 
@@ -197,6 +194,24 @@ def test_a_lost_worker_of_the_run_is_made_anew(tmp_path):
     equal(result, minimize(rosen, X0))
 
 
+def test_a_map_that_loses_a_worker_is_called_again():
+    calls = 0
+
+    def healing(function, items):
+        nonlocal calls
+        calls += 1
+        if calls in broken:
+            raise BrokenExecutor("lost")
+        return map(function, items)
+
+    broken = {2}
+    equal(minimize(rosen, X0, workers=healing), minimize(rosen, X0))
+    calls, broken = 0, {3, 4}
+    with pytest.raises(BrokenExecutor, match="lost") as caught:
+        minimize(rosen, X0, workers=healing)
+    assert np.isfinite(caught.value.result.fun)
+
+
 def test_a_function_that_cannot_be_sent_is_named_before_a_process_begins():
     with pytest.raises(TypeError, match="`workers` as a number means processes"):
         minimize(lambda x: rosen(x), X0, workers=2)
@@ -233,7 +248,7 @@ def test_workers_are_in_no_checkpoint_and_no_pickle(engines, tmp_path):
 
 
 def test_a_broken_executor_of_the_users_has_a_twin():
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as executor:
         pool = Pool(as_workers("w", executor), ThreadPoolExecutor)
         with pytest.raises(BrokenExecutor):
             pool.submit(os.kill, os.getpid(), 0).result()

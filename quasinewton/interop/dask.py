@@ -13,6 +13,8 @@ __all__ = ["Sum"]
 
 #: How many partial sums one task adds: trees of few levels, and no worker gets many gradients.
 _FAN = 8
+#: Data of at most so many bytes, such as a path, is its own recipe, and survives a lost worker.
+_SMALL = 10_000
 
 
 class Sum:
@@ -47,7 +49,9 @@ class Sum:
     each worker. Arrays in a block, also in a list, tuple or dict, come to it aligned.
 
     If a worker is lost, dask computes what it held from its recipe. Data that was handed over as
-    such has none, so give data that is to survive as delayed calls that load it.
+    such has none if it is more than 10 kB, so give data that is to survive as delayed calls that
+    load it. Blocks that no worker can hold are best given as what says where they are, such as the
+    paths of files, for the function to read.
 
     Examples
     --------
@@ -140,6 +144,7 @@ def _add(terms: list[tuple[Any, ...]]) -> tuple[Any, ...]:
 def _futures(blocks: Any, client: Any) -> list[Any]:
     """A future for each block, of what it computes to."""
     import distributed
+    from dask.sizeof import sizeof
 
     if hasattr(blocks, "to_delayed"):  # an array, a bag, a dataframe
         parts = blocks.to_delayed()
@@ -162,5 +167,13 @@ def _futures(blocks: Any, client: Any) -> list[Any]:
         elif hasattr(block, "__dask_graph__"):
             found.append(client.compute(block))
         else:
-            found.append(client.scatter(block, hash=False))
+            small = sizeof(block) <= _SMALL
+            found.append(
+                client.submit(_itself, block, pure=False) if small
+                else client.scatter(block, hash=False)
+            )  # fmt: skip
     return found
+
+
+def _itself(block: Any) -> Any:
+    return block

@@ -49,20 +49,90 @@ def in_order(task: Task, batch: Batch, stop: Stop) -> None:
             _take(batch, piece, task(batch.starts[piece], stop))
 
 
-def mapped(task: Task, batch: Batch, function: Any) -> None:
-    """Solve by a function like `map`."""
-    todo = batch.todo
-    size = max(1, math.ceil(len(todo) / _MAPPED_PIECES))
-    pieces = [todo[i : i + size] for i in range(0, len(todo), size)]
+def mapped(task: Task, batch: Batch, function: Any) -> list[int]:
+    """Solve by a function like `map`.
+
+    What `fun` raises is in the pieces. If the function itself raises, as some do if a process of
+    theirs is killed, what has not come back is tried again, first together, then in halves, down to
+    the starts that raise alone.
+
+    Returns
+    -------
+    list of int
+        The starts that were given up.
+
+    Raises
+    ------
+    Exception
+        What the function raises, where it fails with anything, or nothing has ever come back.
+    """
+    lost: list[int] = []
+    groups = [(batch.todo, False)]
+    came, in_a_row = False, 0
+    failure: Exception | None = None
+    while groups:
+        indices, again = groups.pop()
+        before = batch.done
+        error = _mapped_once(task, batch, function, indices)
+        if batch.done > before:
+            came, in_a_row = True, 0
+        if error is None:
+            continue
+        rest = indices[np.isin(indices, batch.todo)]
+        half = len(rest) // 2
+        if not again:
+            groups.append((rest, True))
+        elif half:
+            groups += [(rest[half:], True), (rest[:half], True)]
+        else:
+            in_a_row += 1
+            if in_a_row > _MOST_LOSSES or not _works(function):
+                raise error
+            lost += rest.tolist()
+            failure = error
+    if failure is not None and not came:
+        raise failure
+    return lost
+
+
+def _mapped_once(
+    task: Task, batch: Batch, function: Any, indices: np.ndarray
+) -> Exception | None:
+    """Solve from some starts; what the function like `map` raises."""
+    size = max(1, math.ceil(len(indices) / _MAPPED_PIECES))
+    pieces = [indices[i : i + size] for i in range(0, len(indices), size)]
     error: BaseException | None = None
-    found = function(task, [batch.starts[piece] for piece in pieces])
-    for piece, part in zip(pieces, found, strict=True):
+    try:
+        found = function(task, [batch.starts[piece] for piece in pieces])
+        parts = iter(found)
+    except Exception as raised:
+        return raised
+    for piece in pieces:
+        try:
+            part = next(parts)
+        except StopIteration:
+            raise ValueError(
+                "`workers`, a function like `map`, must return as many results as it is given items"
+            ) from None
+        except Exception as raised:
+            if error is None:
+                return raised
+            break
         batch.put(piece, part)
         error = error or part.error
         if error is not None and not isinstance(found, list | tuple):
             break  # a list has all of them, and they are not to be lost
     if error is not None:
         raise error
+    return None
+
+
+def _works(function: Any) -> bool:
+    """Whether a function like `map` can still call anything."""
+    try:
+        return list(function(abs, [-1])) == [1]
+    except Exception:
+        return False
 
 
 def _take(batch: Batch, piece: np.ndarray, found: Piece) -> None:

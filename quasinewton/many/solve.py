@@ -101,7 +101,8 @@ def minimize_many(
     -----
     RuntimeWarning
         If the process was lost that solved from a start, and lost again when that was tried once
-        more. It names the starts; their status is EXCEPTION.
+        more; or a callable like `map` itself raised for it alone. It names the starts; their
+        status is EXCEPTION.
 
     Raises
     ------
@@ -164,7 +165,7 @@ def minimize_many(
     try:
         with batch:
             if pool.map is not None:
-                mapped(task, batch, pool.map)
+                lost = mapped(task, batch, pool.map)
             elif engine == 1 and not compiled:
                 in_order(task, batch, stop)
             else:  # machine code in a thread of its own, since it would not see Ctrl-C
