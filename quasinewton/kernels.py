@@ -27,9 +27,9 @@ import numpy as np
 from numba.extending import typeof_impl
 
 __all__ = [
-    "EPS", "HUGE", "TINY", "WITHOUT_KERNELS", "VectorFunction", "inline_kernel",
-    "is_compiled", "kernel", "plain", "pointer_kernel", "vector_function", "vector_kernel",
-    "view_kernel",
+    "EPS", "HUGE", "PATIENCE", "TINY", "WITHOUT_KERNELS", "VectorFunction", "inline_kernel",
+    "interpreted", "is_compiled", "kernel", "patient", "plain", "pointer_kernel",
+    "vector_function", "vector_kernel", "view_kernel",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -122,7 +122,7 @@ def vector_kernel(func: F) -> F:
     return _compile(func, fastmath={"reassoc", "contract", "nsz"})
 
 
-#: Seconds for which Python takes the place of patient kernels in a process that would compile.
+#: Seconds of a processor for which Python takes the place of patient kernels that are not compiled.
 PATIENCE = 1.0
 #: Seconds of one call that count: a longer one goes into compiling passes over vectors.
 _CALL = 0.02
@@ -201,7 +201,7 @@ class VectorFunction:
             return self.compiled(*args)
         arrays = list(_arrays(args))
         before = [array.copy() for array in arrays]
-        began = time.perf_counter()
+        began = time.thread_time()
         try:
             with np.errstate(all="ignore"):
                 return interpreted(self)(*args)
@@ -210,7 +210,7 @@ class VectorFunction:
                 array[...] = content
             raise
         finally:
-            VectorFunction.waited += min(time.perf_counter() - began, _CALL)
+            VectorFunction.waited += min(time.thread_time() - began, _CALL)
 
 
 def _arrays(args: Any) -> Iterator[np.ndarray]:
@@ -219,6 +219,11 @@ def _arrays(args: Any) -> Iterator[np.ndarray]:
             yield arg
         elif isinstance(arg, tuple):
             yield from _arrays(arg)
+
+
+def patient(kernel: F, which: int) -> F:
+    """A kernel that Python calls by itself, as a patient `VectorFunction`."""
+    return VectorFunction(kernel, plain(kernel), which, patient=True)  # type: ignore[return-value]
 
 
 @typeof_impl.register(VectorFunction)

@@ -236,7 +236,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
             record.weight = constants.relax * record.multiplier
 
 
-@vector_function(1, inline=True)
+@vector_function(1, inline=True, patient=True)
 def _norms(points, x, g, state):
     """max|x - P(x - g)|_i and |x - P(x - g)|, and |g| where no bound holds the variable.
 
@@ -589,7 +589,7 @@ class QuasiNewton:
 
     def waits(self) -> bool:
         """Whether Python takes the place of machine code that is not there yet."""
-        function = step_in_box if isinstance(self.find, InBox) else self.find
+        function: Any = step_in_box if isinstance(self.find, InBox) else self.find
         waits: bool = function.waits(self.model.n)
         return waits
 
