@@ -138,7 +138,8 @@ _IEEE = types.SimpleNamespace(**{**vars(math), "sqrt": np.sqrt, "hypot": np.hypo
 def interpreted(kernel: Any) -> Any:
     """A kernel as a function of Python, as are those that it calls.
 
-    But `vector_kernel` ones, whose order of additions machine code alone knows.
+    But `vector_kernel` ones, whose order of additions machine code alone knows. For the rest to come
+    to the same a kernel writes powers as products: those of machine code are, Python's are not.
     """
     compiled = getattr(kernel, "compiled", kernel)
     if compiled.targetoptions["fastmath"]:
