@@ -138,8 +138,8 @@ _IEEE = types.SimpleNamespace(**{**vars(math), "sqrt": np.sqrt, "hypot": np.hypo
 def interpreted(kernel: Any) -> Any:
     """A kernel as a function of Python, as are those that it calls.
 
-    But `vector_kernel` ones, whose order of additions machine code alone knows. For the rest to come
-    to the same a kernel writes powers as products: those of machine code are, Python's are not.
+    But `vector_kernel` ones, whose order of additions machine code alone knows. For the rest to
+    come to the same a kernel writes powers as products: those of machine code are, Python's not.
     """
     compiled = getattr(kernel, "compiled", kernel)
     if compiled.targetoptions["fastmath"]:
@@ -205,13 +205,20 @@ class VectorFunction:
         began = time.thread_time()
         try:
             with np.errstate(all="ignore"):
-                return interpreted(self)(*args)
+                return _items(interpreted(self)(*args))
         except BaseException:  # Ctrl-C: all or nothing, as of machine code
             for array, content in zip(arrays, before, strict=True):
                 array[...] = content
             raise
         finally:
             VectorFunction.waited += min(time.thread_time() - began, _CALL)
+
+
+def _items(result: Any) -> Any:
+    """Numbers of Python in the place of NumPy's, as machine code returns them."""
+    if isinstance(result, tuple):
+        return tuple(map(_items, result))
+    return result.item() if isinstance(result, np.generic) else result
 
 
 def _arrays(args: Any) -> Iterator[np.ndarray]:
