@@ -2,8 +2,8 @@
 
     python benchmarks/startup.py --cold > benchmarks/results/startup.md
 
-Each figure is the median of three fresh processes, in seconds of the processor. With --cold also the
-very first solves, with numba's cache in an empty folder (one process each).
+Each figure is the median of three fresh processes, in seconds of the processor. With --cold also
+the very first solves, with numba's cache in an empty folder (one process each).
 """
 
 from __future__ import annotations
