@@ -2,8 +2,8 @@
 
     python benchmarks/startup.py --cold > benchmarks/results/startup.md
 
-Each figure is the median of five fresh processes. With --cold also the very first solve, with
-numba's cache in an empty folder (one process).
+Each figure is the median of three fresh processes, in seconds of the processor. With --cold also
+the very first solves, with numba's cache in an empty folder (one process each).
 """
 
 from __future__ import annotations
@@ -17,19 +17,34 @@ import tempfile
 
 IMPORT = """
 import time, scipy.optimize
-began = time.perf_counter()
+began = time.process_time()
 import quasinewton
-print(time.perf_counter() - began)
+print(time.process_time() - began)
 """
 
 SOLVE = """
 import time, scipy.optimize
 from scipy.optimize import rosen, rosen_der
 import quasinewton
-began = time.perf_counter()
-quasinewton.minimize(rosen, [-1.2, 1.0], jac=rosen_der, method="arc_lsr1")
-print(time.perf_counter() - began)
+began = time.process_time()
+quasinewton.minimize(rosen, [-1.2, 1.0], jac=rosen_der, {})
+print(time.process_time() - began)
 """
+
+NUMBA = """
+import time, numba, numpy as np
+import quasinewton
+@numba.njit
+def rosen(x):
+    a, b = x[1] - x[0] ** 2, 1.0 - x[0]
+    return 100.0 * a * a + b * b, np.array([-400.0 * a * x[0] - 2.0 * b, 200.0 * a])
+began = time.process_time()
+quasinewton.minimize(rosen, [-1.2, 1.0], jac=True)
+print(time.process_time() - began)
+"""
+
+#: Begins a process that compiles at once.
+IMPATIENT = "import quasinewton.kernels; quasinewton.kernels.PATIENCE = 0.0\n"
 
 
 def seconds(code: str, **environment: str) -> float:
@@ -42,20 +57,27 @@ def seconds(code: str, **environment: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--cold", action="store_true", help="also compile everything once")
+    parser.add_argument("--cold", action="store_true", help="also begin without a cache")
     args = parser.parse_args()
-    seconds(SOLVE)  # fills the cache
+    solve = SOLVE.format("")
+    seconds(IMPATIENT + solve), seconds(IMPATIENT + NUMBA)  # fill the cache
     rows = [
         ("import quasinewton, beyond scipy.optimize", IMPORT),
-        ("first solve of a process, warm cache", SOLVE),
+        ("first solve of a process, warm cache", solve),
+        ("the same of a numba objective", NUMBA),
     ]
     print("| what | seconds |\n|---|---|")
     for name, code in rows:
-        print(f"| {name} | {statistics.median(seconds(code) for _ in range(5)):.3f} |")
+        print(f"| {name} | {statistics.median(seconds(code) for _ in range(3)):.3f} |", flush=True)
     if args.cold:
-        with tempfile.TemporaryDirectory() as folder:
-            cold = seconds(SOLVE, NUMBA_CACHE_DIR=folder)
-        print(f"| first solve ever | {cold:.3f} |")
+        for name, code in (
+            ("first solve ever", solve),
+            ("first solve ever, with bounds", SOLVE.format("bounds=[(-2.0, 1.0)] * 2")),
+            ("first solve ever, of a numba objective", NUMBA),
+            ("first solve ever, compiled at once", IMPATIENT + solve),
+        ):
+            with tempfile.TemporaryDirectory() as folder:
+                print(f"| {name} | {seconds(code, NUMBA_CACHE_DIR=folder):.3f} |", flush=True)
 
 
 if __name__ == "__main__":

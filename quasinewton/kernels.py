@@ -13,7 +13,12 @@ is handed over, not its element, whose type takes numba as long to find out as t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dis
+import functools
+import math
+import time
+import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,9 +27,9 @@ import numpy as np
 from numba.extending import typeof_impl
 
 __all__ = [
-    "EPS", "HUGE", "TINY", "WITHOUT_KERNELS", "VectorFunction", "inline_kernel",
-    "is_compiled", "kernel", "plain", "pointer_kernel", "vector_function", "vector_kernel",
-    "view_kernel",
+    "EPS", "HUGE", "PATIENCE", "TINY", "WITHOUT_KERNELS", "VectorFunction", "inline_kernel",
+    "interpreted", "is_compiled", "kernel", "patient", "plain", "pointer_kernel",
+    "vector_function", "vector_kernel", "view_kernel",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -117,6 +122,36 @@ def vector_kernel(func: F) -> F:
     return _compile(func, fastmath={"reassoc", "contract", "nsz"})
 
 
+#: Seconds of a processor for which Python takes the place of patient kernels that are not compiled.
+PATIENCE = 1.0
+#: Seconds of one call that count: a longer one goes into compiling passes over vectors.
+_CALL = 0.02
+#: Elements of the vectors up to which it does.
+_FEW = 30
+
+#: What stands for `math` there: with IEEE arithmetic instead of exceptions, to the last bit as
+#: machine code has it. NumPy's hypot is that of the C library, Python's is its own.
+_IEEE = types.SimpleNamespace(**{**vars(math), "sqrt": np.sqrt, "hypot": np.hypot})
+
+
+@functools.cache
+def interpreted(kernel: Any) -> Any:
+    """A kernel as a function of Python, as are those that it calls.
+
+    But `vector_kernel` ones, whose order of additions machine code alone knows. For the rest to
+    come to the same a kernel writes powers as products: those of machine code are, Python's not.
+    """
+    compiled = getattr(kernel, "compiled", kernel)
+    if compiled.targetoptions["fastmath"]:
+        return compiled
+    func = compiled.py_func
+    names = {**func.__globals__, "math": _IEEE}
+    for name in (at.argval for at in dis.get_instructions(func) if at.opname == "LOAD_GLOBAL"):
+        if hasattr(getattr(names.get(name), "compiled", names.get(name)), "py_func"):
+            names[name] = interpreted(names[name])
+    return types.FunctionType(func.__code__, names, func.__name__)
+
+
 class VectorFunction:
     """A function of n-vectors: machine code for NumPy arrays, Python for arrays of any other kind.
 
@@ -129,17 +164,74 @@ class VectorFunction:
         Takes its place for arrays that are not NumPy's.
     which : int or None
         The argument that decides; None: from Python it is always the general one.
+    patient : bool
+        Whether Python takes the place of machine code that is not there yet, as long as vectors
+        are short and all that has not taken `PATIENCE` seconds: many a solve of few variables has
+        then ended, where compiling takes some twenty. It comes to the same, to the last bit.
     """
 
-    def __init__(self, compiled: Any, general: Callable[..., Any], which: int | None) -> None:
+    #: Seconds that Python has taken the place of machine code for.
+    waited = 0.0
+
+    def __init__(
+        self, compiled: Any, general: Callable[..., Any], which: int | None, patient: bool = False
+    ) -> None:
         self.compiled, self.general, self.which = compiled, general, which
         self.__name__, self.__doc__ = general.__name__, general.__doc__
+        self._patient = patient and hasattr(compiled, "py_func")
+        self._looked = False
 
     def __call__(self, *args: Any) -> Any:
         """Call the one or the other."""
         if self.which is not None and isinstance(args[self.which], np.ndarray):
+            if self._patient:
+                return self._call_patiently(args)
             return self.compiled(*args)
         return self.general(*args)
+
+    def waits(self, size: int) -> bool:
+        """Whether Python would take the place of machine code for vectors of so many elements."""
+        if self._patient and not self._looked:
+            self._patient, self._looked = not is_compiled(self), True
+        return self._patient and self.waited < PATIENCE and size <= _FEW
+
+    def _call_patiently(self, args: tuple[Any, ...]) -> Any:
+        assert self.which is not None
+        if not self.waits(args[self.which].shape[-1]):
+            self._patient = False
+            return self.compiled(*args)
+        arrays = list(_arrays(args))
+        before = [array.copy() for array in arrays]
+        began = time.thread_time()
+        try:
+            with np.errstate(all="ignore"):
+                return _items(interpreted(self)(*args))
+        except BaseException:  # Ctrl-C: all or nothing, as of machine code
+            for array, content in zip(arrays, before, strict=True):
+                array[...] = content
+            raise
+        finally:
+            VectorFunction.waited += min(time.thread_time() - began, _CALL)
+
+
+def _items(result: Any) -> Any:
+    """Numbers of Python in the place of NumPy's, as machine code returns them."""
+    if isinstance(result, tuple):
+        return tuple(map(_items, result))
+    return result.item() if isinstance(result, np.generic) else result
+
+
+def _arrays(args: Any) -> Iterator[np.ndarray]:
+    for arg in args:
+        if isinstance(arg, np.ndarray):
+            yield arg
+        elif isinstance(arg, tuple):
+            yield from _arrays(arg)
+
+
+def patient(kernel: F, which: int) -> F:
+    """A kernel that Python calls by itself, as a patient `VectorFunction`."""
+    return VectorFunction(kernel, plain(kernel), which, patient=True)  # type: ignore[return-value]
 
 
 @typeof_impl.register(VectorFunction)
@@ -153,7 +245,9 @@ def view_kernel(func: F) -> F:
     return VectorFunction(_compile(func), func, None)  # type: ignore[return-value]
 
 
-def vector_function(which: int, inline: bool = False, pointer: bool = False) -> Callable[[F], F]:
+def vector_function(
+    which: int, inline: bool = False, pointer: bool = False, patient: bool = False
+) -> Callable[[F], F]:
     """Make a `VectorFunction` of a kernel that calls others, and be itself the general one.
 
     `pointer`: kernels may call it through a pointer, see `pointer_kernel`.
@@ -161,6 +255,6 @@ def vector_function(which: int, inline: bool = False, pointer: bool = False) -> 
 
     def decorate(func: F) -> F:
         compiled = _compile(func, forceinline=inline, no_cfunc_wrapper=not pointer)
-        return VectorFunction(compiled, func, which)  # type: ignore[return-value]
+        return VectorFunction(compiled, func, which, patient)  # type: ignore[return-value]
 
     return decorate

@@ -2,6 +2,8 @@
 
 A record is an element of a structured array: ``s = state[0]``, then ``s.f``, in machine code and
 in Python. The array is handed over, of which the first element is the record in use.
+No field has the name of an attribute that NumPy's scalars have, such as `size`: Python would get
+that.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ _FIELDS = {
     "matrix_gamma": "f8",  # the gamma that a dense matrix was made with
     "theta": "f8",  # what f tells of the newest pair of a reduced model, see `absorb`
     "theta_noise": "f8",
-    "size": "f8",  # bound on the norm of all that was ever added to the matrix
+    "added": "f8",  # bound on the norm of all that was ever added to the matrix
     # the iteration
     "f": "f8",  # f at x
     "f_best": "f8",  # least f of an accepted point that x has left for a better gradient

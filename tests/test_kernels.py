@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import quasinewton
+from quasinewton import kernels, minimize, problems
 from quasinewton.globalization import NOISE, interpolate, noise_between, ratio, term_size
-from quasinewton.methods import COMPILING
+from quasinewton.methods import COMPILING, quasi_newton
 from quasinewton.vectors import max_abs, norm2
 
 
@@ -147,6 +148,81 @@ def test_editing_a_helper_makes_cached_callers_stale(tmp_path):
     assert call().stdout == "101\n"
 
 
+PATIENT = [
+    getattr(quasi_newton, name)
+    for name in (
+        "begin", "find_trial_dense", "receive", "renew_dense_in_box", "solve_by_spectrum",
+        "step_in_box", "wants_gradient",
+    )
+]  # fmt: skip
+
+
+@pytest.fixture
+def patience(monkeypatch):
+    """Have Python take the place of machine code, or not."""
+    for function in PATIENT:
+        monkeypatch.setattr(function, "_looked", True)
+
+    def set_to(seconds):
+        monkeypatch.setattr(kernels, "PATIENCE", seconds)
+        for function in PATIENT:
+            monkeypatch.setattr(function, "_patient", True)
+
+    return set_to
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+@pytest.mark.parametrize("method", ["trust_hybrid", "arc_lsr1"])
+def test_python_in_the_place_of_machine_code_does_the_same(method, bounded, patience):
+    """To the last bit; also where values overflow, for which machine code has no exceptions."""
+    for name in ("beale", "rosenbrock", "wood", "biggs_exp6"):
+        problem = problems.get(name)
+        bounds = [(0.0, 2.0)] * problem.x0.size if bounded else None
+        for start in (problem.x0, 1e3 * problem.x0, 1e160 * problem.x0):
+            ends = []
+            start = np.clip(start, 0.0, 2.0) if bounded else start
+            for seconds in (0.0, np.inf):
+                patience(seconds)
+                with np.errstate(all="ignore"):
+                    r = minimize(
+                        problem.fun, start, jac=problem.grad, method=method, bounds=bounds,
+                        options={"maxiter": 30},
+                    )  # fmt: skip
+                ends.append((r.x.tobytes(), r.fun, r.nit, r.nfev, r.status))
+            assert ends[0] == ends[1]
+
+
+def test_what_is_interrupted_has_changed_nothing(patience, monkeypatch):
+    def interrupted(kernel):
+        def begin(points, state):
+            points[:] = 1.0
+            state["f"] = 7.0
+            raise KeyboardInterrupt
+
+        return begin
+
+    patience(np.inf)
+    monkeypatch.setattr(kernels, "interpreted", interrupted)
+    points, state = np.zeros((5, 2)), quasi_newton.new_state(f=3.0)
+    with pytest.raises(KeyboardInterrupt):
+        quasi_newton.begin(points, state)
+    assert not points.any() and state["f"] == 3.0
+
+
+def test_a_first_solve_of_few_variables_compiles_no_method(tmp_path):
+    code = (
+        "import numba\n"
+        "from scipy.optimize import rosen, rosen_der\n"
+        "from quasinewton import kernels, minimize\n"
+        "kernels.PATIENCE = 60.0\n"
+        "assert minimize(rosen, [-1.2, 1.0], jac=rosen_der).success\n"
+        "from quasinewton.methods.quasi_newton import find_trial_dense, receive\n"
+        "print(receive.compiled.signatures, find_trial_dense.compiled.signatures)\n"
+    )
+    done = run(code, NUMBA_CACHE_DIR=str(tmp_path))
+    assert done.stdout == "[] []\n", done.stderr
+
+
 def test_import_does_not_load_numba():
     done = run("import quasinewton, sys; print('numba' in sys.modules)")
     assert done.stdout == "False\n", done.stderr
@@ -164,7 +240,10 @@ FRONT_ENDS = {
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
 def test_the_first_run_of_all_says_that_it_compiles(front_end, tmp_path):
-    """On stderr, in a process whose cache folder is empty; a quiet run does not even look."""
+    """On stderr, in a process whose cache folder is empty; a quiet run does not even look.
+
+    Where nothing is patient; see the next test.
+    """
     code = (
         "import numpy as np\n"
         "import quasinewton\n"
@@ -172,6 +251,7 @@ def test_the_first_run_of_all_says_that_it_compiles(front_end, tmp_path):
         "from quasinewton.cli import main\n"
         "from quasinewton.methods import quasi_newton\n"
         "quasi_newton.CompactModel = None  # the line comes before any work\n"
+        "kernels.PATIENCE = 0.0\n"
         "looked, look = [], kernels.is_compiled\n"
         "kernels.is_compiled = lambda kernel: looked.append(kernel) or look(kernel)\n"
         "def fun(x): return float(x @ x), 2.0 * x\n"

@@ -130,7 +130,7 @@ def test_inverse_follows_the_matrix_while_it_is_definite(kind, n, curvature, exp
         lam = np.linalg.eigvalsh(b)
         assert lam[0] > -1e-12 * lam[-1]
         unit = model.record.unit / scale
-        top, low = max(top, lam[-1], model.record.size * unit), min(low, lam[0])
+        top, low = max(top, lam[-1], model.record.added * unit), min(low, lam[0])
         inverse = model.gram[n:] / unit
         assert np.abs(inverse @ b - np.eye(n)).max() <= 1e-13 * (top / low) ** 2
         assert np.array_equal(inverse, inverse.T)
@@ -327,7 +327,7 @@ def test_a_reduced_model_without_room_left(kind, n, directions, gamma, curvature
         if model.record.newest and rank:
             # the secant equation, in the span: the newest pair has not been forgotten
             error = np.linalg.norm(b @ s - y / scale)
-            size = max(top, float(model.record.size * model.record.unit) / scale)
+            size = max(top, float(model.record.added * model.record.unit) / scale)
             assert error <= 1e-9 * np.linalg.norm(y / scale) + 1e-12 * size * np.linalg.norm(s)
 
 

@@ -314,8 +314,10 @@ def _reached(target: Target, result: Any) -> float:
 
 def _warm_ours(method: str, x0: np.ndarray, options: Mapping[str, Any]) -> None:
     """Have numba compile, or load, what such a run needs, before time is taken."""
+    from .. import kernels
     from ..methods.quasi_newton import finder
 
+    kernels.PATIENCE = 0.0  # machine code is what is compared
     deciding = ("memory", "norm", "weight_rule", "enriched")
     kept = {key: options[key] for key in deciding if key in options}
     parsed = Options.parse(kept)

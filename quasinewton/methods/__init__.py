@@ -17,7 +17,7 @@ __all__ = [
     "is_ready", "restore", "unknown_method",
 ]  # fmt: skip
 
-#: What a front end says before the first run of all, where the method is not `is_ready`.
+#: What a front end says before the machine code of a method is made, see `is_ready`.
 COMPILING = "Compiling, for some seconds; the machine code is kept for later runs."
 
 #: What here is nearest to a method of SciPy; None: nothing, since that needs no gradient.
@@ -77,7 +77,7 @@ def _trust_cg(options: Options) -> Any:
 
 
 def is_ready(method: str, x0: Any, options: Options) -> bool:
-    """Whether the machine code of a method is in memory or on disk."""
+    """Whether the machine code of a method is in memory or on disk, or not needed so far."""
     from ..kernels import is_compiled
     from .quasi_newton import finder
 
@@ -87,7 +87,8 @@ def is_ready(method: str, x0: Any, options: Options) -> bool:
         from ..subproblems.penalized import solve_penalized
 
         return is_compiled(solve_penalized)
-    return is_compiled(finder(x0, options))
+    find = finder(x0, options)
+    return find.waits(x0.shape[0]) or is_compiled(find)
 
 
 def restore(method: str, state: dict[str, Any], options: Options, box: Box | None = None) -> Any:

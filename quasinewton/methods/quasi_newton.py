@@ -125,7 +125,7 @@ def _least_ratio(record, constants):
     return constants.accept
 
 
-@kernel
+@vector_function(1, patient=True)
 def wants_gradient(f, state, rule):
     """Whether `receive` can use the gradient at a trial with the value f."""
     record, constants = state[0], rule[0]
@@ -137,7 +137,7 @@ def wants_gradient(f, state, rule):
     )
 
 
-@vector_function(2, pointer=True)
+@vector_function(2, pointer=True, patient=True)
 def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
     """Judge the trial, store its pair, move to it if it is better, adapt the bound.
 
@@ -236,7 +236,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
             record.weight = constants.relax * record.multiplier
 
 
-@vector_function(1, inline=True)
+@vector_function(1, inline=True, patient=True)
 def _norms(points, x, g, state):
     """max|x - P(x - g)|_i and |x - P(x - g)|, and |g| where no bound holds the variable.
 
@@ -266,7 +266,7 @@ def _move(x, g, alpha, c, trial):
     return moved
 
 
-@vector_function(0)
+@vector_function(0, patient=True)
 def begin(points, state):
     """Set the scalars; f, the length, its bound and the weight are there, see `start_state`."""
     x, g, _, _, _ = named(points)
@@ -300,7 +300,7 @@ def report(state):
     )  # fmt: skip
 
 
-@pointer_kernel
+@vector_function(1, pointer=True, patient=True)
 def solve_by_spectrum(ring, gram, work, lines, state, rule):
     """The step for the model and the bound of now by its spectrum, where `find_trial_x` wants it.
 
@@ -338,7 +338,7 @@ def _is_ready(record):
     return ready
 
 
-@vector_function(0, pointer=True)
+@vector_function(0, pointer=True, patient=True)
 def find_trial_dense(points, rows, ring, gram, work, lines, state, rule):
     """Prepare a dense model at x and write the trial for it and the bound of now.
 
@@ -430,7 +430,7 @@ def renew_in_box(points, rows, ring, gram, work, lines, state):
     renew_spanned(points[7], points[1], rows, ring, gram, (basis, product), lines, fallback, state)
 
 
-@pointer_kernel
+@vector_function(0, pointer=True, patient=True)
 def renew_dense_in_box(points, rows, ring, gram, work, lines, state):
     """The same of a dense model."""
     record = state[0]
@@ -586,6 +586,12 @@ class QuasiNewton:
             model.take(options.model.model)
         begin(self.points, self.state)
         self._find_trial()
+
+    def waits(self) -> bool:
+        """Whether Python takes the place of machine code that is not there yet."""
+        function: Any = step_in_box if isinstance(self.find, InBox) else self.find
+        waits: bool = function.waits(self.model.n)
+        return waits
 
     def _find_trial(self) -> None:
         self._read(self._next_trial())

@@ -124,7 +124,7 @@ def renew_compact(gamma, ring, gram, coordinates, basis, matrix, lines, state):
     record.gamma, record.unit, record.rank = gamma, unit, rank
     record.matrix_gamma = gamma
     record.outside = 1 if rank < record.n else 0
-    record.size = 0.0
+    record.added = 0.0
     record.newest = record.used = record.inverted = 0
     s, z = lines[0, :rank], lines[1, :rank]
     for j in range(record.pairs):

@@ -20,7 +20,7 @@ def begin_matrix(gamma, k, gram, state):
     record = state[0]
     n = gram.shape[1]
     record.unit = abs(gamma)
-    record.size = 0.0
+    record.added = 0.0
     record.newest = record.used = 0
     record.inverted = 1 if gamma > 0.0 else 0
     for i in range(k):
@@ -59,7 +59,7 @@ def work_in(gamma, first, k, rows, ring, gram, lines, state):
                 matrix[i, j] *= unit / largest
                 if record.inverted != 0:
                     inverse[i, j] *= largest / unit
-        record.size *= unit / largest
+        record.added *= unit / largest
         record.unit = largest
     for j in range(first, count):
         if largest == 0.0:

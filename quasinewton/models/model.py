@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import inline_kernel, view_kernel
+from ..kernels import inline_kernel, patient, view_kernel
 from ..records import RING, new_state
 from ..vectors import BLOCK, add_combination, is_tensor, multiply_rows, zeros
 from .compact import renew_compact
@@ -74,6 +74,10 @@ def decompose(gram, work, lines, state):
             lines[1, kept] = i
             kept += 1
     return kept
+
+
+_decompose, _from_eigenbasis = patient(decompose, 0), patient(from_eigenbasis, 0)
+_renew_dense = patient(renew_dense, 1)
 
 
 class CompactModel:
@@ -265,7 +269,7 @@ class CompactModel:
         if self.reduced:
             self.record.gamma = gamma
         elif self.dense:
-            renew_dense(gamma, self.rows, self.ring, self.gram, self.lines, self.state)
+            _renew_dense(gamma, self.rows, self.ring, self.gram, self.lines, self.state)
         else:
             basis, coordinates, matrix, _, _, _ = planes(self.work)
             renew_compact(
@@ -279,13 +283,13 @@ class CompactModel:
         window, record.window = record.window, 0
         self.renew(float(record.gamma if gamma is None else gamma))
         record.window = window
-        kept = decompose(self.gram, self.work, self.lines, self.state)
+        kept = _decompose(self.gram, self.work, self.lines, self.state)
         self._lam = self.lines[0, :kept].copy()
         basis, _, matrix, _, cosines, sines = planes(self.work)
         vectors = np.zeros((kept, record.rank))
         for vector, place in zip(vectors, self.lines[1, :kept], strict=True):
             vector[int(place)] = 1.0
-            from_eigenbasis(matrix, self.lines[2], cosines, sines, record.sweeps, vector)
+            _from_eigenbasis(matrix, self.lines[2], cosines, sines, record.sweeps, vector)
         if self.reduced:
             vectors = np.pad(vectors, ((0, 0), (0, len(self.rows) - record.rank)))
         elif not self.dense:

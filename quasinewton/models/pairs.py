@@ -62,7 +62,7 @@ def _next_slot(ring, state):
     return slot
 
 
-@vector_function(0, inline=True)
+@vector_function(0, inline=True, patient=True)
 def absorb(x, x_trial, g, g_trial, change, rows, ring, state):
     """Store the pair (x_trial - x, g_trial - g) in place of the oldest.
 

@@ -122,7 +122,7 @@ def _rescale(curvature, s, line, gram, state):
             row[j] *= factor
             if record.inverted != 0:
                 inverse[j] /= factor
-    record.size *= factor
+    record.added *= factor
 
 
 @kernel

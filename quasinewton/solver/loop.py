@@ -164,6 +164,7 @@ class Solver:
         self.announce: Callable[[str], None] | None = (
             self._table.announce if self._table.level >= 1 else None
         )
+        self._announced = False
         self._history: dict[str, list[Any]] | None = None
         if self.options.history:
             names = HISTORY + (SPECTRUM if self.options.history == "spectrum" else ())
@@ -400,6 +401,7 @@ class Solver:
             return
         step, weight, before = method.step_norm, method.weight, method.f
         feasible = self.constraints is not None and method.violation <= self.options.constr_tol
+        self._announce_compiling()
         method.receive(f, g, offered)
         self.nit += 1
         if method.accepted:
@@ -641,7 +643,10 @@ class Solver:
                 if direction is not None:
                     assert self.g is not None
                     self._multiply(objective, direction)
-                elif evaluation is None or self._method is None or self._examination is not None:
+                elif (
+                    evaluation is None or self._method is None or self._examination is not None
+                    or self._method.waits()
+                ):  # fmt: skip
                     x = self.ask()
                     f = objective.fun(clone(x) if self.constraints is not None else x)
                     self._precision = objective.precision
@@ -951,8 +956,7 @@ class Solver:
         if not finite:
             self.status = Status.NONFINITE_START
             return
-        if self.announce is not None and not is_ready(self.method, self.x0, self.options):
-            self.announce(COMPILING)
+        self._announce_compiling()
         told: tuple[Any, ...] = ()
         if self.constraints is not None:
             told = (
@@ -967,6 +971,12 @@ class Solver:
         self._check_limits(f)
         if self._table.verbose:
             self._table.row(self, math.nan, math.nan, math.nan)
+
+    def _announce_compiling(self) -> None:
+        if self.announce is not None and not self._announced:
+            self._announced = not is_ready(self.method, self.x0, self.options)
+            if self._announced:
+                self.announce(COMPILING)
 
     def _settle(self, status: int) -> None:
         """Take what `stop` says, and what it does not know of: time, curvature, the trial."""

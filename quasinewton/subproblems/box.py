@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 
-from ..kernels import HUGE, inline_kernel, kernel, pointer_kernel
+from ..kernels import HUGE, inline_kernel, kernel, vector_function
 from ..models.compact import expand, project
 from ..models.face import (
     add_at,
@@ -126,7 +126,7 @@ def _find_target(arrays, box, numbers, held, free):
     )
     taken = 0.0
     for k in range(held):
-        taken += s[marks[1, k]] ** 2
+        taken += s[marks[1, k]] * s[marks[1, k]]
     room = longest
     if taken > 0.0:
         room = math.sqrt(max(0.0, longest * longest - taken))
@@ -148,7 +148,7 @@ def _find_target(arrays, box, numbers, held, free):
         multiply_curvature(curvature, held_part, rank, z)
     square = 0.0  # |g_F|^2
     for k in range(free):
-        square += gs[marks[2, k]] ** 2
+        square += gs[marks[2, k]] * gs[marks[2, k]]
     # v, the gradient where the free variables do not move, is g_F + Q_F^T z
     for i in range(rank):
         v[i] = h_free[i]
@@ -169,8 +169,8 @@ def _find_target(arrays, box, numbers, held, free):
     outside = square
     inside = 0.0
     for i in range(count):
-        outside -= own[12, i] ** 2
-        inside += own[13, i] ** 2
+        outside -= own[12, i] * own[12, i]
+        inside += own[13, i] * own[13, i]
     if not outside > 1e-15 * square or count == free or in_variables:
         outside = 0.0
     size = math.sqrt(outside + inside)
@@ -413,7 +413,7 @@ def _take(arrays, box, scale):
     return moved, math.sqrt(square), linear
 
 
-@pointer_kernel
+@vector_function(0, pointer=True, patient=True)
 def step_in_box(points, rows, ring, gram, work, lines, state, rule, box):
     """Write the trial of the model and the bounds of now.
 
@@ -478,7 +478,7 @@ def step_in_box(points, rows, ring, gram, work, lines, state, rule, box):
     record.moved = 1 if moved else 0
     predicted = -value
     if published:
-        predicted -= weight / 3.0 * size**3
+        predicted -= weight / 3.0 * (size * size * size)
     record.step_norm = size / scale if published else min(size / scale, record.length)
     record.slope = linear / scale * g_norm
     record.predicted = predicted / scale * g_norm

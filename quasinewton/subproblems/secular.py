@@ -120,10 +120,10 @@ def secular(lam, g, sigma, radius, s):
         if cubic:
             mu = base + t
             value = 1.0 / length - sigma / mu
-            derivative = slope / length**3 + sigma / (mu * mu)
+            derivative = slope / (length * length * length) + sigma / (mu * mu)
         else:
             value = 1.0 / length - 1.0 / radius
-            derivative = slope / length**3
+            derivative = slope / (length * length * length)
         if not value < 0.0:
             break
         step = -value / derivative

@@ -40,10 +40,13 @@ def _solve_scaled(spectral, reduced, step, unit, top, state, rule):
     for i in range(spectral.size):
         slope += reduced[i] * step[i]
         bend += spectral[i] * step[i] * step[i]
-        cube += abs(step[i]) ** 3
+        size = abs(step[i])
+        cube += size * size * size
     predicted = -(slope + 0.5 * bend)
     if published:  # its ratio counts the cubic term
-        predicted -= weight / 3.0 * (step_norm**3 if constants.euclidean != 0 else cube)
+        if constants.euclidean != 0:
+            cube = step_norm * step_norm * step_norm
+        predicted -= weight / 3.0 * cube
     if constants.radius != 0:
         record.multiplier = weight * step_norm * top
     else:

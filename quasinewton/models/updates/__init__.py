@@ -41,7 +41,7 @@ def update(gamma, t, c, k, lines, matrix, inverse, state):
     inverse : float64 array, shape (>= k, >= k)
         Not touched unless `inverted`.
     state : STATE array
-        `update` says which. `size` bounds the norm of all that was ever added to `matrix`, hence
+        `update` says which. `added` bounds the norm of all that ever was to `matrix`, hence
         the roundoff in its products. `inverted` says that `inverse` is that of B, and positive
         definite; it is unset where it is no longer.
 

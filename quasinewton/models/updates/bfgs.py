@@ -80,7 +80,7 @@ def bfgs(gamma, t, c, k, lines, matrix, inverse, state, yielding):
         row, a, b = matrix[i], y[i], bs[i]
         for j in range(k):
             row[j] += a * y[j] - b * bs[j]
-    record.size += t * t / sy + bs_square / sbs
+    record.added += t * t / sy + bs_square / sbs
     if record.inverted != 0:
         half = 0.5 + 0.5 * yhy / sy
         for i in range(k):

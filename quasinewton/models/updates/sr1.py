@@ -42,7 +42,7 @@ def sr1(gamma, t, c, k, lines, matrix, inverse, state):
     if s_norm == 0.0:
         return False
     record = state[0]
-    if residual_norm <= 8.0 * EPS * (t + bs_norm + record.size * s_norm):
+    if residual_norm <= 8.0 * EPS * (t + bs_norm + record.added * s_norm):
         return True
     if abs(residual_s) <= _SKIP * s_norm * residual_norm:
         return False
@@ -54,7 +54,7 @@ def sr1(gamma, t, c, k, lines, matrix, inverse, state):
         row, factor = matrix[i], sign * z[i]
         for j in range(k):
             row[j] += factor * z[j]
-    record.size += residual_square / abs(residual_s)
+    record.added += residual_square / abs(residual_s)
     if record.inverted != 0:
         multiply_symmetric(inverse, z, bs)
         growth = 1.0  # of the determinant of B
