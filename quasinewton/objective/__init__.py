@@ -15,6 +15,7 @@ from .objective import OutOfBudget as OutOfBudget
 from .objective import as_value as as_value
 from .objective import as_vector as as_vector
 from .objective import precision as precision
+from .steps import NoisySteps as NoisySteps
 
 __all__ = [
     "Comparison",
