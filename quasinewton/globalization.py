@@ -17,6 +17,7 @@ from .vectors import difference_products, difference_sizes
 
 __all__ = [
     "RuleParameters",
+    "count_idle",
     "first_length",
     "interpolate",
     "interpolate_cubic",
@@ -152,6 +153,41 @@ def ratio(f, f_trial, predicted, scale, relative, seen, given):
     in_noise = small and f_trial - f <= max(relative * size, seen)
     slack = _SLACK * given
     return (f - f_trial + slack) / (predicted + slack), small, in_noise
+
+
+@kernel
+def count_idle(idle, least, f_trial, g_norm_trial, outcome, given):
+    """Count iterations that gain nothing that can be seen.
+
+    If noise hides the decrease that is predicted, or is given and f does not come below all of it,
+    the gradient may show a gain.
+
+    Parameters
+    ----------
+    idle : int
+        Iterations without a gain before this one.
+    least : (float, float)
+        The least norm of a gradient since f has shown a gain, and f there.
+    f_trial, g_norm_trial : float
+    outcome : (bool, bool)
+        Whether the trial was accepted, and `small`, see `ratio`.
+    given : float
+
+    Returns
+    -------
+    idle : int
+    g_least, f_least : float
+    """
+    g_least, f_least = least
+    accepted, small = outcome
+    gain = accepted and not small
+    if given > 0.0:
+        gain = accepted and f_trial < f_least - level(given)
+    if gain:
+        return 0, math.inf, f_trial
+    if accepted and (small or given > 0.0) and g_norm_trial < GAIN * g_least:
+        return 0, g_norm_trial, f_least
+    return idle + 1 if small or accepted else idle, g_least, f_least
 
 
 @kernel

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..globalization import (
-    GAIN,
     IDLE,
     NOISE,
     RuleParameters,
+    count_idle,
     first_length,
     interpolate,
     interpolate_cubic,
@@ -189,12 +189,10 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
                 f, f_trial, record.slope, slope, constants.shrink_min, constants.shrink_max
             )
         record.seen = max(record.seen, noise_between(f, f_trial, record.slope, slope))
-    if small:  # f does not tell any more whether something is gained: the gradient may
-        record.idle += 1
-        if accepted and residual < GAIN * record.g_least:
-            record.g_least, record.idle = residual, 0
-    elif accepted:
-        record.g_least, record.idle = math.inf, 0
+    record.idle, record.g_least, record.f_least = count_idle(
+        record.idle, (record.g_least, record.f_least), f_trial, residual, (accepted, small),
+        record.given,
+    )  # fmt: skip
     if (
         has_gradient and (accepted or rho > constants.keep)
         and (record.g_noise == 0.0 or is_clear(x, trial, g, g_trial, record.g_noise))
@@ -278,6 +276,7 @@ def begin(points, state):
     record.f_best = math.inf
     record.f_scale = abs(record.f)
     record.seen, record.g_least, record.idle = level(record.given), math.inf, 0
+    record.f_least = record.f
     if record.length == 0.0:
         record.length = first_length(norm2(x), record.f, record.g_norm)
     record.length = min(record.length, record.length_max)
@@ -634,7 +633,7 @@ class QuasiNewton:
         """Forget what noise another objective has."""
         record = self.state[0]
         record.f_scale, record.seen, record.g_least = abs(f), level(record.given), math.inf
-        record.idle = 0
+        record.f_least, record.idle = f, 0
 
     def expect(self, precision: float) -> None:
         """Take f to be given in this relative precision."""
@@ -650,8 +649,11 @@ class QuasiNewton:
     def go_on(self, f: float, f_best: float, radius: float) -> None:
         """Go on where `x` and `g` have been changed from outside."""
         record = self.state[0]
-        if record.f - f > max(record.noise * abs(f), level(record.given)):
-            record.g_least, record.idle = math.inf, 0
+        lower = record.f - f > record.noise * abs(f)
+        if record.given > 0.0:
+            lower = record.f_least - f > level(record.given)
+        if lower:
+            record.g_least, record.f_least, record.idle = math.inf, f, 0
         record.f = f
         norms = _norms(self.points, self.x, self.g, self.state)
         record.g_max, record.residual, record.g_norm = norms

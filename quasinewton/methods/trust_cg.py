@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..globalization import (
-    GAIN,
     IDLE,
     NOISE,
     RuleParameters,
+    count_idle,
     first_length,
     interpolate,
     is_clear,
@@ -44,7 +44,7 @@ FORCING, LOOSE_FORCING, CLOSE = 0.1, 0.3, 0.05
 _ARRAYS = ("x", "g", "trial", "x_best", "g_best")
 _NUMBERS = (
     "f", "f_scale", "noise", "optimality", "residual", "g_norm", "f_best", "radius", "rho",
-    "accepted", "stalled", "most", "f_noise", "g_noise", "g_least", "idle",
+    "accepted", "stalled", "most", "f_noise", "g_noise", "g_least", "f_least", "idle",
 )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ class TrustCG:
         self.box = box
         self.f, self.f_scale, self.noise = f, abs(f), NOISE
         self.f_noise, self.g_noise = options.f_noise, options.g_noise
-        self.g_least, self.idle = math.inf, 0  # as of `QuasiNewton`, where noise is given
+        self.g_least, self.f_least, self.idle = math.inf, f, 0  # as in `QuasiNewton`
         self.optimality, self.residual, self.g_norm = self._norms(self.x, self.g)
         self.f_best = math.inf
         self.parameters = RuleParameters(**options.rule_parameters)
@@ -114,13 +114,13 @@ class TrustCG:
     def renew(self, f: float, g: Any) -> None:
         """Go on from `x` with another objective: f and g are its values there."""
         self.g[...] = g
-        self.f_scale, self.g_least, self.idle = abs(f), math.inf, 0
+        self.f_scale, self.g_least, self.f_least, self.idle = abs(f), math.inf, f, 0
         self.go_on(f, math.inf, self.radius)
 
     def go_on(self, f: float, f_best: float, radius: float) -> None:
         """Go on where `x` and `g` have been changed from outside."""
-        if self.f - f > level(self.f_noise):
-            self.g_least, self.idle = math.inf, 0
+        if f < self.f_least - level(self.f_noise):
+            self.g_least, self.f_least, self.idle = math.inf, f, 0
         self.f, self.f_best = f, f_best
         self.optimality, self.residual, self.g_norm = self._norms(self.x, self.g)
         self.radius = max(min(radius, self.radius_max), TINY)
@@ -158,12 +158,11 @@ class TrustCG:
                 self.radius, cg.length, rho, accepted, shrink, not cg.negative_curvature, self.rule
             )
             self.radius = max(min(radius, self.radius_max), TINY)
-        if small and self.f_noise > 0.0:
-            self.idle += 1
-            if accepted and residual < GAIN * self.g_least:
-                self.g_least, self.idle = residual, 0
-        elif accepted:
-            self.g_least, self.idle = math.inf, 0
+        if self.f_noise > 0.0:
+            self.idle, self.g_least, self.f_least = count_idle(
+                self.idle, (self.g_least, self.f_least), f, residual, (accepted, small),
+                self.f_noise,
+            )  # fmt: skip
         if not accepted:
             self.keep(self.trial, f)
             cg.recut(self.radius)

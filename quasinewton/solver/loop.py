@@ -401,6 +401,8 @@ class Solver:
         """Move on, by what `_gradient` has made of the gradient."""
         method = self._method
         if self._estimating is not None:
+            if np.array_equal(self._estimating.trial, self.x0):
+                self._f0 = f
             self._estimating.receive(f, g)
             self._spent()
             return
