@@ -200,7 +200,7 @@ def _checked(
         if not isinstance(value, int | float) or not fits(value):
             expected = {"overlap": ">= 0 and < 1", "full_after": ">= 0"}.get(name, "> 0")
             raise ValueError(f"`{name}` must be a number {expected}, got {value!r}")
-    return min(samples, batch)
+    return min(int(samples), int(batch))
 
 
 def _is_integer(value: Any) -> bool:
@@ -334,6 +334,10 @@ class _Run:
     def _size_wanted(self) -> tuple[float, int]:
         """The relative error of the gradient, and the size of the next batch."""
         g = _mean(self.parts)[1]
+        parts, box = [part.g for part in self.parts], self.solver.box
+        if box is not None:  # what bounds hold back decreases nothing
+            free = box.free(self.solver.x, g)
+            g, *parts = (np.where(free, v, v.dtype.type(0.0)) for v in (g, *parts))
         square = _dot(g, g)
         square = min(square, self._square_of_many(g, square))
         k = len(self.parts)
@@ -342,7 +346,7 @@ class _Run:
         # of the mean over the batch, of which each group is a share; and of samples that are finite
         shares = [len(part.batch) / self._held for part in self.parts]
         finite = k / (k - 1.0) * (1.0 - self._held / self.samples)
-        rests = [part.g - g for part in self.parts]
+        rests = [v - g for v in parts]
         along = finite * sum(
             (w * _dot(rest, g)) ** 2 for w, rest in zip(shares, rests, strict=True)
         ) / _dot(g, g)  # fmt: skip
