@@ -15,6 +15,7 @@ import argparse
 import itertools
 import math
 import time
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -138,6 +139,7 @@ def main() -> None:
     parser.add_argument("--out", default=Path(__file__).parent / "results" / "noise.md")
     args = parser.parse_args()
     count = len(chosen())
+    warnings.simplefilter("ignore")  # of peers that end badly
     text = table(args.seeds)
     Path(args.out).write_text(
         f"# Noisy functions\n\n`python benchmarks/noise.py --seeds {args.seeds}`: {count} "

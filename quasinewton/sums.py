@@ -106,8 +106,8 @@ def minimize_sum(
     test : {'norm', 'inner'}, default 'norm'
         When a batch grows: with g the gradient of the batch and V the variance of its error,
         where V > theta^2 |g|^2; or (the augmented inner-product test) where the variance of the
-        error along g is larger than that, or across it than 5.84^2 |g|^2. If the mean of the last
-        10 gradients is shorter than 0.38 |g|, it takes the place of g.
+        error along g is larger than that, or across it than 5.84^2 |g|^2. Of the latter the mean of
+        the last 10 gradients takes the place of g, if it is shorter than 0.38 |g|.
     theta : float, default 0.9
     maxepochs : float, default 100
         The run ends when as many values of terms as in so many sums over all samples have been
@@ -339,7 +339,8 @@ class _Run:
             free = box.free(self.solver.x, g)
             g, *parts = (np.where(free, v, v.dtype.type(0.0)) for v in (g, *parts))
         square = _dot(g, g)
-        square = min(square, self._square_of_many(g, square))
+        if self.inner:
+            square = min(square, self._square_of_many(g, square))
         k = len(self.parts)
         if k < 2 or not square > 0.0:
             return 0.0, 2 * self.size
