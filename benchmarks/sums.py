@@ -2,8 +2,8 @@
 
     python benchmarks/sums.py      # fetches images, see examples/talk; writes results/sums.md
 
-Training loss after 10 epochs: passes over all samples, of values with gradients. Adam takes batches of
-128 and the best of three rates, by that loss; `minimize_sum` its defaults but for the method.
+Training loss after 10 epochs: passes over all samples, of values with gradients. Adam takes batches
+of 128 and the best of three rates, by that loss; `minimize_sum` its defaults but for the method.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np  # noqa: E402
+import numpy as np
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))

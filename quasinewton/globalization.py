@@ -118,7 +118,7 @@ def level(given):
 
 
 @kernel
-def ratio(f, f_trial, predicted, scale, relative, seen, given):
+def ratio(f, f_trial, predicted, scale, relative, seen, given=0.0):
     """rho = (f - f_trial) / predicted, and whether noise in f hides a decrease.
 
     Both with a multiple of `given` added (Sun & Nocedal 2023, eq. 2.4), so that noise alone does
@@ -133,7 +133,7 @@ def ratio(f, f_trial, predicted, scale, relative, seen, given):
         Relative roundoff to be expected in f, `NOISE` in double precision.
     seen : float
         Noise that values of f have shown, see `noise_between`; at least `level(given)`.
-    given : float
+    given : float, default 0
         Standard deviation of the noise that f is said to have, 0 for none.
 
     Returns

@@ -456,7 +456,7 @@ class SQP:
         c, terms = self._seen[0], self._sizes
         merit, trial = self.f + self._penalty(self.c, terms), f + self._penalty(c, terms)
         scale = abs(self.f) + float(abs(self.multipliers) @ terms)
-        return ratio(merit, trial, self.predicted, scale, self.noise, 0.0, 0.0)
+        return ratio(merit, trial, self.predicted, scale, self.noise, 0.0)
 
     def _penalty(self, c: Any, terms: Any) -> float:
         """The weighted violations; of those too small to count their part of the Lagrangian.
