@@ -97,7 +97,9 @@ def main() -> None:
         data = load(name, args.samples, 10)
         loss = Sum(data, network)
         ends = {
-            rate: float(np.median([adam(loss, network.start(s, np.float32), rate, s) for s in seeds]))
+            rate: float(
+                np.median([adam(loss, network.start(s, np.float32), rate, s) for s in seeds])
+            )
             for rate in RATES
         }
         best = min(ends, key=lambda rate: ends[rate])

@@ -44,7 +44,7 @@ def minimize_sum(
     x0: Any,
     samples: int,
     args: tuple[Any, ...] = (),
-    method: str = "arc_hybrid",
+    method: str = "trust_hybrid",
     jac: Any = True,
     callback: Callable[[OptimizeResult], Any] | None = None,
     tol: float | None = None,
@@ -80,7 +80,7 @@ def minimize_sum(
     samples : int
         N.
     args : tuple, default ()
-    method : str, default 'arc_hybrid'
+    method : str, default 'trust_hybrid'
         A quasi-Newton method of `quasinewton.minimize`.
     jac : callable, True or None, default True
         ``jac(x, batch, *args)``, the gradient. None, for tensors of PyTorch only: PyTorch
