@@ -56,7 +56,7 @@ def minimize_sum(
     steps: int = 3,
     overlap: float = 0.0,
     test: str = "norm",
-    theta: float = 0.9,
+    theta: float = 0.5,
     maxepochs: float = 100.0,
     full_after: float = math.inf,
     seed: Any = 0,
@@ -108,7 +108,9 @@ def minimize_sum(
         where V > theta^2 |g|^2; or (the augmented inner-product test) where the variance of the
         error along g is larger than that, or across it than 5.84^2 |g|^2. Of the latter the mean of
         the last 10 gradients takes the place of g, if it is shorter than 0.38 |g|.
-    theta : float, default 0.9
+    theta : float, default 0.5
+        With three steps on a batch, 0.7 and more may never let batches grow: the steps fit one
+        batch, and half of the next gradient's square is then noise.
     maxepochs : float, default 100
         The run ends when as many values of terms as in so many sums over all samples have been
         computed.
@@ -251,7 +253,7 @@ class _Run:
     rng : numpy.random.Generator
     """
 
-    groups, steps, kept, inner, theta = 4, 3, 0, False, 0.9
+    groups, steps, kept, inner, theta = 4, 3, 0, False, 0.5
     most = full_after = math.inf
     callback: Callable[[OptimizeResult], Any] | None = None
 
