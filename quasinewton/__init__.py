@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .many import minimize_many, multistart
     from .objective import standard_errors
     from .solver import Solver
+    from .sums import minimize_sum
 
 __version__ = "0.1.0"
 
@@ -45,6 +46,7 @@ __all__ = [
     "interop",
     "minimize",
     "minimize_many",
+    "minimize_sum",
     "multistart",
     "objective",
     "plot",
@@ -70,6 +72,7 @@ _LAZY = {
     "dask": ("interop.dask", None),
     "interop": ("interop", None),
     "minimize_many": ("many", "minimize_many"),
+    "minimize_sum": ("sums", "minimize_sum"),
     "multistart": ("many", "multistart"),
     "objective": ("objective", None),
     "plot": ("display.plot", None),

@@ -10,16 +10,20 @@ import math
 
 import numpy as np
 
-from .kernels import EPS, kernel
+from .kernels import EPS, kernel, vector_function
 from .records import RULE
 from .subproblems.table import SUBPROBLEMS, Subproblem
+from .vectors import difference_products, difference_sizes
 
 __all__ = [
     "RuleParameters",
+    "count_idle",
     "first_length",
     "interpolate",
     "interpolate_cubic",
+    "is_clear",
     "judge",
+    "level",
     "next_length",
     "noise_between",
     "ratio",
@@ -28,6 +32,16 @@ __all__ = [
 
 #: Relative roundoff to be expected in f.
 NOISE = 10.0 * EPS
+#: Noise is added so many times to the actual and to the predicted decrease, and a smaller predicted
+#: one cannot be seen: in standard deviations of the noise that f is given with.
+_SLACK, _UNSEEN = 4.0, 2.0
+#: A change of the gradient is clear if it is so many times its noise, whose norm in a difference
+#: is 1.4 times that in a gradient.
+_CLEAR = 2.0
+#: A gradient is a gain where it is as much smaller than any before.
+GAIN = 0.9
+#: Iterations without gain after which none is expected.
+IDLE = 10
 #: Part of f that noise is at most.
 _MOST_NOISE = 1e-3
 #: Part of f by which a first step should decrease it at least.
@@ -98,8 +112,17 @@ class RuleParameters:
 
 
 @kernel
-def ratio(f, f_trial, predicted, scale, relative, seen):
+def level(given):
+    """The decrease that noise of this standard deviation in f hides."""
+    return _UNSEEN * given
+
+
+@kernel
+def ratio(f, f_trial, predicted, scale, relative, seen, given=0.0):
     """rho = (f - f_trial) / predicted, and whether noise in f hides a decrease.
+
+    Both with a multiple of `given` added (Sun & Nocedal 2023, eq. 2.4), so that noise alone does
+    not reject a step, or shorten the next.
 
     Parameters
     ----------
@@ -109,7 +132,9 @@ def ratio(f, f_trial, predicted, scale, relative, seen):
     relative : float
         Relative roundoff to be expected in f, `NOISE` in double precision.
     seen : float
-        Noise that values of f have shown, see `noise_between`.
+        Noise that values of f have shown, see `noise_between`; at least `level(given)`.
+    given : float, default 0
+        Standard deviation of the noise that f is said to have, 0 for none.
 
     Returns
     -------
@@ -126,7 +151,43 @@ def ratio(f, f_trial, predicted, scale, relative, seen):
     size = max(abs(f), abs(f_trial))
     small = predicted <= max(relative * max(size, scale), seen)
     in_noise = small and f_trial - f <= max(relative * size, seen)
-    return (f - f_trial) / predicted, small, in_noise
+    slack = _SLACK * given
+    return (f - f_trial + slack) / (predicted + slack), small, in_noise
+
+
+@kernel
+def count_idle(idle, least, f_trial, g_norm_trial, outcome, given):
+    """Count iterations that gain nothing that can be seen.
+
+    If noise hides the decrease that is predicted, or is given and f does not come below all of it,
+    the gradient may show a gain.
+
+    Parameters
+    ----------
+    idle : int
+        Iterations without a gain before this one.
+    least : (float, float)
+        The least norm of a gradient since f has shown a gain, and f there.
+    f_trial, g_norm_trial : float
+    outcome : (bool, bool)
+        Whether the trial was accepted, and `small`, see `ratio`.
+    given : float
+
+    Returns
+    -------
+    idle : int
+    g_least, f_least : float
+    """
+    g_least, f_least = least
+    accepted, small = outcome
+    gain = accepted and not small
+    if given > 0.0:
+        gain = accepted and f_trial < f_least - level(given)
+    if gain:
+        return 0, math.inf, f_trial
+    if accepted and (small or given > 0.0) and g_norm_trial < GAIN * g_least:
+        return 0, g_norm_trial, f_least
+    return idle + 1 if small or accepted else idle, g_least, f_least
 
 
 @kernel
@@ -151,6 +212,16 @@ def noise_between(f, f_trial, slope, slope_trial):
     if spread <= abs(slope) and spread < error <= _MOST_NOISE * max(abs(f), abs(f_trial)):
         return error
     return 0.0
+
+
+@vector_function(0, inline=True)
+def is_clear(x, x_trial, g, g_trial, noise):
+    """Whether the gradient changes by more than its noise does: else a pair says nothing."""
+    s_max, y_max = difference_sizes(x, x_trial, g, g_trial)
+    if not (s_max > 0.0 and y_max > 0.0 and math.isfinite(1.0 / s_max)):
+        return True  # which `absorb` sees to
+    _, _, yy = difference_products(x, x_trial, g, g_trial, 1.0 / s_max, 1.0 / y_max)
+    return y_max * math.sqrt(yy) > _CLEAR * noise
 
 
 @kernel

@@ -41,7 +41,8 @@ HUGE = float(np.finfo(np.float64).max)
 #: Rooms without a kernel: a change there leaves machine code as it is.
 WITHOUT_KERNELS = (
     "__main__.py", "box.py", "cli", "constraints.py", "display", "extras.py", "interop",
-    "many", "minimize.py", "objective", "options.py", "problems", "torch.py", "workers.py",
+    "many", "minimize.py", "objective", "options.py", "problems", "sums.py", "torch.py",
+    "workers.py",
 )  # fmt: skip
 
 

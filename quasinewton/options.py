@@ -81,6 +81,14 @@ class Options:
         end. An executor of `concurrent.futures`, or of another library in its form, or a callable
         like `map`: where that calls it. Results are the same bit for bit; see
         ``docs/howto/beyond_one_machine.md``. Not kept in checkpoints.
+    noise : float, (float, float) or 'estimate', optional
+        Standard deviation of the noise in f; of a pair, the second number is that of the noise in
+        the gradient, as the norm of a vector: root of the sum of the variances of its elements.
+        Acceptance, the pairs, the steps of differences and the end of a run allow for it, see
+        ``docs/howto/noise.md``. 'estimate': found out at the start, by f, and the gradient if
+        that is given, at 7 points beside x0, or 14 or 21 if their distance does not suit
+        (Moré & Wild 2011, ECnoise). These count as evaluations. Not for runs with constraints;
+        'estimate' not for tensors. Default: f is exact but for rounding.
     check_derivatives : bool or float, default False
         Compare the gradient, and the products of `hessp` or `hess`, with differences at x0 before
         the run. If they differ, raise a `quasinewton.objective.DerivativeError` with a table. A
@@ -146,6 +154,7 @@ class Options:
     finite_diff_rel_step: float | tuple[float, ...] | None = None
     eps: float | tuple[float, ...] | None = None
     workers: Any = 1
+    noise: Any = None
     check_derivatives: bool | float = False
     disp: bool = False
     verbose: int = 0
@@ -193,6 +202,8 @@ class Options:
                     f"option `{name}` must be one of {', '.join(map(repr, choices))}, "
                     f"got {values[name]!r}"
                 )
+        if "noise" in values:
+            values["noise"] = _noise(values["noise"])
         tolerance = values.get("check_derivatives", False)
         if tolerance in (False, True):  # 0 and 1 too
             values["check_derivatives"] = bool(tolerance)
@@ -249,6 +260,16 @@ class Options:
                 text = f"{what}: {', '.join(names)}"
                 warnings.warn(text, OptimizeWarning, stacklevel=users_level())
         return {name: value for name, value in given.items() if name in known}
+
+    @property
+    def f_noise(self) -> float:
+        """The noise in f as it is told."""
+        return float(self.noise[0]) if isinstance(self.noise, tuple) else 0.0
+
+    @property
+    def g_noise(self) -> float:
+        """The noise in the gradient as it is told."""
+        return float(self.noise[1]) if isinstance(self.noise, tuple) else 0.0
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle takes: executors are of one process."""
@@ -395,6 +416,21 @@ def _switch(name: str, value: Any) -> bool:
     if not isinstance(value, numbers.Real):
         raise TypeError(f"option `{name}` must be a bool, got {value!r}")
     return float(value) > 0.0  # SciPy's old methods take an integer for `disp`
+
+
+def _noise(value: Any) -> str | tuple[float, float]:
+    """'estimate', or the noise in f and in the gradient."""
+    if isinstance(value, str):
+        if value != "estimate":
+            raise ValueError(
+                f"option `noise` must be a number, a pair of them or 'estimate', got {value!r}"
+            )
+        return value
+    pair = value if isinstance(value, tuple | list) else (value, 0.0)
+    if len(pair) != 2:
+        raise ValueError(f"option `noise` must have one number or two, got {value!r}")
+    f, g = (_number("noise", number, float, 0.0, False, False) for number in pair)
+    return f, g
 
 
 def _steps(name: str, value: Any) -> float | tuple[float, ...]:

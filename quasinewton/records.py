@@ -45,7 +45,10 @@ _FIELDS = {
     "f_scale": "f8",  # size of the terms that f is a sum of
     "noise": "f8",  # relative roundoff to be expected in f
     "seen": "f8",  # noise that values of f have shown
+    "given": "f8",  # standard deviation of the noise in f, as far as it is told
+    "g_noise": "f8",  # norm of the noise in g, as far as it is told
     "g_least": "f8",  # least |g| since f hides what is gained
+    "f_least": "f8",  # f when it last showed a gain
     "idle": "i8",  # iterations since then
     "g_max": "f8",  # largest |g_i| at x, or |x - P(x - g)|_i
     "g_norm": "f8",  # |g| at x, of the variables that no bound holds

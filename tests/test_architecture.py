@@ -16,9 +16,10 @@ PACKAGE = Path(__file__).parent.parent / "quasinewton"
 
 #: The rooms of the package from top to bottom: a file imports from its own room and those below it.
 ROOMS = (
-    "__init__", "__main__", "cli", "torch", "interop", "many", "minimize", "solver", "display",
-    "constraints", "objective", "methods", "globalization", "subproblems", "models", "vectors",
-    "kernels", "records", "saving", "box", "options", "workers", "status", "extras", "problems",
+    "__init__", "__main__", "cli", "torch", "interop", "many", "minimize", "sums", "solver",
+    "display", "constraints", "objective", "methods", "globalization", "subproblems", "models",
+    "vectors", "kernels", "records", "saving", "box", "options", "workers", "status", "extras",
+    "problems",
 )  # fmt: skip
 
 #: Above all: the public names, most of which it imports when they are first used.

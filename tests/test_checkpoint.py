@@ -518,11 +518,13 @@ CHANGES = {
     "max_trust_radius": 1e-2, "finite_diff_rel_step": 1e-7, "check_derivatives": True,
     "eps": 1e-6, "disp": True, "verbose": 3, "return_all": True, "history": True, "model": None,
     "check_curvature": True, "checkpoint": "other.npz", "checkpoint_every": 1,
-    "checkpoint_seconds": 0.0, "rule_parameters": {"accept": 0.9},
+    "checkpoint_seconds": 0.0, "rule_parameters": {"accept": 0.9}, "noise": 1e-3,
     "workers": lambda function, points: WORKED.append(len(points)) or list(map(function, points)),
 }  # fmt: skip
 WORKED: list[int] = []
-REFUSED = ("memory", "weight_rule", "enriched", "initial_weight", "initial_trust_radius", "model")
+REFUSED = (
+    "memory", "weight_rule", "enriched", "initial_weight", "initial_trust_radius", "model", "noise",
+)  # fmt: skip
 
 
 def assert_tolerance_of_constraints_is_obeyed(value):

@@ -64,7 +64,8 @@ def minimize_many(
     tol, options
         As in `quasinewton.minimize`, without ``history``, ``return_all``, ``verbose``, ``disp``,
         ``maxtime`` and checkpoints; limits hold for each solve. With ``model``,
-        ``check_curvature`` or ``check_derivatives`` every start is solved by `minimize`.
+        ``check_curvature``, ``check_derivatives`` or ``noise='estimate'`` every start is solved
+        by `minimize`.
     workers : int, executor or callable, default 1
         Who solves. A number: so many threads (-1: one for each core); functions of Python are
         called in threads only where it is not 1. An executor of `concurrent.futures`, or of

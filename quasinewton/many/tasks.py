@@ -161,6 +161,7 @@ class Task:
         evaluation = Evaluation.of(self.fun, self.jac, piece.x.dtype)
         looked_at = (
             options.check_curvature or options.check_derivatives or options.model is not None
+            or options.noise == "estimate"
         )
         if evaluation is None or looked_at:
             self._one_by_one(piece, stop, evaluation is not None)

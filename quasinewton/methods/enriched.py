@@ -99,6 +99,12 @@ class Enriched:
         if self.newton is not None:
             self.newton.expect(precision)
 
+    def expect_noise(self, f_noise: float, g_noise: float) -> None:
+        """Take f and the gradient to have this noise: see the option `noise`."""
+        self.quasi.expect_noise(f_noise, g_noise)
+        if self.newton is not None:
+            self.newton.expect_noise(f_noise, g_noise)
+
     def needs_gradient(self, f: float) -> bool:
         """Whether `receive` can use the gradient at a trial with this value."""
         return self.now.needs_gradient(f)
@@ -130,6 +136,7 @@ class Enriched:
         self.newton.most = min(self.products, 2 * self.x.shape[0] + 10)
         self.newton.f_scale, self.newton.rho = quasi.f_scale, math.nan
         self.newton.noise = quasi.noise
+        self.newton.expect_noise(quasi.f_noise, quasi.g_noise)
         self.newton.go_on(quasi.f, quasi.f_best, quasi.radius)
         self.now, self.spent, self.newton_first = self.newton, 0, True
 

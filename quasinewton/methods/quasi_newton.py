@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..globalization import (
+    IDLE,
     NOISE,
     RuleParameters,
+    count_idle,
     first_length,
     interpolate,
     interpolate_cubic,
+    is_clear,
     judge,
+    level,
     next_length,
     noise_between,
     ranganath_weight,
@@ -101,10 +105,6 @@ OWN_ROWS, OWN_ROWS_IN_BOX = 5, 8
 REPORTED = 9
 #: Ratio from which on an actual decrease is doubted.
 _DOUBTFUL = 10.0
-#: A gradient is a gain where it is as much smaller than any before.
-_GAIN = 0.9
-#: Iterations without gain after which none is expected.
-_IDLE = 10
 
 
 @view_kernel
@@ -130,7 +130,7 @@ def wants_gradient(f, state, rule):
     """Whether `receive` can use the gradient at a trial with the value f."""
     record, constants = state[0], rule[0]
     rho, _, in_noise = ratio(
-        record.f, f, record.predicted, record.f_scale, record.noise, record.seen
+        record.f, f, record.predicted, record.f_scale, record.noise, record.seen, record.given
     )
     return in_noise or rho > _least_ratio(record, constants) or (
         rho > constants.keep and record.rejections >= constants.patience
@@ -166,7 +166,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
     if has_gradient:
         g_max, residual, g_norm = _norms(points, trial, g_trial, state)
     rho, small, in_noise = ratio(
-        f, f_trial, record.predicted, record.f_scale, record.noise, record.seen
+        f, f_trial, record.predicted, record.f_scale, record.noise, record.seen, record.given
     )
     accepted, meaningful = judge(
         rho, in_noise, record.residual, residual, _least_ratio(record, constants), constants.good
@@ -189,13 +189,14 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
                 f, f_trial, record.slope, slope, constants.shrink_min, constants.shrink_max
             )
         record.seen = max(record.seen, noise_between(f, f_trial, record.slope, slope))
-    if small:  # f does not tell any more whether something is gained: the gradient may
-        record.idle += 1
-        if accepted and residual < _GAIN * record.g_least:
-            record.g_least, record.idle = residual, 0
-    elif accepted:
-        record.g_least, record.idle = math.inf, 0
-    if has_gradient and (accepted or rho > constants.keep):
+    record.idle, record.g_least, record.f_least = count_idle(
+        record.idle, (record.g_least, record.f_least), f_trial, residual, (accepted, small),
+        record.given,
+    )  # fmt: skip
+    if (
+        has_gradient and (accepted or rho > constants.keep)
+        and (record.g_noise == 0.0 or is_clear(x, trial, g, g_trial, record.g_noise))
+    ):  # fmt: skip
         theta = math.nan
         if constants.secant > 0.0:
             theta = 6.0 * (f - f_trial) + 6.0 * record.slope
@@ -274,7 +275,8 @@ def begin(points, state):
     record.g_max, record.residual, record.g_norm = _norms(points, x, g, state)
     record.f_best = math.inf
     record.f_scale = abs(record.f)
-    record.seen, record.g_least, record.idle = 0.0, math.inf, 0
+    record.seen, record.g_least, record.idle = level(record.given), math.inf, 0
+    record.f_least = record.f
     if record.length == 0.0:
         record.length = first_length(norm2(x), record.f, record.g_norm)
     record.length = min(record.length, record.length_max)
@@ -283,7 +285,7 @@ def begin(points, state):
 @inline_kernel
 def goes_on(record):
     """Whether the trial may gain something."""
-    return record.moved != 0 and record.idle < _IDLE and record.predicted > 0.0
+    return record.moved != 0 and record.idle < IDLE and record.predicted > 0.0
 
 
 @kernel
@@ -480,7 +482,7 @@ def start_state(
         rule, window = LEAST if model.reduced else LEAST_ALONG, _WINDOW
     return new_state(
         n=model.n, update=KINDS[recipe.update], dense=whole, reduced=model.reduced, gamma=1.0,
-        noise=NOISE, bounded=bounded,
+        noise=NOISE, bounded=bounded, given=options.f_noise, g_noise=options.g_noise,
         window=window, gamma_rule=rule, whole=whole and options.memory is None, weight=weight,
         length=options.initial_trust_radius or 0.0, length_max=options.max_trust_radius,
     )  # fmt: skip
@@ -636,17 +638,28 @@ class QuasiNewton:
     def begin_noise(self, f: float) -> None:
         """Forget what noise another objective has."""
         record = self.state[0]
-        record.f_scale, record.seen, record.g_least, record.idle = abs(f), 0.0, math.inf, 0
+        record.f_scale, record.seen, record.g_least = abs(f), level(record.given), math.inf
+        record.f_least, record.idle = f, 0
 
     def expect(self, precision: float) -> None:
         """Take f to be given in this relative precision."""
         self.state[0].noise = precision / EPS * NOISE
 
+    def expect_noise(self, f_noise: float, g_noise: float) -> None:
+        """Take f and the gradient to have this noise: see the option `noise`."""
+        record = self.state[0]
+        if f_noise != record.given:
+            record.given, record.seen = f_noise, level(f_noise)
+        record.g_noise = g_noise
+
     def go_on(self, f: float, f_best: float, radius: float) -> None:
         """Go on where `x` and `g` have been changed from outside."""
         record = self.state[0]
-        if record.f - f > record.noise * abs(f):
-            record.g_least, record.idle = math.inf, 0
+        lower = record.f - f > record.noise * abs(f)
+        if record.given > 0.0:
+            lower = record.f_least - f > level(record.given)
+        if lower:
+            record.g_least, record.f_least, record.idle = math.inf, f, 0
         record.f = f
         norms = _norms(self.points, self.x, self.g, self.state)
         record.g_max, record.residual, record.g_norm = norms
@@ -756,6 +769,8 @@ class QuasiNewton:
 
     f_scale = property(lambda self: float(self.state["f_scale"][0]))
     noise = property(lambda self: float(self.state["noise"][0]))
+    f_noise = property(lambda self: float(self.state["given"][0]))
+    g_noise = property(lambda self: float(self.state["g_noise"][0]))
     f_best = property(lambda self: float(self.state["f_best"][0]))
 
     @property

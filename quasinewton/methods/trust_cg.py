@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..globalization import (
+    IDLE,
     NOISE,
     RuleParameters,
+    count_idle,
     first_length,
     interpolate,
+    is_clear,
     judge,
+    level,
     next_length,
     ratio,
     term_size,
@@ -40,7 +44,7 @@ FORCING, LOOSE_FORCING, CLOSE = 0.1, 0.3, 0.05
 _ARRAYS = ("x", "g", "trial", "x_best", "g_best")
 _NUMBERS = (
     "f", "f_scale", "noise", "optimality", "residual", "g_norm", "f_best", "radius", "rho",
-    "accepted", "stalled", "most",
+    "accepted", "stalled", "most", "f_noise", "g_noise", "g_least", "f_least", "idle",
 )  # fmt: skip
 
 
@@ -77,6 +81,8 @@ class TrustCG:
         self.pairs = None if beside is None else beside.model
         self.box = box
         self.f, self.f_scale, self.noise = f, abs(f), NOISE
+        self.f_noise, self.g_noise = options.f_noise, options.g_noise
+        self.g_least, self.f_least, self.idle = math.inf, f, 0  # as in `QuasiNewton`
         self.optimality, self.residual, self.g_norm = self._norms(self.x, self.g)
         self.f_best = math.inf
         self.parameters = RuleParameters(**options.rule_parameters)
@@ -108,11 +114,13 @@ class TrustCG:
     def renew(self, f: float, g: Any) -> None:
         """Go on from `x` with another objective: f and g are its values there."""
         self.g[...] = g
-        self.f_scale = abs(f)
+        self.f_scale, self.g_least, self.f_least, self.idle = abs(f), math.inf, f, 0
         self.go_on(f, math.inf, self.radius)
 
     def go_on(self, f: float, f_best: float, radius: float) -> None:
         """Go on where `x` and `g` have been changed from outside."""
+        if f < self.f_least - level(self.f_noise):
+            self.g_least, self.f_least, self.idle = math.inf, f, 0
         self.f, self.f_best = f, f_best
         self.optimality, self.residual, self.g_norm = self._norms(self.x, self.g)
         self.radius = max(min(radius, self.radius_max), TINY)
@@ -150,6 +158,11 @@ class TrustCG:
                 self.radius, cg.length, rho, accepted, shrink, not cg.negative_curvature, self.rule
             )
             self.radius = max(min(radius, self.radius_max), TINY)
+        if self.f_noise > 0.0:
+            self.idle, self.g_least, self.f_least = count_idle(
+                self.idle, (self.g_least, self.f_least), f, residual, (accepted, small),
+                self.f_noise,
+            )  # fmt: skip
         if not accepted:
             self.keep(self.trial, f)
             cg.recut(self.radius)
@@ -160,7 +173,9 @@ class TrustCG:
             self.f_best = self.f
             copy(self.x, self.x_best)
             copy(self.g, self.g_best)
-        if self.pairs is not None:
+        if self.pairs is not None and (
+            self.g_noise == 0.0 or is_clear(self.x, self.trial, self.g, g, self.g_noise)
+        ):
             self.pairs.push(self.x, self.trial, self.g, g)
         copy(self.trial, self.x)
         copy(g, self.g)
@@ -177,11 +192,18 @@ class TrustCG:
         return g_max, g_norm, g_norm
 
     def _ratio(self, f: float) -> Any:
-        return ratio(self.f, f, self.cg.predicted, self.f_scale, self.noise, 0.0)
+        given = self.f_noise
+        return ratio(
+            self.f, f, self.cg.predicted, self.f_scale, self.noise, level(given), given
+        )
 
     def expect(self, precision: float) -> None:
         """Take f to be given in this relative precision."""
         self.noise = precision / EPS * NOISE
+
+    def expect_noise(self, f_noise: float, g_noise: float) -> None:
+        """Take f and the gradient to have this noise: see the option `noise`."""
+        self.f_noise, self.g_noise = f_noise, g_noise
 
     def keep(self, x: Any, f: float, g: Any = math.nan) -> None:
         """Remember a point if it is the lowest, without its gradient where that is not known."""
@@ -231,7 +253,7 @@ class TrustCG:
             moved = self.cg.move(self.trial)
         else:
             moved = move(self.x, self.cg.step, self.trial)
-        self.stalled = not (moved and self.cg.predicted > 0.0)
+        self.stalled = not (moved and self.cg.predicted > 0.0 and self.idle < IDLE)
 
     @property
     def step_norm(self) -> float:

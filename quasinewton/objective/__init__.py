@@ -17,6 +17,7 @@ from .objective import as_matrix as as_matrix
 from .objective import as_value as as_value
 from .objective import as_vector as as_vector
 from .objective import precision as precision
+from .steps import NoisySteps as NoisySteps
 
 __all__ = [
     "Comparison",

@@ -17,7 +17,7 @@ from ..box import Box
 from ..vectors import clone, is_tensor, norm2
 from ..workers import Calls
 from .autograd import autograd_pair, autograd_product
-from .steps import difference_in_box, parts_in_box
+from .steps import NoisySteps, difference_in_box, parts_in_box
 
 __all__ = [
     "Counts", "Objective", "OutOfBudget", "as_dense", "as_matrix", "as_value", "as_vector",
@@ -145,6 +145,7 @@ class Objective:
         by_default = self._scheme is None and rel_step is None
         self._abs_step = np.asarray(abs_step) if by_default and abs_step is not None else None
         self._rel_step = None if rel_step is None else np.asarray(rel_step)
+        self.steps: NoisySteps | None = None  # those of differences under noise
         # Relative precision in which `fun` and `jac` return what differences are made of: the worst
         # seen.
         self.precision = self._g_precision = precision(x0)
@@ -206,6 +207,7 @@ class Objective:
         if scheme is None:
             # forward differences of values in single precision have two or three digits
             single = self.precision > _DOUBLE and self._abs_step is None
+            single = single or self._noisy is not None
             scheme = "3-point" if single else "2-point"
 
         def checked(value: Any) -> Any:
@@ -217,7 +219,7 @@ class Objective:
             return checked(self._fun(z.copy(), *self._args))
 
         if self._calls is None:
-            return self._by_differences(counted, x, f, scheme)
+            return self._learning(counted, x, f, scheme)
         # No point depends on a value, so they are found out first, and evaluated all at once.
         points: list[np.ndarray] = []
 
@@ -234,7 +236,28 @@ class Objective:
             # Others if a value was of less precision than thought; none once the budget is spent.
             return checked(value) if np.array_equal(z, point) else counted(z)
 
-        return self._by_differences(look_up, x, f, scheme)
+        return self._learning(look_up, x, f, scheme)
+
+    @property
+    def _noisy(self) -> NoisySteps | None:
+        """Steps for noise, where the user has chosen none."""
+        return self.steps if self._rel_step is None and self._abs_step is None else None
+
+    def _learning(
+        self, fun: Callable[[np.ndarray], Any], x: np.ndarray, f: float | None, scheme: str
+    ) -> np.ndarray:
+        """`_by_differences`, from whose values the steps under noise learn."""
+        if self._noisy is None or scheme != "3-point" or f is None:
+            return self._by_differences(fun, x, f, scheme)
+        seen: list[tuple[np.ndarray, float]] = []
+
+        def seeing(z: np.ndarray) -> Any:
+            seen.append((z.copy(), fun(z)))
+            return seen[-1][1]
+
+        gradient = self._by_differences(seeing, x, f, scheme)
+        self._noisy.learn(x, f, seen)
+        return gradient
 
     def _by_differences(
         self, fun: Callable[[np.ndarray], Any], x: np.ndarray, f: float | None, scheme: str
@@ -272,6 +295,8 @@ class Objective:
             return self._abs_step
         size = np.abs(x.astype(np.float64))
         sign = np.where(x < 0.0, -1.0, 1.0)
+        if self._noisy is not None and scheme != "cs":
+            return np.asarray(sign * self._noisy.steps(x, self._f, scheme))
         power = 1.0 / 3.0 if scheme == "3-point" else 0.5
         h = self.precision**power * np.maximum(size, 1.0)
         if self._rel_step is not None:
@@ -390,6 +415,8 @@ class Objective:
         steps, by_abs = self._rel_step, self._abs_step
         if not self.gives_gradient:  # a gradient of less precision asks for a longer step
             relative = self.precision ** (1.0 / 3.0)
+            if self._noisy is not None and np.isfinite(self._noisy.widths).all():
+                relative = 2.0 * float(self._noisy.widths.mean())
             if steps is not None and self._scheme != "3-point":
                 steps = steps ** (2.0 / 3.0)
         else:

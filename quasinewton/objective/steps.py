@@ -1,4 +1,4 @@
-"""Differences whose points are in a box: which steps fit, to which side, and how long."""
+"""Differences: how long steps are under noise, and which fit into a box, and to which side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.optimize._numdiff import approx_derivative
 
 from ..box import Box
 
-__all__ = ["difference_in_box", "parts_in_box", "reach"]
+__all__ = ["NoisySteps", "difference_in_box", "parts_in_box", "reach"]
 
 #: A step along a direction may be shorter by this factor than is best; else d is taken in parts.
 _SHORTER = 0.1
@@ -200,3 +200,80 @@ def parts_in_box(
         for sign, members in ((1.0, forward), (-1.0, group & ~forward)):
             if members.any():
                 yield point(sign * t, np.where(members, d, d.dtype.type(0.0))), sign * t
+
+
+#: A second difference is one of the function where it is so many times the noise in f.
+_SEEN = 8.0
+#: Bounds on a step, and on a first one, in units of max(1, |x_i|); and on its change.
+_LEAST, _WIDEST, _CHANGE = 1e-6, 0.5, 4.0
+
+
+class NoisySteps:
+    r"""Steps of the differences of f with noise of standard deviation :math:`\sigma`.
+
+    The error of a central difference, :math:`\sigma/(\sqrt2 h) + |f'''| h^2/6`, is least near
+    :math:`h = (3\sigma/|f'''|)^{1/3}`, that of a forward one at
+    :math:`8^{1/4}(\sigma/|f''|)^{1/2}` (Moré & Wild, *Estimating derivatives of noisy
+    simulations*, ACM Trans. Math. Softw. 38, 2012). Central ones learn f'' from their values, and
+    f''' is taken to be f''/l with l = max(1, |x_i|). A first step, and every forward one, takes
+    the derivatives to be those of a function that changes by |f| over l.
+
+    Parameters
+    ----------
+    noise : float
+        sigma > 0.
+    n : int
+
+    Attributes
+    ----------
+    widths : float64 array, shape (n,)
+        Steps in units of l, NaN before the first gradient.
+    gradient_noise : float
+        Norm of the error of the last gradient.
+    """
+
+    def __init__(self, noise: float, n: int) -> None:
+        self.noise = noise
+        self.widths = np.full(n, math.nan)
+        self.gradient_noise = 0.0
+
+    def restore(self, saved: np.ndarray) -> None:
+        """Go on from saved `widths`."""
+        if saved.shape != self.widths.shape:
+            raise ValueError(f"difference_steps has shape {saved.shape}, not {self.widths.shape}")
+        self.widths[...] = saved
+
+    def steps(self, x: np.ndarray, f: float, scheme: str) -> np.ndarray:
+        """The steps for a gradient at x, where the value is about f."""
+        power = 1.0 / 3.0 if scheme == "3-point" else 0.5
+        size = np.maximum(1.0, abs(x.astype(np.float64)))
+        if np.isnan(self.widths).any():
+            relative = self.noise / max(abs(f), self.noise)
+            self.widths[:] = min(max(relative**power, _LEAST), _WIDEST / _CHANGE)
+        h = np.asarray(self.widths * size)
+        self.gradient_noise = self.noise * float(np.linalg.norm(1.0 / h))
+        return h
+
+    def learn(
+        self, x: np.ndarray, f: float, seen: list[tuple[np.ndarray, float]]
+    ) -> None:
+        """Adapt the steps to the values that a gradient at x was made of."""
+        beside: dict[int, list[tuple[float, float]]] = {}
+        for z, value in seen:
+            moved = np.flatnonzero(z != x)
+            if len(moved) == 1 and math.isfinite(value):
+                i = int(moved[0])
+                beside.setdefault(i, []).append((float(z[i]) - float(x[i]), value))
+        size = np.maximum(1.0, abs(x.astype(np.float64)))
+        for i, places in beside.items():
+            if len(places) != 2:
+                continue
+            (a, fa), (b, fb) = places  # z - x, and f there
+            bend = 2.0 * ((fb - f) / b - (fa - f) / a) / (b - a)
+            h, width = self.widths[i], size[i]
+            wanted = h * _CHANGE
+            if abs(bend * a * b) > _SEEN * self.noise:
+                wanted = float(np.cbrt(3.0 * self.noise / (abs(bend) * width * width)))
+            self.widths[i] = min(
+                max(min(max(wanted, h / _CHANGE), h * _CHANGE), _LEAST), _WIDEST
+            )

@@ -31,7 +31,7 @@ from ..methods import (
     restore,
     unknown_method,
 )
-from ..objective import Counts, Objective, OutOfBudget, as_value, as_vector, precision
+from ..objective import Counts, NoisySteps, Objective, OutOfBudget, as_value, as_vector, precision
 from ..options import Options, users_level
 from ..saving import check_shape, fill, part
 from ..status import MESSAGES, Status
@@ -39,6 +39,7 @@ from ..vectors import clone, is_tensor, largest_number, max_abs, norm2, zeros
 from . import checkpoint
 from .advice import Rejections
 from .curvature import Curvature, Examination, ModelCurvature
+from .noise import NoiseEstimate
 from .stopping import Limits, start, stop
 
 if TYPE_CHECKING:
@@ -149,6 +150,10 @@ class Solver:
         self._jacobian: Any = None
         self._examination: Examination | None = None
         self._curvature: Curvature | None = None  # of `x`, where that has been examined
+        self._estimate: NoiseEstimate | None = None
+        if self.options.noise == "estimate":
+            self._estimate = NoiseEstimate(self.x0, self.box)
+        self._steps: NoisySteps | None = None  # of the differences of `run`
         self._accepted = 0
         self._rejections = Rejections()
         self._differences = False  # whether `run` makes the gradient of them
@@ -274,8 +279,23 @@ class Solver:
         multipliers: np.ndarray = self._method.v.copy()
         return multipliers
 
+    @property
+    def _estimating(self) -> NoiseEstimate | None:
+        """What asks for points before the run starts."""
+        estimate = self._estimate
+        return None if estimate is None or estimate.finished else estimate
+
+    @property
+    def noise(self) -> tuple[float, float]:
+        """The noise in f and in the gradient, as it was given or has been estimated."""
+        if self._estimate is not None:
+            return self._estimate.f_noise, self._estimate.g_noise
+        return self.options.f_noise, self.options.g_noise
+
     def ask(self) -> Any:
         """The point to evaluate next; a copy that the caller may keep or change."""
+        if self._estimating is not None:
+            return self._estimating.trial
         if self._method is None:
             return clone(self.x0)
         if self._examination is not None:
@@ -342,6 +362,8 @@ class Solver:
         return self._vector("gradient", g)
 
     def _wants_gradient(self, f: float) -> bool:
+        if self._estimating is not None:
+            return not self._differences
         if self._method is None:
             return math.isfinite(f)
         if self._examination is not None:
@@ -380,6 +402,8 @@ class Solver:
 
     def _keep(self, f: float) -> None:
         """Remember the point of `ask` if it is the lowest; its gradient is not known."""
+        if self._estimating is not None:
+            return
         if self._method is None:
             self._f0 = f
         elif self._examination is not None:
@@ -390,12 +414,19 @@ class Solver:
     def _take(self, f: float, g: Any, offered: bool = False) -> None:
         """Move on, by what `_gradient` has made of the gradient."""
         method = self._method
+        if self._estimating is not None:
+            if np.array_equal(self._estimating.trial, self.x0):
+                self._f0 = f
+            self._estimating.receive(f, g)
+            self._spent()
+            return
         if method is not None and self._precision > self._expected:
             self._expected = self._precision
             method.expect(self._precision)
         if method is None:
             self._start(f, g)
             return
+        self._tell_noise()
         if self._examination is not None:
             self._take_probe(self._examination, f, g)
             return
@@ -647,6 +678,8 @@ class Solver:
                     evaluation is None or self._method is None or self._examination is not None
                     or self._method.waits()
                 ):  # fmt: skip
+                    if self._estimating is None and self._differences:
+                        objective.steps = self._noisy_steps()
                     x = self.ask()
                     f = objective.fun(clone(x) if self.constraints is not None else x)
                     self._precision = objective.precision
@@ -685,6 +718,17 @@ class Solver:
             hd = self._vector("Hessian product", objective.product(x, g, direction, version))
             self._take_product(hd + constraints.product(x, method.v, direction, version))
 
+    def _noisy_steps(self) -> NoisySteps | None:
+        """The steps of differences, where f is noisy."""
+        if self._steps is None and self.noise[0] > 0.0:
+            self._steps = NoisySteps(self.noise[0], self.n)
+        return self._steps
+
+    def _tell_noise(self) -> None:
+        """Let the method know the noise that differences give to the gradient."""
+        if self._steps is not None and self._method is not None:
+            self._method.expect_noise(self.noise[0], self._steps.gradient_noise)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the whole state to one .npz file; a file that is there is replaced at the end.
 
@@ -715,9 +759,9 @@ class Solver:
         CheckpointError
             A ValueError: the file is damaged, truncated, foreign or of a newer version.
         ValueError
-            An option that cannot be changed: `memory`, `enriched`, `weight_rule`, and of a run
-            that was told f at x0 those of the start: `initial_weight`, `initial_trust_radius` and
-            `model`.
+            An option that cannot be changed: `memory`, `enriched`, `weight_rule`, `noise`, and of
+            a run that was told f at x0 those of the start: `initial_weight`,
+            `initial_trust_radius` and `model`.
         """
         state = checkpoint.read(path)
         try:
@@ -771,6 +815,10 @@ class Solver:
         }
         if self.box is not None:
             state["lower"], state["upper"] = self.box.lower, self.box.upper
+        if self._estimate is not None:
+            state |= {f"noise.{name}": v for name, v in self._estimate.saved().items()}
+        if self._steps is not None:
+            state["difference_steps"] = self._steps.widths
         if self._g0 is not None:
             state["g0"] = self._g0
         if self.constraints is not None and self.constraints.settled:
@@ -819,6 +867,13 @@ class Solver:
         solver._started_at -= float(state["elapsed"])
         solver._optimality0 = float(state["optimality0"])
         solver._rejections = Rejections(*map(float, state.get("rejections", ())))
+        estimate = part(state, "noise.")
+        if estimate:
+            solver._estimate = NoiseEstimate(solver.x0, solver.box)
+            solver._estimate.restore(estimate)
+        if "difference_steps" in state:
+            solver._steps = NoisySteps(solver.noise[0], solver.n)
+            solver._steps.restore(state["difference_steps"])
         if "g0" in state:
             solver._g0 = solver._vector("gradient", state["g0"])
         method_state = part(state, "method.")
@@ -861,7 +916,12 @@ class Solver:
         fixed = self.box is not None and bool(self.box.fixed.all())
         words = FIXED_MESSAGE if fixed and status is Status.CONVERGED else MESSAGES[status]
         advice = ""
-        if self.constraints is None:
+        if status is Status.PRECISION and method is not None and self.noise[0] > 0.0:
+            advice = (
+                f"The decreases that are predicted have come below the noise in f, "
+                f"{self.noise[0]:.1e}."
+            )
+        elif self.constraints is None:
             advice = self._rejections.advice(status, self.nit, optimality, self._differences)
         result = OptimizeResult(
             x=clone(x),
@@ -878,6 +938,12 @@ class Solver:
             execution_time=elapsed,
             method=self.method,
         )
+        if self._estimate is not None:
+            result.message = f"{result.message} {self._estimate.message()}".rstrip()
+        if self.options.noise is not None:
+            result.noise, result.gradient_noise = self.noise
+            if self._steps is not None:
+                result.gradient_noise = self._steps.gradient_noise
         if self.box is not None:
             result.active = self.box.active(result.x)
         if self.constraints is not None:
@@ -957,12 +1023,16 @@ class Solver:
             self.status = Status.NONFINITE_START
             return
         self._announce_compiling()
+        options = self.options
+        if self._estimate is not None:
+            options = replace(options, noise=self.noise)
         told: tuple[Any, ...] = ()
         if self.constraints is not None:
             told = (
                 self.constraints.sides, self._c, self._jacobian, self.constraints.kept()
             )  # fmt: skip
-        self._method = build(self.method)(self.x0, self._f0, g, self.options, self.box, *told)
+        self._method = build(self.method)(self.x0, self._f0, g, options, self.box, *told)
+        self._tell_noise()
         self._g0 = None  # the method holds the gradient from now on
         self._optimality0 = self._method.optimality
         _start_limits(self._limits, self._f0, self._optimality0)
@@ -1041,7 +1111,7 @@ class Solver:
         if lower:
             assert g is not None
             self._accepted += 1
-            options = replace(self.options, model=None)
+            options = replace(self.options, model=None, noise=self.noise)
             best = self._method.best
             self._method = build(self.method)(examination.trial, f, g, options, self.box)
             self._method.keep(*best)
@@ -1147,7 +1217,7 @@ MACHINE_SECONDS = 0.02
 
 #: Options that a state depends on, and those that only a start looks at: a run that goes on has
 #: them as they were.
-FIXED = ("memory", "enriched", "weight_rule")
+FIXED = ("memory", "enriched", "weight_rule", "noise")
 OF_THE_START = ("initial_weight", "initial_trust_radius", "model")
 
 #: What `history` records after each iteration.
@@ -1204,7 +1274,7 @@ def _check_model(model: Any, method: str, x0: np.ndarray) -> None:
 def _check_constrained(options: Options, x0: Any) -> None:
     if is_tensor(x0):
         raise TypeError("`constraints` are not for runs on tensors, expected `x0` as an array")
-    for name in ("check_curvature", "model"):
+    for name in ("check_curvature", "model", "noise"):
         if getattr(options, name):
             raise ValueError(f"option `{name}` is not for runs with constraints")
 
@@ -1213,6 +1283,8 @@ def _check_tensor_options(options: Options) -> None:
     for name in ("check_curvature", "check_derivatives", "checkpoint", "model", "resume"):
         if getattr(options, name):
             raise ValueError(f"option `{name}` is not for runs on tensors")
+    if options.noise == "estimate":
+        raise ValueError("option `noise` = 'estimate' is not for runs on tensors: give a number")
 
 
 def _is_finite(v: Any) -> bool:

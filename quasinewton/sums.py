@@ -1,0 +1,456 @@
+r"""Means over many samples: `minimize_sum`, whose batches grow when their noise hides the decrease.
+
+Every batch is evaluated in a few groups, which costs no more than the whole. The spread of their
+gradients says how far the gradient of the batch is from that of all samples; where that is too
+far (Byrd, Chin, Nocedal & Wu, Math. Program. 134, 2012; Bollapragada, Byrd & Nocedal, SIAM J.
+Optim. 28, 2018), the next batch is larger. A `Solver` makes the steps, and `renew` takes it from
+one batch to the next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from .methods import QUASI_NEWTON, unknown_method
+from .objective import as_value
+from .options import Options
+from .solver import Solver, as_start
+from .status import Status
+from .vectors import clone, is_tensor
+
+__all__ = ["minimize_sum"]
+
+#: Of the inner-product test the bound on the part of the gradient across, in norms of the mean.
+_ACROSS = 5.84
+#: After so many batches of one size their mean gradient is looked at too, and if it is so much
+#: smaller than that of the batch, it takes its place in the test.
+_MANY, _SMALLER = 10, 0.38
+#: A batch becomes at most so many times as large at once.
+_GROWTH = 2.0
+_TESTS = ("norm", "inner")
+#: Options of `minimize` that a run over batches cannot serve.
+_REFUSED = ("checkpoint", "resume", "noise", "check_curvature", "check_derivatives")
+#: What ends a run on a batch too.
+_FINAL = (Status.MAXITER, Status.MAXTIME, Status.UNBOUNDED, Status.NONFINITE_START, Status.CALLBACK)
+
+
+def minimize_sum(
+    fun: Callable[..., Any],
+    x0: Any,
+    samples: int,
+    args: tuple[Any, ...] = (),
+    method: str = "trust_hybrid",
+    jac: Any = True,
+    callback: Callable[[OptimizeResult], Any] | None = None,
+    tol: float | None = None,
+    options: Mapping[str, Any] | None = None,
+    *,
+    bounds: Any = None,
+    batch: int | None = None,
+    groups: int = 4,
+    steps: int = 3,
+    overlap: float = 0.0,
+    test: str = "norm",
+    theta: float = 0.5,
+    maxepochs: float = 100.0,
+    full_after: float = math.inf,
+    seed: Any = 0,
+) -> OptimizeResult:
+    r"""Minimise the mean of a function over N samples, by batches of them that grow.
+
+    There is no learning rate. On each batch the method makes a few steps; both ends of a step, of
+    its pair and of its ratio of actual to predicted reduction are on this batch. To both reductions
+    a multiple of the noise that the batch gives to the actual one is added (Sun & Nocedal 2023).
+    Once the batch is of all samples, the run goes on as `quasinewton.minimize` does.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, batch, *args)``, with ``batch`` an int64 array of indices from 0 to N - 1, all
+        different: the mean over these samples, and where `jac` is True the pair of it and its
+        gradient, shape (n,). A term that all samples share, such as a penalty on x, belongs to
+        every mean.
+    x0 : array_like, shape (n,), or tensor
+        Start. If it is a tensor, the functions get tensors, and return them.
+    samples : int
+        N.
+    args : tuple, default ()
+    method : str, default 'trust_hybrid'
+        A quasi-Newton method of `quasinewton.minimize`.
+    jac : callable, True or None, default True
+        ``jac(x, batch, *args)``, the gradient. None, for tensors of PyTorch only: PyTorch
+        differentiates `fun`.
+    callback : callable, optional
+        Called after every iteration with an OptimizeResult: x, fun and jac on the batch, nit,
+        epochs and batch, its size. StopIteration ends the run.
+    tol, options
+        As in `quasinewton.minimize`; `gtol` and what else is about f counts on all samples only.
+        Limits of iterations are off by default. ``checkpoint``, ``resume``, ``noise``,
+        ``check_curvature`` and ``check_derivatives`` are refused, and `maxfev` is `maxepochs`.
+    bounds : optional
+        As in `quasinewton.minimize`.
+    batch : int, optional
+        Samples of the first batch; default min(N, max(32, N // 50)).
+    groups : int, default 4
+        Into how many a batch is divided to see its noise, at the first point; >= 2.
+    steps : int, default 3
+        Iterations on a batch. Each takes one evaluation of it, and the first point another one.
+    overlap : float, default 0
+        The share of the groups, 0 <= overlap < 1, that a batch takes over from the one before.
+        These are not evaluated anew.
+    test : {'norm', 'inner'}, default 'norm'
+        When a batch grows: with g the gradient of the batch and V the variance of its error,
+        where V > theta^2 |g|^2; or (the augmented inner-product test) where the variance of the
+        error along g is larger than that, or across it than 5.84^2 |g|^2. Of the latter the mean of
+        the last 10 gradients takes the place of g, if it is shorter than 0.38 |g|.
+    theta : float, default 0.5
+        With three steps on a batch, 0.7 and more may never let batches grow: the steps fit one
+        batch, and half of the next gradient's square is then noise.
+    maxepochs : float, default 100
+        The run ends when as many values of terms as in so many sums over all samples have been
+        computed.
+    full_after : float, default inf
+        Epochs after which the batch is of all samples; 0 for a run without batches.
+    seed : int or numpy.random.Generator, default 0
+        Of the batches. The same seed gives the same run.
+
+    Returns
+    -------
+    OptimizeResult
+        As of `quasinewton.minimize`, with these differences. `fun`, `jac` and `optimality` are
+        those on the last batch, which is of all samples if ``batch == samples``. `success` needs
+        that. `nfev` and `njev` count samples, and `epochs` is ``nfev / samples``. If `maxepochs`
+        ends the run, `status` is `Status.MAXFEV`. `batches` is a dict of arrays with a value for
+        each batch: ``size``, ``epochs`` at its end, ``fun`` on it at its end, and ``error``, the
+        root of the variance of its gradient over its norm (0 for all samples).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument makes no sense, before `fun` is called; or where f or its gradient is not
+        finite at the point of the run on another batch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from quasinewton import minimize_sum
+    >>> a = np.random.default_rng(0).normal(size=(1000, 3))
+    >>> def loss(x, batch):
+    ...     r = a[batch] @ x - 1.0
+    ...     return r @ r / len(batch), 2.0 * r @ a[batch] / len(batch)
+    >>> result = minimize_sum(loss, np.zeros(3), 1000)
+    >>> result.success, bool(result.epochs < 30)
+    (True, True)
+    """
+    start = as_start(x0)
+    size = _checked(
+        fun, jac, start, samples, method, callback, batch, groups, steps, overlap, test, theta,
+        maxepochs, full_after,
+    )  # fmt: skip
+    given = Options.named(options, tol)
+    for name in _REFUSED:
+        if given.get(name):
+            raise ValueError(f"option `{name}` is not for `minimize_sum`")
+    if "maxfev" in given:
+        raise ValueError("option `maxfev` is not for `minimize_sum`: give `maxepochs`")
+    run = _Run(
+        _Functions(fun, jac, args, start), Solver(
+            start, method, {"maxiter": math.inf, **given}, bounds,
+        ), samples, np.random.default_rng(seed),
+    )  # fmt: skip
+    run.groups, run.steps = groups, steps
+    run.kept = min(groups - 1, round(overlap * groups))
+    run.inner, run.theta = test == "inner", theta
+    run.most, run.full_after = maxepochs * samples, full_after * samples
+    run.callback = callback
+    return run.result(run.go(size))
+
+
+def _checked(
+    fun: Any, jac: Any, x0: Any, samples: Any, method: Any, callback: Any, batch: Any, groups: Any,
+    steps: Any, overlap: Any, test: Any, theta: Any, maxepochs: Any, full_after: Any,
+) -> int:  # fmt: skip
+    """The size of the first batch, if all arguments make sense."""
+    for name, function in (("fun", fun), ("callback", callback)):
+        if not callable(function) and (name == "fun" or function is not None):
+            raise TypeError(f"`{name}` must be callable, got {type(function).__name__}")
+    if not (jac is True or callable(jac) or (jac is None and hasattr(x0, "requires_grad"))):
+        raise ValueError(
+            f"`jac` must be True or callable, or None for a tensor of PyTorch, got {jac!r}"
+        )
+    if method not in QUASI_NEWTON:
+        raise ValueError(unknown_method(method, QUASI_NEWTON))
+    batch = max(32, samples // 50) if batch is None and _is_integer(samples) else batch
+    for name, number, least in (
+        ("samples", samples, 1), ("batch", batch, 1), ("groups", groups, 2), ("steps", steps, 1),
+    ):  # fmt: skip
+        if not _is_integer(number):
+            raise TypeError(f"`{name}` must be an integer, got {number!r}")
+        if number < least:
+            raise ValueError(f"`{name}` must be >= {least}, got {number}")
+    if test not in _TESTS:
+        raise ValueError(f"`test` must be one of {', '.join(map(repr, _TESTS))}, got {test!r}")
+    for name, value, fits in (
+        ("overlap", overlap, lambda v: 0.0 <= v < 1.0), ("theta", theta, lambda v: v > 0.0),
+        ("maxepochs", maxepochs, lambda v: v > 0.0), ("full_after", full_after, lambda v: v >= 0.0),
+    ):  # fmt: skip
+        if not isinstance(value, int | float) or not fits(value):
+            expected = {"overlap": ">= 0 and < 1", "full_after": ">= 0"}.get(name, "> 0")
+            raise ValueError(f"`{name}` must be a number {expected}, got {value!r}")
+    return min(int(samples), int(batch))
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+class _Functions:
+    """The mean over some samples and its gradient, and how many of either were computed."""
+
+    def __init__(self, fun: Any, jac: Any, args: tuple[Any, ...], x0: Any) -> None:
+        self.nfev = self.njev = 0
+        self._fun, self._jac, self._args = fun, jac, args
+        if jac is None:
+            from .objective.autograd import autograd_pair
+
+            self._fun, self._jac = autograd_pair(fun), True
+
+    def __call__(self, x: Any, batch: np.ndarray) -> tuple[float, Any]:
+        self.nfev += len(batch)
+        self.njev += len(batch)
+        value = self._fun(clone(x), batch, *self._args)
+        if self._jac is not True:
+            return as_value(value), self._jac(clone(x), batch, *self._args)
+        try:
+            f, g = value
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"`fun` must return (f, gradient) where `jac` is True, got {value!r:.200}"
+            ) from error
+        return as_value(f), g
+
+
+class _Part:
+    """A group of samples, and the mean over it and its gradient where they were computed last."""
+
+    def __init__(self, batch: np.ndarray, f: float, g: Any) -> None:
+        self.batch, self.f, self.g = batch, f, g
+
+
+class _Run:
+    """The state of a run over batches.
+
+    Parameters
+    ----------
+    functions : _Functions
+    solver : Solver
+    samples : int
+    rng : numpy.random.Generator
+    """
+
+    groups, steps, kept, inner, theta = 4, 3, 0, False, 0.5
+    most = full_after = math.inf
+    callback: Callable[[OptimizeResult], Any] | None = None
+
+    def __init__(
+        self, functions: _Functions, solver: Solver, samples: int, rng: np.random.Generator
+    ) -> None:
+        self.functions, self.solver, self.samples, self.rng = functions, solver, samples, rng
+        self.order = np.empty(0, np.int64)  # of the samples whose turn has not come
+        self.parts: list[_Part] = []  # of the batch, at the point of the solver
+        self.size = 0
+        self.total: Any = None  # of the gradients of the last batches of one size
+        self.summed = 0
+        self.batches: dict[str, list[float]] = {
+            name: [] for name in ("size", "epochs", "fun", "error")
+        }
+
+    def go(self, size: int) -> Status:
+        """Run to the end; the status."""
+        solver = self.solver
+        while True:
+            self.size = self.samples if self.functions.nfev >= self.full_after else size
+            everything = self.size == self.samples
+            self._begin_batch()
+            error, size = (0.0, self.size) if everything else self._size_wanted()
+            if solver.running:
+                self._make_steps(math.inf if everything else self.steps)
+            elif solver.status is Status.CONVERGED:
+                size = max(size, 2 * self.size)
+            for name, value in (
+                ("size", self.size), ("epochs", self.functions.nfev / self.samples),
+                ("fun", solver.f), ("error", error),
+            ):  # fmt: skip
+                self.batches[name].append(value)
+            if solver.status in _FINAL or (everything and not solver.running):
+                return solver.status
+            if self.functions.nfev >= self.most:
+                return Status.MAXFEV
+            # on all samples no batch is evaluated twice at a point
+            if size * (self.steps + 1) >= self.samples * self.steps:
+                size = self.samples
+
+    def _begin_batch(self) -> None:
+        """Draw a batch and let the solver know of it."""
+        solver = self.solver
+        if self.size == self.samples:
+            divided = [np.arange(self.samples)]
+            kept: list[_Part] = []
+        else:
+            kept = self.parts[-self.kept :] if self.kept and len(self.parts) > 1 else []
+            held = np.concatenate([part.batch for part in kept]) if kept else self.order[:0]
+            fresh = self._draw(max(self.groups - len(kept), self.size - len(held)), held)
+            divided = np.array_split(fresh, self.groups - len(kept))
+        x = solver.x
+        self.parts = kept + self._evaluate(x, [some for some in divided if len(some)])
+        f, g = _mean(self.parts)
+        if solver.g is None:
+            solver.tell(f, g)
+            return
+        solver.renew(f, g)
+
+    def _draw(self, count: int, held: np.ndarray) -> np.ndarray:
+        """So many samples that are not held, of which each has its turn before any has another."""
+        count = min(count, self.samples - len(held))
+        fresh = self.order[~np.isin(self.order, held)]
+        if len(fresh) < count:
+            self.order = self.rng.permutation(self.samples)
+            fresh = self.order[~np.isin(self.order, held)]
+        fresh = fresh[:count]
+        self.order = self.order[~np.isin(self.order, fresh)]
+        return fresh
+
+    def _evaluate(self, x: Any, divided: list[np.ndarray]) -> list[_Part]:
+        vector = self.solver._vector
+        parts = []
+        for some in divided:
+            f, g = self.functions(x, some)
+            parts.append(_Part(some, f, vector("gradient", g)))
+        return parts
+
+    def _size_wanted(self) -> tuple[float, int]:
+        """The relative error of the gradient, and the size of the next batch."""
+        g = _mean(self.parts)[1]
+        parts, box = [part.g for part in self.parts], self.solver.box
+        if box is not None:  # what bounds hold back decreases nothing
+            free = box.free(self.solver.x, g)
+            g, *parts = (np.where(free, v, v.dtype.type(0.0)) for v in (g, *parts))
+        square = _dot(g, g)
+        if self.inner:
+            square = min(square, self._square_of_many(g, square))
+        k = len(self.parts)
+        if k < 2 or not square > 0.0:
+            return 0.0, 2 * self.size
+        # of the mean over the batch, of which each group is a share; and of samples that are finite
+        shares = [len(part.batch) / self._held for part in self.parts]
+        finite = k / (k - 1.0) * (1.0 - self._held / self.samples)
+        rests = [v - g for v in parts]
+        along = finite * sum(
+            (w * _dot(rest, g)) ** 2 for w, rest in zip(shares, rests, strict=True)
+        ) / _dot(g, g)  # fmt: skip
+        whole = finite * sum(w * w * _dot(r, r) for w, r in zip(shares, rests, strict=True))
+        if self.inner:
+            across = max(0.0, whole - along) / _ACROSS**2
+            excess = max(along / self.theta**2, across) / square
+        else:
+            excess = whole / self.theta**2 / square
+        size = self.size
+        if excess > 1.0:
+            size = math.ceil(min(_GROWTH, excess) * size)
+        return math.sqrt(whole / square), size
+
+    def _square_of_many(self, g: Any, square: float) -> float:
+        """The square of the mean gradient of many batches where that shows g to be noise."""
+        if self.total is None or self.size != self.batches["size"][-1]:
+            self.total, self.summed = g, 1
+            return square
+        self.total, self.summed = self.total + g, self.summed + 1
+        if self.summed < _MANY:
+            return square
+        many = _dot(self.total, self.total) / self.summed**2
+        self.total = None
+        return many if many < _SMALLER**2 * square else square
+
+    @property
+    def _held(self) -> int:
+        return sum(len(part.batch) for part in self.parts)
+
+    def _make_steps(self, steps: float) -> None:
+        """Iterations on the batch as it is."""
+        solver, everything = self.solver, self.size == self.samples
+        slopes = self.parts
+        end = solver.nit + steps
+        while solver.running and solver.nit < end and self.functions.nfev < self.most:
+            x = solver.ask()
+            if everything:
+                solver._method.expect_noise(0.0, 0.0)
+                parts = self._evaluate(x, [self.parts[0].batch])
+            else:
+                solver._method.expect_noise(_noise(slopes, x - solver.x), 0.0)
+                divided = [part.batch for part in self.parts]
+                if not self.kept:
+                    divided = [np.concatenate(divided)]
+                parts = self._evaluate(x, divided)
+            before = solver.version
+            solver.tell(*_mean(parts))
+            if solver.version != before and (self.kept or everything):
+                self.parts = parts
+            self._report()
+
+    def _report(self) -> None:
+        if self.callback is None:
+            return
+        state = self.solver.intermediate()
+        state.epochs, state.batch = self.functions.nfev / self.samples, self.size
+        state.nfev, state.njev = self.functions.nfev, self.functions.njev
+        try:
+            self.callback(state)
+        except StopIteration:
+            self.solver.stop(Status.CALLBACK)
+
+    def result(self, status: Status) -> OptimizeResult:
+        """What `minimize_sum` returns."""
+        solver = self.solver
+        solver.stop(status)
+        result = solver.finish()
+        result.nfev, result.njev = self.functions.nfev, self.functions.njev
+        result.epochs, result.batch = self.functions.nfev / self.samples, self.size
+        if status is Status.MAXFEV:
+            result.message = f"The epochs are spent, {result.epochs:.6g} of them (`maxepochs`)."
+        result.batches = {name: np.array(values) for name, values in self.batches.items()}
+        return result
+
+
+def _dot(a: Any, b: Any) -> float:
+    return float((a * b).sum()) if is_tensor(a) else float(np.dot(a, b))
+
+
+def _mean(parts: list[_Part]) -> tuple[float, Any]:
+    """The mean over all samples of the parts, and its gradient."""
+    if len(parts) == 1:
+        return parts[0].f, parts[0].g
+    count = sum(len(part.batch) for part in parts)
+    f, g = 0.0, parts[0].g * (len(parts[0].batch) / count)
+    for part in parts:
+        f += part.f * (len(part.batch) / count)
+    for part in parts[1:]:
+        g = g + part.g * (len(part.batch) / count)
+    return f, g
+
+
+def _noise(parts: list[_Part], step: Any) -> float:
+    """Noise of each of the two values of f at the ends of a step, by the slopes of the parts.
+
+    On the batch f changes by another amount than on all samples; that is shared between the two.
+    """
+    k = len(parts)
+    if k < 2:
+        return 0.0
+    slopes = [_dot(part.g, step) for part in parts]
+    noise = float(np.std(slopes, ddof=1)) / math.sqrt(2.0 * k)
+    return noise if math.isfinite(noise) else 0.0

@@ -1,0 +1,180 @@
+"""Means over samples: batches that grow, counts that are true, and the sum over all at the end."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+
+import numpy as np
+import pytest
+
+from quasinewton import Status, minimize, minimize_sum
+from quasinewton.methods import QUASI_NEWTON
+
+N, n = 1000, 5
+RNG = np.random.default_rng(0)
+A = RNG.normal(size=(N, n))
+B = A @ np.arange(1.0, n + 1.0) + RNG.normal(size=N)
+BEST = np.linalg.lstsq(A, B, rcond=None)[0]
+
+
+def squares(x, batch):
+    r = A[batch] @ x - B[batch]
+    return r @ r / len(batch), 2.0 * r @ A[batch] / len(batch)
+
+
+def squares_alone(x, batch):
+    return squares(x, batch)[0]
+
+
+def slope(x, batch):
+    return squares(x, batch)[1]
+
+
+@pytest.mark.parametrize("method", QUASI_NEWTON)
+@pytest.mark.parametrize("more", [{}, {"test": "inner"}, {"overlap": 0.5}, {"steps": 1}])
+def test_least_squares_are_solved_on_all_samples(method, more):
+    r = minimize_sum(squares, np.zeros(n), N, method=method, tol=1e-8, **more)
+    assert r.success and r.status == Status.CONVERGED and r.batch == N
+    np.testing.assert_allclose(r.x, BEST, atol=1e-8)
+    assert r.fun == pytest.approx(squares(BEST, np.arange(N))[0])
+    sizes = r.batches["size"]
+    assert sizes[0] == 32 and sizes[-1] == N and (np.diff(sizes) >= 0).all()
+    assert len({len(values) for values in r.batches.values()}) == 1
+    assert r.batches["error"][-1] == 0.0 and (r.batches["error"][:-1] > 0.0).all()
+
+
+@pytest.mark.parametrize("method", QUASI_NEWTON)
+def test_a_run_on_all_samples_is_that_of_minimize(method):
+    everything = np.arange(N)
+    whole = minimize(lambda x: squares(x, everything), np.zeros(n), jac=True, method=method)
+    for more in ({"batch": N}, {"batch": 10 * N}, {"full_after": 0}):
+        r = minimize_sum(squares, np.zeros(n), N, method=method, **more)
+        assert np.array_equal(r.x, whole.x) and r.nit == whole.nit
+        assert r.nfev == N * whole.nfev and r.epochs == whole.nfev and r.status == whole.status
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.5])
+def test_epochs_are_the_samples_asked_for_and_each_has_its_turn(overlap):
+    asked = []
+
+    def fun(x, batch):
+        assert batch.dtype == np.int64 and len(set(batch)) == len(batch)
+        assert batch.min() >= 0 and batch.max() < N
+        asked.append(batch)
+        return squares(x, batch)
+
+    seen = []
+    r = minimize_sum(
+        fun, np.zeros(n), N, overlap=overlap, theta=100.0, batch=100, maxepochs=7.0,
+        callback=lambda state: seen.append((state.nfev, state.epochs, state.batch, state.nit)),
+    )  # fmt: skip
+    assert r.status == Status.MAXFEV and "epochs are spent" in r.message and not r.success
+    assert r.nfev == sum(map(len, asked)) == r.njev and r.epochs == r.nfev / N
+    assert 7.0 <= r.epochs < 7.2
+    assert [s[3] for s in seen] == list(range(1, r.nit + 1))
+    assert seen[-1][0] == r.nfev and {s[2] for s in seen} == {100}
+    counts = np.bincount(np.concatenate(asked), minlength=N)
+    assert counts.min() >= 1
+
+
+def test_overlapping_groups_are_not_evaluated_again():
+    """With half of the groups taken over, a batch of one step costs 1.5 batches and not 2."""
+    steps = {}
+    for overlap in (0.0, 0.5):
+        r = minimize_sum(
+            squares, np.zeros(n), N, overlap=overlap, theta=100.0, batch=100, steps=1,
+            maxepochs=10.0,
+        )  # fmt: skip
+        steps[overlap] = r.nit
+    assert steps[0.0] == 50 and 60 <= steps[0.5] <= 67
+
+
+def test_the_same_seed_is_the_same_run():
+    runs = [minimize_sum(squares, np.zeros(n), N, seed=seed, maxepochs=2) for seed in (1, 1, 2)]
+    generator = minimize_sum(squares, np.zeros(n), N, seed=np.random.default_rng(1), maxepochs=2)
+    assert np.array_equal(runs[0].x, runs[1].x) and np.array_equal(runs[0].x, generator.x)
+    assert not np.array_equal(runs[0].x, runs[2].x)
+
+
+def test_batches_grow_with_their_noise():
+    """Samples that are all alike have no noise: the batch stays as small as it was."""
+    alike = minimize_sum(
+        lambda x, batch: (float(np.cosh(x - 1.0).sum()), np.sinh(x - 1.0)), np.zeros(3), N,
+        maxepochs=2.0, steps=1, tol=1e-300,
+    )  # fmt: skip
+    assert alike.batches["size"][:3].max() == 32
+    tight, loose = (
+        minimize_sum(squares, np.zeros(n), N, theta=theta, full_after=math.inf, maxepochs=3.0)
+        for theta in (0.3, 3.0)
+    )
+    assert len(tight.batches["size"]) < len(loose.batches["size"])
+
+
+def test_jac_options_bounds_and_args():
+    r = minimize_sum(squares_alone, np.zeros(n), N, jac=slope, tol=1e-8)
+    np.testing.assert_allclose(r.x, BEST, atol=1e-8)
+    assert r.nfev == r.njev
+    r = minimize_sum(
+        lambda x, batch, scale: tuple(scale * part for part in squares(x, batch)), np.zeros(n), N,
+        (2.0,), bounds=[(None, 2.0)] * n, options={"gtol": 1e-8, "history": True},
+    )  # fmt: skip
+    assert r.success and (r.x <= 2.0).all() and r.active[-1] == 1
+    assert len(r.history["fun"]) == r.nit + 1
+    few = minimize_sum(squares, np.zeros(n), N, options={"maxiter": 4})
+    assert few.status == Status.MAXITER and few.nit == 4
+
+
+def test_a_callback_ends_the_run_and_the_start_must_be_finite():
+    def callback(state):
+        if state.nit == 5:
+            raise StopIteration
+
+    r = minimize_sum(squares, np.zeros(n), N, callback=callback)
+    assert r.status == Status.CALLBACK and r.nit == 5
+    r = minimize_sum(lambda x, batch: (math.nan, x), np.zeros(n), N)
+    assert r.status == Status.NONFINITE_START and not r.success
+
+
+REFUSED = [
+    ({"fun": None}, TypeError, "`fun`"), ({"samples": 0}, ValueError, "`samples`"),
+    ({"samples": 1.5}, TypeError, "`samples`"), ({"batch": 0}, ValueError, "`batch`"),
+    ({"groups": 1}, ValueError, "`groups`"), ({"steps": 0}, ValueError, "`steps`"),
+    ({"overlap": 1.0}, ValueError, "`overlap`"), ({"theta": 0.0}, ValueError, "`theta`"),
+    ({"maxepochs": math.nan}, ValueError, "`maxepochs`"), ({"test": "t"}, ValueError, "`test`"),
+    ({"full_after": -1}, ValueError, "`full_after`"), ({"jac": None}, ValueError, "`jac`"),
+    ({"method": "trust_cg"}, ValueError, "trust_cg"), ({"callback": 1}, TypeError, "`callback`"),
+    ({"options": {"noise": 1.0}}, ValueError, "option `noise`"),
+    ({"options": {"checkpoint": "a"}}, ValueError, "option `checkpoint`"),
+    ({"options": {"maxfev": 3}}, ValueError, "`maxepochs`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "error", "name"), REFUSED)
+def test_what_makes_no_sense_is_named_before_any_work(changes, error, name):
+    def fun(x, batch):
+        raise AssertionError
+
+    with pytest.raises(error, match=name):
+        minimize_sum(**{"fun": fun, "x0": np.zeros(n), "samples": N} | changes)
+
+
+@pytest.mark.skipif(
+    not (importlib.util.find_spec("torch") and importlib.util.find_spec("array_api_compat")),
+    reason="needs PyTorch",
+)
+def test_tensors_agree_with_arrays():
+    import torch
+
+    a, b = torch.from_numpy(A), torch.from_numpy(B)
+
+    def mean(x, batch):
+        return ((a[batch] @ x - b[batch]) ** 2).mean()
+
+    r = minimize_sum(squares, np.zeros(n), N, options={"memory": 4}, tol=1e-7)
+    t = minimize_sum(
+        mean, torch.zeros(n, dtype=torch.float64), N, jac=None, options={"memory": 4}, tol=1e-7
+    )
+    assert torch.is_tensor(t.x) and t.success
+    np.testing.assert_allclose(t.x.numpy(), r.x, atol=1e-6)
+    assert np.array_equal(t.batches["size"][:2], r.batches["size"][:2])
