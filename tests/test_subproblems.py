@@ -141,8 +141,9 @@ def test_step_without_the_spectrum_is_the_one_by_it(
         inverse *= 1.001
     lines = np.empty((3, n))
     length, slope, bend, mu, exact = definite_step(
-        matrix, shift, g, radius, beyond, inverse, has_inverse, np.empty((n, n + 4)), lines
-    )
+        matrix, shift, g, radius, beyond, inverse, has_inverse, np.linalg.norm(matrix),
+        np.empty((n, n + 4)), lines,
+    )  # fmt: skip
     s = lines[0]
     assert not (exact and inverted != "yes")
     if has_inverse and inverted == "yes" and lam.min() > 1e-6:

@@ -195,6 +195,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
             record.g_least, record.idle = residual, 0
     elif accepted:
         record.g_least, record.idle = math.inf, 0
+        record.revived = -abs(record.revived)
     if has_gradient and (accepted or rho > constants.keep):
         theta = math.nan
         if constants.secant > 0.0:
@@ -234,6 +235,8 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
             )  # fmt: skip
         if accepted:
             record.weight = constants.relax * record.multiplier
+    if record.idle >= _IDLE:
+        revive(points, state)
 
 
 @vector_function(1, inline=True)
@@ -274,10 +277,32 @@ def begin(points, state):
     record.g_max, record.residual, record.g_norm = _norms(points, x, g, state)
     record.f_best = math.inf
     record.f_scale = abs(record.f)
-    record.seen, record.g_least, record.idle = 0.0, math.inf, 0
+    record.seen, record.g_least, record.idle, record.revived = 0.0, math.inf, 0, 0
     if record.length == 0.0:
         record.length = first_length(norm2(x), record.f, record.g_norm)
     record.length = min(record.length, record.length_max)
+
+
+@vector_function(0, inline=True)
+def revive(points, state):
+    """Begin a dense model anew where it sees nothing to gain, once until f falls again.
+
+    What the pairs tell it keeps. Where they tell nothing, the curvature that they have elsewhere
+    may be any number of times too large, and the way down be hidden by roundoff for that alone:
+    there -g leads as far as from a start.
+
+    Returns
+    -------
+    revived : bool
+    """
+    record = state[0]
+    if record.whole == 0 or record.reduced != 0 or record.revived > 0:
+        return False
+    length = first_length(norm2(points[0]), record.f, record.g_norm)
+    record.length = min(length, record.length_max)
+    record.matrix_gamma = record.g_norm / record.length
+    record.revived, record.applied, record.idle = 1, -1, 0
+    return True
 
 
 @inline_kernel
@@ -361,13 +386,16 @@ def find_trial_dense(points, rows, ring, gram, work, lines, state, rule):
     """
     x, g, trial, _, _ = named(points)
     record = state[0]
-    if record.g_max > 0.0:
+    for _ in range(2 if record.g_max > 0.0 else 0):
         if record.pending != SOLVED:
             renew_dense(record.g_norm / record.length, rows, ring, gram, lines, state)
             _scale_gradient(g, record.g_norm, lines[6])
             _solve_definite(ring, gram, work, lines, state, rule)
-        if _is_ready(record):
-            record.moved = 1 if _move(x, g, record.alpha, lines[6], trial) else 0
+        if not _is_ready(record):
+            break
+        record.moved = 1 if _move(x, g, record.alpha, lines[6], trial) else 0
+        if record.moved != 0 or not revive(points, state):
+            break
     return report(state)
 
 
@@ -630,7 +658,8 @@ class QuasiNewton:
     def begin_noise(self, f: float) -> None:
         """Forget what noise another objective has."""
         record = self.state[0]
-        record.f_scale, record.seen, record.g_least, record.idle = abs(f), 0.0, math.inf, 0
+        record.f_scale, record.seen = abs(f), 0.0
+        record.g_least, record.idle, record.revived = math.inf, 0, 0
 
     def expect(self, precision: float) -> None:
         """Take f to be given in this relative precision."""
