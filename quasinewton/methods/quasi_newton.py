@@ -216,6 +216,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
         copy(g_trial, g)
         record.outdated = 1
         record.f_scale = term_size(record.f_scale, rho, small)
+        record.seen = term_size(record.seen, rho, small)
         record.f = f_trial
         record.g_max, record.residual, record.g_norm = g_max, residual, g_norm
     elif math.isfinite(f_trial) and f_trial < min(f, record.f_best):  # but no gradient

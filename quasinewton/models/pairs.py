@@ -36,7 +36,7 @@ LARGEST, LEAST, LEAST_ALONG = range(3)
 #: Pairs after which a matrix that forgets nothing keeps its gamma.
 _SETTLED = 10
 #: ... while |y|/|s| of some pair kept is above this part of the largest, or of gamma.
-_DIGITS = 1e-6
+_DIGITS = 1e-12
 
 
 def gram_rows(m: int) -> int:
