@@ -147,6 +147,6 @@ def test_a_direction_hidden_behind_a_stiff_one_is_found(method, start):
 
     least = minimize(scaled, np.ones(2), jac=True, tol=1e-9).fun
     result = minimize(hyperbola, start, jac=True, method=method, tol=0.0)
-    assert result.status is Status.PRECISION
+    assert result.status == Status.PRECISION
     assert result.fun <= least * (1.0 + 1e-6)
     assert result.nfev <= 400
