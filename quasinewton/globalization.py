@@ -194,7 +194,8 @@ def count_idle(idle, least, f_trial, g_norm_trial, outcome, given):
 def term_size(scale, rho, small):
     """The size of the terms that f is a sum of, after an accepted step: at first ``|f|``.
 
-    It is less than was thought where f shows a decrease that should be too small for that.
+    It is less than was thought where f shows a decrease that should be too small for that. So is
+    the noise that f has seemed to show.
     """
     return 0.1 * scale if small and 0.25 <= rho <= 4.0 else scale
 

@@ -50,6 +50,7 @@ _FIELDS = {
     "g_least": "f8",  # least |g| since f hides what is gained
     "f_least": "f8",  # f when it last showed a gain
     "idle": "i8",  # iterations since then
+    "revived": "i8",  # 1: the model was begun anew and f has not fallen since; -1: it has
     "g_max": "f8",  # largest |g_i| at x, or |x - P(x - g)|_i
     "g_norm": "f8",  # |g| at x, of the variables that no bound holds
     "bounded": "i8",  # whether there are bounds on the variables

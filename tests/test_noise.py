@@ -123,3 +123,30 @@ def test_nan_in_a_quarter_of_all_values_is_lived_with(method):
         products = rosen_hess_prod if method == "trust_cg" else None
         result = minimize(fun, x0, jac=True, hessp=products, method=method)
         assert result.success and result.nfev + result.nhev <= 1500
+
+
+def hyperbola(x):
+    """Half the sum of squares of b0 b1 t/(1 + b1 t) - y: NIST's Misra1d with data of its kind."""
+    t = np.linspace(80.0, 760.0, 14)
+    y = 437.0 * 3e-4 * t / (1.0 + 3e-4 * t) + 0.1 * np.sin(t)
+    u = x[1] * t
+    residual = x[0] * u / (1.0 + u) - y
+    jacobian = np.array([u / (1.0 + u), x[0] * t / (1.0 + u) ** 2])
+    return 0.5 * float(residual @ residual), jacobian @ residual
+
+
+@pytest.mark.parametrize("start", [(450.0, 3e-4), (500.0, 1e-4), (300.0, 1e-3)])
+@pytest.mark.parametrize("method", ["trust_hybrid", "arc_hybrid", "trust_lbfgs"])
+def test_a_direction_hidden_behind_a_stiff_one_is_found(method, start):
+    """Curvatures of 1e12 and 1e-4: at the floor of the first nothing can be gained along it."""
+    scale = np.array([400.0, 3e-4])
+
+    def scaled(u):
+        f, g = hyperbola(scale * u)
+        return f, scale * g
+
+    least = minimize(scaled, np.ones(2), jac=True, tol=1e-9).fun
+    result = minimize(hyperbola, start, jac=True, method=method, tol=0.0)
+    assert result.status == Status.PRECISION
+    assert result.fun <= least * (1.0 + 1e-6)
+    assert result.nfev <= 400

@@ -119,6 +119,21 @@ def test_bound_on_the_length_uses_the_smallest_weight(norm, problem, sigma, long
         assert np.linalg.norm(again) == pytest.approx(length, rel=1e-6, abs=1e-300)
 
 
+def test_an_inverse_knows_curvatures_that_the_matrix_has_lost():
+    """The step is that of the inverse where eigenvalues of the matrix are below its roundoff."""
+    u, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))
+    lam = np.array([1e10, 1.0, 1e-10])
+    matrix, inverse = (u * lam) @ u.T, (u / lam) @ u.T
+    matrix, inverse = (matrix + matrix.T) / 2, (inverse + inverse.T) / 2
+    g = u @ np.ones(3) / np.sqrt(3)
+    lines = np.empty((3, 3))
+    *_, exact = definite_step(
+        matrix, 0.0, g, np.inf, NOTHING, inverse, True, 1e10, np.empty((3, 7)), lines
+    )
+    assert exact
+    assert np.allclose(lines[0], -inverse @ g, rtol=1e-12)
+
+
 @given(
     n=st.integers(1, 9), spread=st.floats(0.0, 12.0), shift=st.floats(-0.5, 0.5),
     exponent=st.floats(-3.0, 6.0), beyond=st.sampled_from([NOTHING, EXACT, PLANE]),
@@ -141,10 +156,14 @@ def test_step_without_the_spectrum_is_the_one_by_it(
         inverse *= 1.001
     lines = np.empty((3, n))
     length, slope, bend, mu, exact = definite_step(
-        matrix, shift, g, radius, beyond, inverse, has_inverse, np.empty((n, n + 4)), lines
-    )
+        matrix, shift, g, radius, beyond, inverse, has_inverse, np.linalg.norm(matrix),
+        np.empty((n, n + 4)), lines,
+    )  # fmt: skip
     s = lines[0]
-    assert not (exact and inverted != "yes")
+    if exact and inverted == "wrong":  # within the roundoff of the product that shows it
+        assert lam.min() < 1e-10
+        return
+    assert not (exact and inverted == "no")
     if has_inverse and inverted == "yes" and lam.min() > 1e-6:
         assert exact
     b = matrix + shift * np.eye(n)

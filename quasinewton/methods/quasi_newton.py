@@ -193,6 +193,8 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
         record.idle, (record.g_least, record.f_least), f_trial, residual, (accepted, small),
         record.given,
     )  # fmt: skip
+    if accepted and not small:
+        record.revived = -abs(record.revived)
     if (
         has_gradient and (accepted or rho > constants.keep)
         and (record.g_noise == 0.0 or is_clear(x, trial, g, g_trial, record.g_noise))
@@ -216,6 +218,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
         copy(g_trial, g)
         record.outdated = 1
         record.f_scale = term_size(record.f_scale, rho, small)
+        record.seen = max(term_size(record.seen, rho, small), level(record.given))
         record.f = f_trial
         record.g_max, record.residual, record.g_norm = g_max, residual, g_norm
     elif math.isfinite(f_trial) and f_trial < min(f, record.f_best):  # but no gradient
@@ -235,6 +238,8 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
             )  # fmt: skip
         if accepted:
             record.weight = constants.relax * record.multiplier
+    if record.idle >= IDLE:
+        revive(points, state)
 
 
 @vector_function(1, inline=True, patient=True)
@@ -277,9 +282,32 @@ def begin(points, state):
     record.f_scale = abs(record.f)
     record.seen, record.g_least, record.idle = level(record.given), math.inf, 0
     record.f_least = record.f
+    record.revived = 0
     if record.length == 0.0:
         record.length = first_length(norm2(x), record.f, record.g_norm)
     record.length = min(record.length, record.length_max)
+
+
+@vector_function(0, inline=True)
+def revive(points, state):
+    """Begin a dense model anew where it sees nothing to gain, once until f falls again.
+
+    What the pairs tell it keeps. Where they tell nothing, the curvature that they have elsewhere
+    may be any number of times too large, and the way down be hidden by roundoff for that alone:
+    there -g leads as far as from a start.
+
+    Returns
+    -------
+    revived : bool
+    """
+    record = state[0]
+    if record.whole == 0 or record.reduced != 0 or record.revived > 0 or record.given > 0.0:
+        return False
+    length = first_length(norm2(points[0]), record.f, record.g_norm)
+    record.length = min(length, record.length_max)
+    record.matrix_gamma = record.g_norm / record.length
+    record.revived, record.applied, record.idle = 1, -1, 0
+    return True
 
 
 @inline_kernel
@@ -363,13 +391,16 @@ def find_trial_dense(points, rows, ring, gram, work, lines, state, rule):
     """
     x, g, trial, _, _ = named(points)
     record = state[0]
-    if record.g_max > 0.0:
+    for _ in range(2 if record.g_max > 0.0 else 0):
         if record.pending != SOLVED:
             renew_dense(record.g_norm / record.length, rows, ring, gram, lines, state)
             _scale_gradient(g, record.g_norm, lines[6])
             _solve_definite(ring, gram, work, lines, state, rule)
-        if _is_ready(record):
-            record.moved = 1 if _move(x, g, record.alpha, lines[6], trial) else 0
+        if not _is_ready(record):
+            break
+        record.moved = 1 if _move(x, g, record.alpha, lines[6], trial) else 0
+        if record.moved != 0 or not revive(points, state):
+            break
     return report(state)
 
 
@@ -640,6 +671,7 @@ class QuasiNewton:
         record = self.state[0]
         record.f_scale, record.seen, record.g_least = abs(f), level(record.given), math.inf
         record.f_least, record.idle = f, 0
+        record.revived = 0
 
     def expect(self, precision: float) -> None:
         """Take f to be given in this relative precision."""

@@ -36,7 +36,7 @@ LARGEST, LEAST, LEAST_ALONG = range(3)
 #: Pairs after which a matrix that forgets nothing keeps its gamma.
 _SETTLED = 10
 #: ... while |y|/|s| of some pair kept is above this part of the largest, or of gamma.
-_DIGITS = 1e-6
+_DIGITS = 1e-12
 
 
 def gram_rows(m: int) -> int:
@@ -185,10 +185,13 @@ def choose_gamma(ring, state, fallback):
     Of the last `window` pairs where s.y > 0.
 
     Where B forgets nothing, its first pairs settle gamma, as long as the curvatures of now keep
-    some digits beside the largest there was.
+    some digits beside the largest there was. That of a model which was begun anew, see `revive`,
+    stays.
     """
     s = state[0]
     count = s.pairs
+    if s.revived != 0:
+        return s.matrix_gamma
     if s.reduced == 0 and is_settled(ring, state):
         recent = 0.0
         for j in range(count):

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 
-from ..kernels import HUGE, inline_kernel, kernel
+from ..kernels import EPS, HUGE, inline_kernel, kernel
 from ..models.pairs import is_settled
 from ..models.symmetric import invert, multiply_symmetric
 from ..models.updates import SR1
@@ -36,6 +36,8 @@ _FEW = 8
 _LAST = 1e-4
 #: Residual of a Newton step by an inverse, as a part of g, beyond which that is of no use.
 _RESIDUAL = 1e-8
+#: Roundoff of a product with a matrix, as a part of its norm.
+_ROUNDOFF = 16.0 * EPS
 #: Sine of the angle of two vectors that are parallel.
 _PARALLEL = 1e-8
 
@@ -121,16 +123,23 @@ def _solve(matrix, shift, g, factor, pivots, s):
 
 
 @kernel
-def _multiply(matrix, shift, inverse, g, s, w):
-    """s = -inverse g; False where (matrix + shift I) s is not -g, or not finite."""
+def _multiply(matrix, shift, inverse, size, g, s, w):
+    """s = -inverse g; False where (matrix + shift I) s is not -g, or not finite.
+
+    But for the roundoff of that product, of a matrix whose terms have the norm `size`: the inverse
+    knows small curvatures better than the matrix does, in which they drown beside large ones.
+    """
     multiply_symmetric(inverse, g, s)
     multiply_symmetric(matrix, s, w)
     square = 0.0
+    ss = 0.0
     for i in range(g.size):
         residual = (w[i] + shift * s[i]) - g[i]
         square += residual * residual
+        ss += s[i] * s[i]
         s[i] = -s[i]
-    return square <= _RESIDUAL * _RESIDUAL
+    most = _RESIDUAL + _ROUNDOFF * size * math.sqrt(ss)
+    return square <= most * most
 
 
 @kernel
@@ -240,7 +249,9 @@ def _on_sphere(matrix, shift, g, longest, length, factor, pivots, s, w):
 
 
 @inline_kernel
-def definite_step(matrix, shift, g, longest, beyond, inverse, inverted, factor, lines):
+def definite_step(
+    matrix, shift, g, longest, beyond, inverse, inverted, size, factor, lines
+):  # fmt: skip
     """Minimiser of g.s + s.Bs/2, B = matrix + shift I, under a bound on its length.
 
     Parameters
@@ -256,6 +267,8 @@ def definite_step(matrix, shift, g, longest, beyond, inverse, inverted, factor, 
     inverse : float64 array, shape (n, n)
     inverted : bool
         Whether `inverse` is that of B.
+    size : float
+        Bound on the norm of the terms of which the matrix is the sum.
     factor : float64 array, shape (>= n, >= n + 4)
         Workspace.
     lines : float64 array, shape (>= 3, >= n)
@@ -276,7 +289,7 @@ def definite_step(matrix, shift, g, longest, beyond, inverse, inverted, factor, 
     """
     n = g.size
     s, w, pivots = lines[0, :n], lines[1, :n], lines[2, :n]
-    exact = inverted and _multiply(matrix, shift, inverse, g, s, w)
+    exact = inverted and _multiply(matrix, shift, inverse, size, g, s, w)
     if not exact and not _solve(matrix, shift, g, factor, pivots, s):
         return math.inf, 0.0, 0.0, 0.0, exact
     square = 0.0
@@ -351,7 +364,7 @@ def step_without_spectrum(ring, gram, matrix, factor, lines, state, rule):
             record.inverted = 1 if invert(gram, gamma, rank, inverse) else 0
     step_norm, slope, bend, mu, exact = definite_step(
         matrix, gamma, lines[6, :size], record.length / per_unit, beyond, inverse,
-        record.inverted != 0, factor, lines,
+        record.inverted != 0, record.size, factor, lines,
     )  # fmt: skip
     if not exact:
         record.inverted = 0

@@ -14,8 +14,11 @@ from ..symmetric import multiply_symmetric
 
 __all__ = ["bfgs"]
 
-#: Cosine of s and y, and of s and Bs, below which a pair has no safe curvature.
-_SKIP = 1e-8
+#: Cosine of s and y, and of s and Bs, below which the curvature of a pair is roundoff. No more:
+#: along a curved valley as steep as 1e16 times its floor true cosines are as small as 1e-12.
+_SKIP = 1e-13
+#: Cosine of s and y - Bs, below which those of SR1 are.
+_SKIP_SR1 = 1e-8
 #: Bound on the change that SR1 is preferred with.
 _CHANGE = 10.0
 
@@ -65,7 +68,7 @@ def bfgs(gamma, t, c, k, lines, matrix, inverse, state, yielding):
         multiply_symmetric(inverse, y, hy)
         for i in range(k):
             yhy += y[i] * hy[i]
-    if yielding and abs(sy - sbs) > _SKIP * s_norm * math.sqrt(residual_square):
+    if yielding and abs(sy - sbs) > _SKIP_SR1 * s_norm * math.sqrt(residual_square):
         if record.inverted != 0:
             if _prefers_sr1(sy, sbs, yhy):
                 return False
