@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from quasinewton import kernels
+
 # Examples differ widely in cost (the first one compiles), and CI must not depend on time.
 settings.register_profile(
     "default",
@@ -15,6 +17,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("default")
+
+# Machine code is what is tested, whether it was there before or not.
+kernels.PATIENCE = 0.0
 
 # Processes that begin by forkserver are forked from one that has imported the package.
 multiprocessing.set_forkserver_preload(["quasinewton.solver.compiled"])

@@ -84,9 +84,9 @@ def is_ready(method: str, x0: Any, options: Options) -> bool:
     if method == "trust_cg" and not options.enriched:
         return True  # its kernels are small
     if method in CONSTRAINED:
-        from ..subproblems.penalized import solve_penalized
+        from .sqp import solve_subproblem
 
-        return is_compiled(solve_penalized)
+        return solve_subproblem.waits(x0.shape[0]) or is_compiled(solve_subproblem)
     find = finder(x0, options)
     return find.waits(x0.shape[0]) or is_compiled(find)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..box import violations
 from ..globalization import NOISE, judge, ratio
-from ..kernels import EPS, TINY
+from ..kernels import EPS, TINY, patient
 from ..saving import check_shape, fill, set_numbers
 from ..subproblems.penalized import penalized_workspace, solve_penalized
 from .lagrangian import LagrangianByPairs, LagrangianByProducts
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from ..options import Options
     from .recipes import Recipe
 
-__all__ = ["SQP"]
+__all__ = ["SQP", "solve_subproblem"]
+
+solve_subproblem: Any = patient(solve_penalized, 0)
+
 
 #: Ratios above which a trial is accepted, a corrected one is, and from which on a step is good.
 _ACCEPT, _CORRECTED, _GOOD, _EXCELLENT, _POOR = 0.05, 0.1, 0.75, 0.9, 0.25
@@ -322,7 +325,7 @@ class SQP:
             margin = np.minimum(margin, 0.25 * (sides[1] - sides[0]))
             sides = sides + np.array([margin, -margin])
         g = np.asarray(self.g, np.float64)
-        solve_penalized(
+        solve_subproblem(
             g, (hessian.dense, matrix, hessian.gamma + shift, hessian.rows),
             (c, self.jac, sides, weights), self._step_box,
             (_TOLERANCE * max(float(abs(g).max()), TINY), _EXACT * self.limit), s, v, self._work,

@@ -364,7 +364,7 @@ def step_without_spectrum(ring, gram, matrix, factor, lines, state, rule):
             record.inverted = 1 if invert(gram, gamma, rank, inverse) else 0
     step_norm, slope, bend, mu, exact = definite_step(
         matrix, gamma, lines[6, :size], record.length / per_unit, beyond, inverse,
-        record.inverted != 0, record.size, factor, lines,
+        record.inverted != 0, record.added, factor, lines,
     )  # fmt: skip
     if not exact:
         record.inverted = 0
