@@ -53,6 +53,8 @@ _TINY, _EXACT = 1e-2, 1e-4
 _DEPENDENT = 1e-10
 #: By how much more than roundoff a constraint that is kept is met; halvings of steps that miss it.
 _INSIDE, _HALVINGS = 4.0, 40
+#: A length, beside |x|, in which the multipliers at x can be seen.
+_WIDE = 1e-3
 #: Part of its weight from which on a multiplier is that.
 _FREE = 0.999
 #: Smaller boxes that are tried where a step of the subproblem gains nothing.
@@ -369,6 +371,8 @@ class SQP:
             # What is a little smaller than a point, or than a face, may be empty.
             self._inside = False
             self.weights[...] = before
+            self.radius = max(self.radius, _WIDE * max(1.0, float(abs(self.x).max())))
+            self._bound_step()
             most = self._solve_elastic(base, measure, 0.0)
             self._set_optimality()
             self._set_trial(self.s)
