@@ -12,8 +12,11 @@ multipliers, it meets them; else it is as near to them as pays. The multipliers 
 
 with :math:`\sigma_i(z) = \max(u_i z, l_i z)`, whose maximisers are the next v (Rockafellar 1976;
 Nocedal & Wright 2006, section 17.4). In between a function that is quadratic by pieces is minimised
-in the box by Newton steps: on the face of the variables that no bound holds and for the piece of
-now, projected and shortened until the function falls. No evaluation is spent.
+in the box by Newton steps for the piece of now, shortened until the function falls. Such a step
+leads to a minimiser of the piece in the box: the variables that it would take out are put on their
+bounds, those that their bound holds against the slope there are let free, and the others solved
+for, until no variable changes (Hintermüller, Ito & Kunisch 2002). Where that goes round in a circle
+the step ends at the first bound on its way. No evaluation is spent.
 
 B is a matrix, or :math:`\gamma I + Q^T K Q` with few rows Q. There the Newton matrix is
 :math:`\gamma I + Z_F^T K' Z_F` with Z of the rows of Q and J, and
@@ -42,8 +45,12 @@ _IDLE = 5
 _SETTLED_MULTIPLIERS = 1e-10
 #: What is missed of a constraint, beside the terms of its sum, that is near to roundoff.
 _ROUNDOFF = 1e-12
+#: Faces that are looked at for a step; a slope, beside the largest, that is none.
+_FACES, _NO_SLOPE = 25, 1e-12
 #: Shortenings along the projected path.
 _PROJECTED = 2
+#: Changes of a Gram matrix after which it is made anew; variables in a block of it.
+_CHANGES, _BLOCK = 50, 256
 #: Fraction of the slope by which a step must decrease the function.
 _ARMIJO = 1e-4
 #: Beside which curvature at least the constraints are made stiff, in units of the slope over the
@@ -54,18 +61,17 @@ _LITTLE_CURVATURE, _REGULAR, _FIRST_SHIFT = 1e-3, 1e-13, 1e-2
 _LINES = 6
 
 
-def penalized_workspace(
-    n: int, p: int, rank: int, dense: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Where `solve_penalized` works: ``vectors, rows, small, order``.
+def penalized_workspace(n: int, p: int, rank: int, dense: bool) -> tuple[np.ndarray, ...]:
+    """Where `solve_penalized` works: ``vectors, rows, small, order, which, marks, panel, spare``.
 
     Of n variables, p constraints, and a model of `rank` rows, or of a matrix.
     """
     k = n if dense else rank + p
-    matrices = 1 if dense else 5
+    matrices = 1 if dense else 6
     return (
         np.zeros((5, n)), np.zeros((7, p)), np.zeros((matrices * k + _LINES, max(k, 1))),
-        np.zeros((7, max(n, k, p, 1)), np.int64),
+        np.zeros((5, max(k, p, 1)), np.int64), np.zeros(n, np.int32), np.zeros((2, n + 1), np.int8),
+        np.zeros((0 if dense else k, _BLOCK)), np.zeros(0 if dense else n, np.int32),
     )  # fmt: skip
 
 
@@ -255,42 +261,101 @@ def _whole_gram(rows, jac, scales, gram):
 
 
 @kernel
+def _add_columns(rows, jac, scales, variables, panel, sign, gram):
+    """The lower triangle of gram += sign times the inner products over some variables."""
+    rank, p = rows.shape[0], jac.shape[0]
+    for first in range(0, variables.size, _BLOCK):
+        block = variables[first : first + _BLOCK]
+        m = block.size
+        for i in range(rank):
+            row, out = rows[i], panel[i]
+            for k in range(m):
+                out[k] = row[block[k]]
+        for i in range(p):
+            row, out, scale = jac[i], panel[rank + i], scales[i]
+            for k in range(m):
+                out[k] = scale * row[block[k]]
+        for i in range(rank + p):
+            a, line = panel[i], gram[i]
+            for j in range(i + 1):
+                b = panel[j]
+                total = 0.0
+                for k in range(m):
+                    total += a[k] * b[k]
+                line[j] += sign * total
+
+
+@kernel
+def _renew_gram(model, stiff, face, small, marks, panel, spare):
+    """The inner products over the free variables of now, in the sixth matrix of `small`.
+
+    Those of before are changed where fewer variables are others than are free, or held.
+    """
+    rows = model[3]
+    jac, scales, _, _ = stiff
+    held, which, count = face
+    before = marks[1]
+    n, size = held.size, rows.shape[0] + jac.shape[0]
+    gram, whole = small[5 * size : 6 * size], small[:size]
+    came = gone = 0
+    if before[n] > 0:
+        for i in range(n):
+            if held[i] != before[i]:
+                if held[i] == 0:
+                    came += 1
+                else:
+                    gone += 1
+        if came + gone == 0:
+            return
+    if 0 < before[n] < _CHANGES and came + gone < min(count, n - count):
+        for sign in (1.0, -1.0):
+            m = 0
+            for i in range(n):
+                if held[i] != before[i] and (held[i] == 0) == (sign > 0.0):
+                    spare[m] = i
+                    m += 1
+            _add_columns(rows, jac, scales, spare[:m], panel, sign, gram)
+        before[n] += 1
+    else:
+        by_held = n - count < count
+        for i in range(size):
+            for j in range(i + 1):
+                gram[i, j] = whole[i, j] if by_held else 0.0
+        if by_held:
+            m = 0
+            for i in range(n):
+                if held[i] != 0:
+                    spare[m] = i
+                    m += 1
+            _add_columns(rows, jac, scales, spare[:m], panel, -1.0, gram)
+        else:
+            _add_columns(rows, jac, scales, which[:count], panel, 1.0, gram)
+        before[n] = 1
+    for i in range(n):
+        before[i] = held[i]
+
+
+@kernel
 def _low_rank_direction(model, stiff, face, shift, gradient, small, order, d):
     """The same by coordinates in which the Newton matrix is gamma I and a small matrix."""
     _, matrix, gamma, rows = model
     jac, scales, w, active = stiff
-    held, which, count = face
-    rank, p, n = rows.shape[0], jac.shape[0], gradient.size
+    _, which, count = face
+    rank, p = rows.shape[0], jac.shape[0]
     size = rank + p
-    whole, gram, factor = small[:size], small[size : 2 * size], small[2 * size : 3 * size]
-    a, kl = small[3 * size : 4 * size], small[4 * size : 5 * size]
-    residual, product, part = small[5 * size], small[5 * size + 1], small[5 * size + 2]
+    gram, factor = small[size : 2 * size], small[2 * size : 3 * size]
+    a, kl, free = small[3 * size : 4 * size], small[4 * size : 5 * size], small[5 * size : 6 * size]
+    last = 6 * size
+    residual, product, part = small[last], small[last + 1], small[last + 2]
     chosen = order[2]
     k = 0
     for i in range(size):
         if i < rank or active[i - rank] != 0:
             chosen[k] = i
             k += 1
-    by_held = n - count < count
     for i in range(k):
         for j in range(i + 1):
-            gram[i, j] = whole[chosen[i], chosen[j]] if by_held else 0.0
-    for h in range(n):
-        if (held[h] != 0) == by_held:
-            sign = -1.0 if by_held else 1.0
-            for i in range(k):
-                row = chosen[i]
-                scale = 1.0 if row < rank else scales[row - rank]
-                element = rows[row, h] if row < rank else jac[row - rank, h]
-                product[i] = scale * element
-            for i in range(k):
-                if product[i] != 0.0:
-                    line, scaled = gram[i], sign * product[i]
-                    for j in range(i + 1):
-                        line[j] += scaled * product[j]
-    for i in range(k):
-        for j in range(i):
-            gram[j, i] = gram[i, j]
+            gram[i, j] = gram[j, i] = free[chosen[i], chosen[j]]
     columns = factor_gram(gram, k, count, factor, order, residual)
     pivots, ends = order[0], order[1]
     # K' L, then L^T K' L with gamma and the shift
@@ -357,6 +422,104 @@ def _low_rank_direction(model, stiff, face, shift, gradient, small, order, d):
 
 
 @kernel
+def _curve(model, stiff, d, line, out):
+    """out = the Newton matrix times d."""
+    jac, _, w, active = stiff
+    _multiply(model, d, line, out)
+    for i in range(active.size):
+        if active[i] != 0:
+            factor = w[i] * _dot(jac[i], d)
+            if factor != 0.0:
+                _add(factor, jac[i], out)
+
+
+@kernel
+def _find_target(s, gradient, box, model, stiff, stiffness, room, d, careful):
+    """The way d to a minimiser of the piece of now in the box.
+
+    Parameters
+    ----------
+    careful : bool
+        No variable is put on a bound where it is not; d may lead out of the box.
+    stiffness : (float, float)
+        The curvature of the stiffest constraint and that of B.
+    room : (face, shifted, curved, work)
+        The marks and numbers of the free variables; two n-vectors to work in.
+
+    Returns
+    -------
+    outcome : int
+        0 where the Newton matrix cannot be made definite, 1 where the faces do not come to an end.
+    """
+    lower, upper = box[0], box[1]
+    (held, which), shifted, curved, work = room
+    _, _, small, order, _, marks, panel, spare = work
+    line = small[small.shape[0] - 1]
+    n = s.size
+    dense = model[0]
+    steep = 0.0
+    for i in range(n):
+        d[i] = 0.0
+        steep = max(steep, abs(gradient[i]))
+    shift = _REGULAR * stiffness[0]
+    moved = False
+    for _trip in range(_FACES + (n if careful else 0)):
+        count = 0
+        for i in range(n):
+            if held[i] == 0:
+                d[i] = 0.0
+                which[count] = i
+                count += 1
+        if moved:  # what those that go to their bounds bring with them
+            _curve(model, stiff, d, line, curved)
+            for i in range(n):
+                shifted[i] = gradient[i] + curved[i]
+        else:
+            for i in range(n):
+                shifted[i] = gradient[i]
+        face = held, which, count
+        if count > 0:
+            definite = False
+            if not dense:
+                _renew_gram(model, stiff, face, small, marks, panel, spare)
+            for _attempt in range(_CUTS + n):
+                if dense:
+                    definite = _dense_direction(model, stiff, face, shift, shifted, small, d)
+                else:
+                    definite = _low_rank_direction(
+                        model, stiff, face, shift, shifted, small, order, d
+                    )
+                if definite:
+                    break
+                shift = max(4.0 * shift, _FIRST_SHIFT * stiffness[1])
+            if not definite:
+                return 0
+        changed = False
+        if not careful:
+            _curve(model, stiff, d, line, curved)
+        for i in range(n):
+            end = s[i] + d[i]
+            if held[i] == 0:
+                if (end < lower[i] or end > upper[i]) and (
+                    not careful or s[i] == (lower[i] if end < lower[i] else upper[i])
+                ):
+                    held[i] = 1
+                    d[i] = (lower[i] if end < lower[i] else upper[i]) - s[i]
+                    changed = True
+                    moved = moved or d[i] != 0.0
+            elif lower[i] < upper[i] and not careful:
+                slope = gradient[i] + curved[i]
+                if abs(slope) > _NO_SLOPE * steep and (slope < 0.0) == (
+                    end - lower[i] < upper[i] - end
+                ):
+                    held[i] = 0
+                    changed = True
+        if not changed:
+            return 2
+    return 1
+
+
+@kernel
 def _largest_curvature(model):
     """A bound on the diagonal of B, up to a factor."""
     dense, matrix, gamma, _ = model
@@ -393,14 +556,15 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
     """
     dense = model[0]
     c, jac, _, weights = linear
-    vectors, lines, small, order = work
+    vectors, lines, small, order, which, marks, _, _ = work
     n, p = g.size, c.size
     lower, upper = box[0], box[1]
     gradient, bs, d, s_new, bs_new = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
     r, z, r_new, z_new, w, scales = lines[0], lines[1], lines[2], lines[3], lines[4], lines[5]
     squares = lines[6]
     line = small[small.shape[0] - 1]
-    held, which, active, active_new = order[3], order[4], order[5, :p], order[6, :p]
+    held, active, active_new = marks[0, :n], order[3, :p], order[4, :p]
+    marks[1, n] = 0  # no Gram matrix on a face is known
     slope, width = 0.0, 0.0
     for i in range(n):
         slope, width = max(slope, abs(g[i])), max(width, upper[i] - lower[i])
@@ -433,7 +597,6 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
             for i in range(p):
                 if z[i] != 0.0:
                     _add(z[i], jac[i], gradient)
-            count = 0
             residual = 0.0
             for i in range(n):
                 held[i] = 1
@@ -441,74 +604,60 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
                     s[i] < upper[i] or gradient[i] > 0.0
                 ):
                     held[i] = 0
-                    which[count] = i
-                    count += 1
                     room = upper[i] - s[i] if gradient[i] < 0.0 else s[i] - lower[i]
                     residual = max(residual, min(abs(gradient[i]), room * stiffest))
             if not residual > tolerance[0]:
                 break
-            shift = _REGULAR * stiffest
-            face = held, which, count
-            definite = False
-            for _attempt in range(_CUTS + n):
-                if dense:
-                    definite = _dense_direction(model, stiff, face, shift, gradient, small, d)
-                else:
-                    definite = _low_rank_direction(
-                        model, stiff, face, shift, gradient, small, order, d
+            reach = 1.0
+            room = (held, which), s_new, bs_new, work
+            stiffness = stiffest, curvature
+            outcome = _find_target(s, gradient, box, model, stiff, stiffness, room, d, False)
+            if outcome == 1:  # round in a circle: from bound to bound
+                for i in range(n):
+                    outward = (s[i] <= lower[i] and gradient[i] >= 0.0) or (
+                        s[i] >= upper[i] and gradient[i] <= 0.0
                     )
-                if not definite:
-                    shift = max(4.0 * shift, _FIRST_SHIFT * curvature)
-                    continue
-                # A variable at its bound whom the step would take out of the box is held after all.
-                kept = 0
-                for k in range(count):
-                    i = which[k]
-                    if (s[i] <= lower[i] and d[i] < 0.0) or (s[i] >= upper[i] and d[i] > 0.0):
-                        held[i] = 1
-                    else:
-                        which[kept] = i
-                        kept += 1
-                if kept == 0:  # down the slope, into the box
-                    for k in range(count):
-                        i = which[k]
-                        held[i] = 0
-                        d[i] = -gradient[i] / stiffest
-                if kept == count or kept == 0:
-                    break
-                count = kept
-                face = held, which, count
-                definite = False
-            if not definite:
+                    held[i] = 1 if outward else 0
+                outcome = _find_target(s, gradient, box, model, stiff, stiffness, room, d, True)
+                for i in range(n):
+                    if s[i] + d[i] < lower[i]:
+                        reach = min(reach, (lower[i] - s[i]) / d[i])
+                    elif s[i] + d[i] > upper[i]:
+                        reach = min(reach, (upper[i] - s[i]) / d[i])
+            if outcome == 0:
                 break
-            reach = 1.0  # to the first bound on the way
-            for k in range(count):
-                i = which[k]
-                if s[i] + d[i] < lower[i]:
-                    reach = min(reach, (lower[i] - s[i]) / d[i])
-                elif s[i] + d[i] > upper[i]:
-                    reach = min(reach, (upper[i] - s[i]) / d[i])
+            slope = 0.0
+            for i in range(n):
+                slope += gradient[i] * d[i]
+            if not slope < 0.0:  # down the slope, in the box
+                reach = 1.0
+                for i in range(n):
+                    to = s[i] - gradient[i] / stiffest
+                    d[i] = min(max(to, lower[i]), upper[i]) - s[i]
             steps += 1
             t = 1.0
             moved = False
             for cut in range(_CUTS):
                 slope = 0.0
                 for i in range(n):
-                    s_new[i] = s[i]
-                for k in range(count):
-                    i = which[k]
-                    s_new[i] = min(max(s[i] + t * d[i], lower[i]), upper[i])
-                    slope += gradient[i] * (s_new[i] - s[i])
+                    to = s[i] + t * d[i]
+                    near = 4.0 * EPS * max(abs(to), abs(s[i]))
+                    if to < lower[i] + near:
+                        to = lower[i]
+                    elif to > upper[i] - near:
+                        to = upper[i]
+                    s_new[i] = to
+                    slope += gradient[i] * (to - s[i])
                 value_new, size_new = _value(g, model, linear, v, w, s_new, line, found_new)
                 noise = 2.0 * EPS * max(size, size_new)
                 if slope < 0.0 and value_new <= value + _ARMIJO * slope + noise:
                     moved = True
                     break
                 # First along the projected path, then no farther than to the first bound.
-                t = min(0.5 * t, reach) if cut == _PROJECTED and reach > 0.0 else 0.5 * t
+                t = min(0.5 * t, reach) if cut == _PROJECTED else 0.5 * t
             if not moved:
                 break
-            idle = idle + 1 if cut == 0 and value - value_new <= noise else 0
+            idle = idle + 1 if t == 1.0 and value - value_new <= noise else 0
             value, size = value_new, size_new
             far = 0.0
             for i in range(n):
