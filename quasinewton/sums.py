@@ -106,8 +106,8 @@ def minimize_sum(
     test : {'norm', 'inner'}, default 'norm'
         When a batch grows: with g the gradient of the batch and V the variance of its error,
         where ``V > theta^2 |g|^2``; or (the augmented inner-product test) where the variance of the
-        error along g is larger than that, or across it than ``5.84^2 |g|^2``. Of the latter the mean of
-        the last 10 gradients takes the place of g, if it is shorter than ``0.38 |g|``.
+        error along g is larger than that, or across it than ``5.84^2 |g|^2``. Of the latter the
+        mean of the last 10 gradients takes the place of g, if it is shorter than ``0.38 |g|``.
     theta : float, default 0.5
         With three steps on a batch, 0.7 and more may never let batches grow: the steps fit one
         batch, and half of the next gradient's square is then noise.
