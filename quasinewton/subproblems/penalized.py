@@ -47,6 +47,8 @@ _SETTLED_MULTIPLIERS = 1e-10
 _ROUNDOFF = 1e-12
 #: Faces that are looked at for a step; a slope, beside the largest, that is none.
 _FACES, _NO_SLOPE = 25, 1e-12
+#: Most steps from bound to bound in a row.
+_LONGEST = 127
 #: Shortenings along the projected path.
 _PROJECTED = 2
 #: Changes of a Gram matrix after which it is made anew; variables in a block of it.
@@ -583,7 +585,7 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
     stiff = jac, scales, w, active
     if not dense:
         _whole_gram(model[3], jac, scales, small)
-    steps = 0
+    steps = skip = skipped = 0
     last = math.inf
     for _round in range(_ROUNDS):
         stiffest = curvature
@@ -611,8 +613,14 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
             reach = 1.0
             room = (held, which), s_new, bs_new, work
             stiffness = stiffest, curvature
-            outcome = _find_target(s, gradient, box, model, stiff, stiffness, room, d, False)
-            if outcome == 1:  # round in a circle: from bound to bound
+            outcome = 1
+            if skipped < skip:
+                skipped += 1
+            else:
+                outcome = _find_target(s, gradient, box, model, stiff, stiffness, room, d, False)
+                # Where faces go round in a circle they mostly do so for a while.
+                skip, skipped = min(2 * skip + 1, _LONGEST) if outcome == 1 else 0, 0
+            if outcome == 1:  # from bound to bound
                 for i in range(n):
                     outward = (s[i] <= lower[i] and gradient[i] >= 0.0) or (
                         s[i] >= upper[i] and gradient[i] <= 0.0
