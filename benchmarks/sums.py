@@ -21,13 +21,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from examples.talk.data import load
+from examples.talk.networks import Loss, Network
+from quasinewton import minimize_sum
+
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from examples.talk.data import load  # noqa: E402
-from examples.talk.networks import Loss, Network  # noqa: E402
-from quasinewton import minimize_sum  # noqa: E402
-
 RATES = (1e-4, 1e-3, 1e-2)
 METHODS = ("trust_hybrid", "arc_hybrid", "arc_lsr1")
 EPOCHS, BATCH = 10, 128

@@ -24,14 +24,14 @@ from .objective import as_dense, as_matrix, precision
 from .objective.steps import parts_in_box
 from .options import users_level
 
-__all__ = ["Constraints"]
+__all__ = ["Constraints", "have_second", "listed"]
 
 _EXPECTED = (
     "expected a NonlinearConstraint, a LinearConstraint, a dict with 'type' ('eq' or 'ineq') and "
     "'fun', or a list of these"
 )
 #: What of a violation, beside the values, is none where a start is checked.
-ROUNDOFF = 1e-12
+_ROUNDOFF = 1e-12
 _DIFFERENCES = ("2-point", "3-point", "cs")
 
 
@@ -53,8 +53,8 @@ class _Part:
     size: int = -1
     x: np.ndarray | None = None  # where `fun` was called last, and what it gave
     value: np.ndarray | None = None
-    version: int = -1  # of the point and the multipliers of `matrix`
-    matrix: Any = None
+    version: int = -1  # of the point and the multipliers of `held`
+    held: Any = None  # the Hessian there; without `hess`, the gradient of v.c
 
     @property
     def linear(self) -> bool:
@@ -106,14 +106,7 @@ class Constraints:
         if isinstance(constraints, Bounds):
             lower, upper = _sides("constraints", constraints.lb, constraints.ub)
             return cls(None, lower, upper, box)
-        if isinstance(constraints, NonlinearConstraint | LinearConstraint | Mapping):
-            constraints = [constraints]
-        try:
-            given = list(constraints)
-        except TypeError as error:
-            raise TypeError(
-                f"`constraints`: {_EXPECTED}, got {type(constraints).__name__}"
-            ) from error
+        given = listed(constraints)
         parts = [_part(f"constraints[{i}]", one, n) for i, one in enumerate(given)]
         return cls(parts, box=box) if parts else None
 
@@ -151,7 +144,7 @@ class Constraints:
                 value = part.fun(x0.astype(np.float64))
                 sides = [np.broadcast_to(a, value.shape) for a in (part.lower, part.upper)]
                 missed = violations(np.array(sides), value)[np.broadcast_to(part.kept, value.shape)]
-                if missed.max(initial=0.0) > ROUNDOFF * max(1.0, float(abs(value).max())):
+                if missed.max(initial=0.0) > _ROUNDOFF * max(1.0, float(abs(value).max())):
                     raise ValueError(
                         f"`x0` violates `{part.name}`, which has `keep_feasible`, "
                         f"by {missed.max():.3g}"
@@ -275,7 +268,7 @@ class Constraints:
             if callable(part.hess):
                 total += np.asarray(self._hessian(part, x, own, version) @ d).reshape(-1)
             else:
-                total += self._second_difference(part, x, own, d)
+                total += self._second_difference(part, x, own, d, version)
         return total
 
     def hessian(self, x: np.ndarray, v: np.ndarray, version: int) -> np.ndarray:
@@ -291,11 +284,11 @@ class Constraints:
             matrix = part.hess(x.copy(), v.copy())
             if matrix is None:
                 raise TypeError(f"`{part.name}`: `hess` returned None")
-            part.matrix, part.version = as_matrix(matrix, x.size), version
-        return part.matrix
+            part.held, part.version = as_matrix(matrix, x.size), version
+        return part.held
 
     def _second_difference(
-        self, part: _Part, x: np.ndarray, v: np.ndarray, d: np.ndarray
+        self, part: _Part, x: np.ndarray, v: np.ndarray, d: np.ndarray, version: int
     ) -> np.ndarray:
         """By differences of the gradient of v.c along d, whose points are in the box."""
 
@@ -305,16 +298,37 @@ class Constraints:
 
         box = self.box or Box(np.full(x.size, -np.inf), np.full(x.size, np.inf))
         d = np.where(box.fixed, 0.0, d).astype(x.dtype)
-        total, here = np.zeros(x.size), gradient(x)
+        total = np.zeros(x.size)
         if d.any():
+            if part.version != version:
+                part.held, part.version = gradient(x), version
             relative = math.sqrt(precision(x)) * (float(np.linalg.norm(x)) or 1.0)
             for z, h in parts_in_box(x, d, relative / float(np.linalg.norm(d)), box):
-                total += (gradient(z) - here) / h
+                total += (gradient(z) - part.held) / h
         return total
 
     def split(self, values: np.ndarray) -> list[np.ndarray]:
         """Values for all constraints as a list of those of each."""
-        return [np.array(a) for a in np.split(values, np.cumsum(self.sizes)[:-1])]
+        ends = np.cumsum(self.sizes, dtype=np.int64)
+        return [values[end - size : end].copy() for size, end in zip(self.sizes, ends, strict=True)]
+
+
+def listed(constraints: Any) -> list[Any]:
+    """What a user gave as one constraint or several as a list; TypeError where it is neither."""
+    if isinstance(constraints, NonlinearConstraint | LinearConstraint | Mapping):
+        return [constraints]
+    try:
+        return list(constraints)
+    except TypeError as error:
+        raise TypeError(f"`constraints`: {_EXPECTED}, got {type(constraints).__name__}") from error
+
+
+def have_second(constraints: list[Any]) -> bool:
+    """Whether second derivatives of all of these are given."""
+    return all(
+        isinstance(one, LinearConstraint) or callable(getattr(one, "hess", None))
+        for one in constraints
+    )
 
 
 def _part(name: str, given: Any, n: int) -> _Part:

@@ -193,12 +193,12 @@ def minimize(
 
         second = hess is not None or hessp is not None
         constrained = _are_some(constraints)
-        n = as_start(x0).shape[0]
-        method = default_method(n, constrained)
         if second and constrained:
-            method = "sqp_newton" if _have_second(constraints, n) else method
-        elif second:
-            method = "trust_cg"
+            from .constraints import have_second, listed
+
+            constraints = listed(constraints)
+            second = have_second(constraints)
+        method = default_method(as_start(x0).shape[0], constrained, second)
     if callable(method):
         name = getattr(method, "__name__", "")
         if globals().get(name) is not method or name not in (*METHODS, *CONSTRAINED):
@@ -230,14 +230,6 @@ def _are_some(constraints: Any) -> bool:
     return constraints is not None and not (
         isinstance(constraints, list | tuple) and not len(constraints)
     )
-
-
-def _have_second(constraints: Any, n: int) -> bool:
-    """Whether second derivatives of all constraints are given."""
-    from .constraints import Constraints
-
-    parsed = Constraints.parse(constraints, n)
-    return parsed is not None and parsed.has_second
 
 
 def _as_tuple(args: Any) -> tuple[Any, ...]:

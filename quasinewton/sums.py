@@ -17,11 +17,11 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from .methods import QUASI_NEWTON, unknown_method
-from .objective import as_value
+from .objective import as_pair, as_value
 from .options import Options
 from .solver import Solver, as_start
 from .status import Status
-from .vectors import clone, is_tensor
+from .vectors import clone, dot
 
 __all__ = ["minimize_sum"]
 
@@ -226,12 +226,7 @@ class _Functions:
         value = self._fun(clone(x), batch, *self._args)
         if self._jac is not True:
             return as_value(value), self._jac(clone(x), batch, *self._args)
-        try:
-            f, g = value
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"`fun` must return (f, gradient) where `jac` is True, got {value!r:.200}"
-            ) from error
+        f, g = as_pair(value)
         return as_value(f), g
 
 
@@ -340,7 +335,7 @@ class _Run:
         if box is not None:  # what bounds hold back decreases nothing
             free = box.free(self.solver.x, g)
             g, *parts = (np.where(free, v, v.dtype.type(0.0)) for v in (g, *parts))
-        square = _dot(g, g)
+        square = dot(g, g)
         if self.inner:
             square = min(square, self._square_of_many(g, square))
         k = len(self.parts)
@@ -351,9 +346,9 @@ class _Run:
         finite = k / (k - 1.0) * (1.0 - self._held / self.samples)
         rests = [v - g for v in parts]
         along = finite * sum(
-            (w * _dot(rest, g)) ** 2 for w, rest in zip(shares, rests, strict=True)
-        ) / _dot(g, g)  # fmt: skip
-        whole = finite * sum(w * w * _dot(r, r) for w, r in zip(shares, rests, strict=True))
+            (w * dot(rest, g)) ** 2 for w, rest in zip(shares, rests, strict=True)
+        ) / dot(g, g)  # fmt: skip
+        whole = finite * sum(w * w * dot(r, r) for w, r in zip(shares, rests, strict=True))
         if self.inner:
             across = max(0.0, whole - along) / _ACROSS**2
             excess = max(along / self.theta**2, across) / square
@@ -372,7 +367,7 @@ class _Run:
         self.total, self.summed = self.total + g, self.summed + 1
         if self.summed < _MANY:
             return square
-        many = _dot(self.total, self.total) / self.summed**2
+        many = dot(self.total, self.total) / self.summed**2
         self.total = None
         return many if many < _SMALLER**2 * square else square
 
@@ -426,10 +421,6 @@ class _Run:
         return result
 
 
-def _dot(a: Any, b: Any) -> float:
-    return float((a * b).sum()) if is_tensor(a) else float(np.dot(a, b))
-
-
 def _mean(parts: list[_Part]) -> tuple[float, Any]:
     """The mean over all samples of the parts, and its gradient."""
     if len(parts) == 1:
@@ -451,6 +442,6 @@ def _noise(parts: list[_Part], step: Any) -> float:
     k = len(parts)
     if k < 2:
         return 0.0
-    slopes = [_dot(part.g, step) for part in parts]
+    slopes = [dot(part.g, step) for part in parts]
     noise = float(np.std(slopes, ddof=1)) / math.sqrt(2.0 * k)
     return noise if math.isfinite(noise) else 0.0

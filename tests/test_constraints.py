@@ -587,3 +587,17 @@ def test_a_start_outside_of_what_is_kept():
     with pytest.raises(ValueError, match="keep_feasible"):
         wrong = LinearConstraint(np.eye(2), 0.0, 1.0, keep_feasible=[True] * 3)
         minimize(lambda x: x @ x, [1.0, 1.0], jac=lambda x: 2 * x, constraints=wrong)
+
+
+@pytest.mark.parametrize("method", CONSTRAINED)
+def test_bounds_alone_and_nothing_at_all(method):
+    def fun(x):
+        return (x - 1.0) @ (x - 1.0), 2.0 * (x - 1.0)
+
+    for bounds, best in ([(2.0, 4.0), (None, None)], [2.0, 1.0]), (None, [1.0, 1.0]):
+        hess = (lambda x: 2.0 * np.eye(2)) if method == "sqp_newton" else None
+        for given in {None, hess}:
+            result = minimize(fun, [3.0, 0.0], jac=True, hess=given, method=method, bounds=bounds)
+            assert result.success and result.constr == [] and result.v == []
+            np.testing.assert_allclose(result.x, best, atol=1e-5)
+            np.testing.assert_allclose(result.hess.todense(), result.hess.todense().T)

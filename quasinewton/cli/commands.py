@@ -110,7 +110,7 @@ def _width() -> int | None:
 
 def _solve(args: argparse.Namespace) -> int:
     target = find_target(args)
-    method = args.method or ("trust_cg" if args.hessp else default_method(target.x0.size))
+    method = args.method or default_method(target.x0.size, second=bool(args.hessp))
     if method not in METHODS:
         raise UsageError(unknown_method(method))
     options = find_options(args, _SHORTCUTS)

@@ -219,11 +219,17 @@ class LagrangianByProducts:
 
     def receive_whole(self, matrix: Any) -> None:
         """The Hessian as a matrix."""
-        n = len(matrix)
-        self.count, self.waits, self.whole = n, False, True
-        self.basis[...] = np.eye(n)
+        self.count, self.waits, self.whole = len(matrix), False, True
         self.products[...] = 0.5 * (matrix + matrix.T)
-        self._assemble(lambda v: v)
+        self._take_whole()
+
+    def _take_whole(self) -> None:
+        self.matrix[...] = self.products
+        self._find_lowest()
+
+    def _find_lowest(self) -> None:
+        if np.isfinite(self.matrix).all():
+            self.lowest = float(np.linalg.eigvalsh(self.matrix)[0])
 
     def _add(self, v: Any) -> bool:
         """Ask for what v has outside of the rows before, if that is something."""
@@ -271,8 +277,7 @@ class LagrangianByProducts:
             part = q.T @ (t - self.gamma * np.eye(k)) @ q + q.T @ across + across.T @ q
             self.matrix[...] = 0.5 * (part + part.T)
             np.fill_diagonal(self.matrix, self.matrix.diagonal() + self.gamma)
-            if np.isfinite(self.matrix).all():
-                self.lowest = float(np.linalg.eigvalsh(self.matrix)[0])
+            self._find_lowest()
             return
         sizes = np.linalg.norm(across, axis=1)
         self.rows[...] = 0.0
@@ -300,8 +305,10 @@ class LagrangianByProducts:
         set_numbers(self, numbers, state)
         if not 0 <= self.normal <= self.count + self.waits <= len(self.basis):
             raise ValueError("the products are numbered wrong")
-        if not self.waits:
-            self._assemble((lambda v: v) if self.whole else project)
+        if self.whole:
+            self._take_whole()
+        elif not self.waits:
+            self._assemble(project)
 
 
 def _multiply(hessian: LagrangianByPairs | LagrangianByProducts, s: Any) -> Any:

@@ -38,6 +38,11 @@ class Recipe:
     rule: Mapping[str, float] = field(default_factory=dict)
     dense_rule: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def second(self) -> bool:
+        """Whether it uses second derivatives."""
+        return self.update == "products"
+
 
 # Chosen on the problems of benchmarks/. A model that is positive definite by construction
 # may be trusted with long steps; an SR1 model that happens to be, may not. Pairs of rejected
@@ -74,6 +79,8 @@ CONSTRAINED: dict[str, Recipe] = {
 METHODS: tuple[str, ...] = (*QUASI_NEWTON, "trust_cg")
 
 
-def default_method(n: int, constrained: bool = False) -> str:
-    """The method without second derivatives: the same at every n measures best."""
-    return "sqp_hybrid" if constrained else "trust_hybrid"
+def default_method(n: int, constrained: bool = False, second: bool = False) -> str:
+    """The method, by whether there are second derivatives: the same at every n measures best."""
+    if constrained:
+        return "sqp_newton" if second else "sqp_hybrid"
+    return "trust_cg" if second else "trust_hybrid"

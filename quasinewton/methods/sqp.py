@@ -128,7 +128,7 @@ class SQP:
         self.pairs: LagrangianByPairs | None = None
         self.products: LagrangianByProducts | None = None
         self.hessian: LagrangianByPairs | LagrangianByProducts
-        if recipe.update == "products":
+        if recipe.second:
             self.hessian = self.products = LagrangianByProducts(n, x0.dtype, options)
         else:
             self.hessian = self.pairs = LagrangianByPairs(n, x0.dtype, recipe, options)

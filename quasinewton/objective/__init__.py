@@ -14,6 +14,7 @@ from .objective import Objective as Objective
 from .objective import OutOfBudget as OutOfBudget
 from .objective import as_dense as as_dense
 from .objective import as_matrix as as_matrix
+from .objective import as_pair as as_pair
 from .objective import as_value as as_value
 from .objective import as_vector as as_vector
 from .objective import precision as precision

@@ -20,8 +20,8 @@ from .autograd import autograd_pair, autograd_product
 from .steps import NoisySteps, difference_in_box, parts_in_box
 
 __all__ = [
-    "Counts", "Objective", "OutOfBudget", "as_dense", "as_matrix", "as_value", "as_vector",
-    "precision",
+    "Counts", "Objective", "OutOfBudget", "as_dense", "as_matrix", "as_pair", "as_value",
+    "as_vector", "precision",
 ]  # fmt: skip
 
 _DIFFERENCES = ("2-point", "3-point", "cs")
@@ -169,12 +169,7 @@ class Objective:
         value = self._fun(x, *self._args)
         if self.joint:
             self.counts.njev += 1
-            try:
-                value, self.held = value
-            except (TypeError, ValueError) as error:
-                raise ValueError(
-                    f"`fun` must return (f, gradient) where `jac` is True, got {value!r}"
-                ) from error
+            value, self.held = as_pair(value)
         self._f = self._value(value)
         if self.joint and self.held is None and math.isfinite(self._f):
             raise TypeError("`fun` must return (f, gradient) where `jac` is True, got (f, None)")
@@ -322,9 +317,7 @@ class Objective:
             return product
         if self._hess is None or isinstance(self._hess, str):
             return self._difference(x, g, d)
-        if version != self._version:
-            self._renew(x, g)
-            self._version = version
+        self._renew(x, g, version)
         if _is_strategy(self._matrix):
             return self._matrix.dot(d)
         return self._matrix @ d
@@ -336,13 +329,17 @@ class Objective:
 
     def matrix(self, x: np.ndarray, g: np.ndarray, version: int) -> np.ndarray:
         """H(x), where `has_matrix`; arguments are those of `product`."""
-        if version != self._version:
-            self._renew(x, g)
-            self._version = version
+        self._renew(x, g, version)
         return as_dense(self._matrix)
 
-    def _renew(self, x: np.ndarray, g: np.ndarray) -> None:
-        """Make the Hessian that `hess` stands for that of x."""
+    def _renew(self, x: np.ndarray, g: np.ndarray, version: int) -> None:
+        """Make the Hessian that `hess` stands for that of x, if it is another's."""
+        if version == self._version:
+            return
+        self._make_matrix(x, g)
+        self._version = version
+
+    def _make_matrix(self, x: np.ndarray, g: np.ndarray) -> None:
         hess = self._hess
         if _is_strategy(hess):
             if self._previous is None:
@@ -430,6 +427,17 @@ class Objective:
             scale = max(norm2(x), norm2(self._x0)) or 1.0
             return float((relative if steps is None else steps) * scale / norm2(d))
         return math.sqrt(self.n) / float(np.linalg.norm(d / widths))
+
+
+def as_pair(value: Any) -> tuple[Any, Any]:
+    """f and the gradient from what `fun` returned where `jac` is True."""
+    try:
+        f, g = value
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`fun` must return (f, gradient) where `jac` is True, got {value!r}"
+        ) from error
+    return f, g
 
 
 def as_value(value: Any) -> float:

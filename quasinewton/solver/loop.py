@@ -122,7 +122,7 @@ class Solver:
             if self.constraints is None:
                 self.constraints = Constraints([], box=self.box)
                 self.constraints.settle([])
-            if method == "sqp_newton":
+            if CONSTRAINED[method].second:
                 self.constraints.check_second()
         elif self.constraints is not None:
             raise ValueError(
@@ -532,7 +532,11 @@ class Solver:
             self._conclude()
             return
         self._method.receive_product(hd)
-        if self.constraints is not None and self.direction is None:
+        self._check_product()
+
+    def _check_product(self) -> None:
+        """What follows a product."""
+        if self.constraints is not None and self._direction is None:
             self._check_limits(self._method.f)  # with other multipliers x may be a solution
         elif not self._spent():
             self._check_trial()
@@ -623,7 +627,7 @@ class Solver:
             1 if evaluation is not None else self.options.workers,
         )  # fmt: skip
         self._differences = objective.differences
-        if self.constraints is not None and self.method != "sqp_newton":
+        if self.constraints is not None and not CONSTRAINED[self.method].second:
             unused = [name for name, v in (("hess", hess), ("hessp", hessp)) if v is not None]
             if unused:  # SciPy's methods too warn then
                 warnings.warn(
@@ -713,7 +717,7 @@ class Solver:
             method.receive_whole(
                 objective.matrix(x, g, version) + constraints.hessian(x, method.v, version)
             )
-            self._check_limits(method.f)
+            self._check_product()
         else:
             hd = self._vector("Hessian product", objective.product(x, g, direction, version))
             self._take_product(hd + constraints.product(x, method.v, direction, version))
