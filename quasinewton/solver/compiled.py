@@ -428,10 +428,7 @@ def _adapt(fun: Any, jac: Any, dtype: np.dtype[Any]) -> Evaluation:
 
             def adapter(x, g, what):  # type: ignore[no-untyped-def]
                 if what == GRADIENT:
-                    slope = gradient(x)
-                    if len(slope) != g.size:  # one would be taken for all
-                        raise ValueError("the gradient must have shape (n,)")
-                    g[:] = slope
+                    _fill(gradient(x), g)
                     return 0.0
                 return value(x)
 
@@ -446,9 +443,7 @@ def _adapt(fun: Any, jac: Any, dtype: np.dtype[Any]) -> Evaluation:
 
             def adapter(x, g, what):  # type: ignore[no-untyped-def]
                 f, slope = both(x)
-                if len(slope) != g.size:
-                    raise ValueError("the gradient must have shape (n,)")
-                g[:] = slope
+                _fill(slope, g)
                 return f
 
         function = numba.njit(_signature(dtype), nogil=True)(adapter)
@@ -465,6 +460,15 @@ def _returned(function: Any, *arguments: Any) -> Any:
     """The type that numba infers for what a function returns."""
     context = numba.core.registry.cpu_target.typing_context
     return numba.typeof(function).get_call_type(context, arguments, {}).return_type
+
+
+@numba.njit
+def _fill(slope, g):  # type: ignore[no-untyped-def]
+    if len(slope) != g.size:
+        raise ValueError("the gradient must have shape (n,)")
+    # not g[:] = slope, whose check of the shapes numba compiles for two seconds
+    for i in range(g.size):
+        g[i] = slope[i]
 
 
 @numba.njit
