@@ -41,7 +41,7 @@ from ..models.compact import expand, project, renew_compact
 from ..models.dense import renew_dense
 from ..models.face import face_workspace
 from ..models.model import CompactModel, planes
-from ..models.pairs import LARGEST, LEAST, LEAST_ALONG, absorb, bring_up_to_date
+from ..models.pairs import LARGEST, LEAST_ALONG, absorb, bring_up_to_date
 from ..models.reduced import parts, renew_reduced, renew_spanned
 from ..models.updates import KINDS
 from ..records import new_state
@@ -490,7 +490,7 @@ def give_up_model(state):
     record.outdated = 1
 
 
-#: Pairs of which a dense or reduced model takes the least curvature for gamma.
+#: Pairs of which a dense model takes the least curvature for gamma.
 _WINDOW = 7
 
 
@@ -509,8 +509,10 @@ def start_state(
             weight = options.initial_weight
     rule, window = LARGEST, recipe.window
     whole = model.dense or model.reduced
-    if whole:
-        rule, window = LEAST if model.reduced else LEAST_ALONG, _WINDOW
+    if model.reduced:
+        window = 1
+    elif model.dense:
+        rule, window = LEAST_ALONG, _WINDOW
     return new_state(
         n=model.n, update=KINDS[recipe.update], dense=whole, reduced=model.reduced, gamma=1.0,
         noise=NOISE, bounded=bounded, given=options.f_noise, g_noise=options.g_noise,
@@ -819,6 +821,8 @@ class QuasiNewton:
 _MANY = 100
 #: Bounds on the rows of a reduced model, and on their elements.
 _LEAST_ROWS, _MOST_ROWS, _ELEMENTS = 20, 200, 1_000_000
+#: Bound on the pairs kept beside: until they are that many the model is made anew from them.
+_MOST_PAIRS = 50
 
 
 def shape_of_model(x0: Any, options: Options) -> tuple[int, bool, int]:
@@ -833,7 +837,7 @@ def shape_of_model(x0: Any, options: Options) -> tuple[int, bool, int]:
     if n < _MANY and not is_tensor(x0):
         return 20, True, 0
     most = min(n, max(_LEAST_ROWS, min(_MOST_ROWS, _ELEMENTS // n)))
-    return max(1, most // 2), False, most
+    return max(1, min(_MOST_PAIRS, most // 2)), False, most
 
 
 def finder(x0: Any, options: Options) -> Any:

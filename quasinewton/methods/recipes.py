@@ -24,8 +24,8 @@ class Recipe:
         norm that the options name.
     window : int
         gamma is the largest y.y / s.y of this many pairs in a limited-memory model: where the user
-        sets `memory` and n > 2 memory. Others take the least s.y / s.s (dense) or y.y / s.y
-        (reduced) of the last seven.
+        sets `memory` and n > 2 memory. A dense one takes the least s.y / s.s of the last seven,
+        a reduced one y.y / s.y of the last.
     rule : mapping
         Its own defaults of `quasinewton.globalization.RuleParameters`.
     dense_rule : mapping

@@ -26,12 +26,12 @@ from ..vectors import (
 )
 
 __all__ = [
-    "LARGEST", "LEAST", "LEAST_ALONG", "absorb", "bring_up_to_date", "choose_gamma",
+    "LARGEST", "LEAST_ALONG", "absorb", "bring_up_to_date", "choose_gamma",
     "gram_rows", "is_settled",
 ]  # fmt: skip
 
-#: How gamma is chosen: the largest or the least y.y/s.y, or the least s.y/s.s.
-LARGEST, LEAST, LEAST_ALONG = range(3)
+#: How gamma is chosen: the largest y.y/s.y, or the least s.y/s.s.
+LARGEST, LEAST_ALONG = range(2)
 
 #: Pairs after which a matrix that forgets nothing keeps its gamma.
 _SETTLED = 10
@@ -180,7 +180,7 @@ def is_settled(ring, state):
 
 @inline_kernel
 def choose_gamma(ring, state, fallback):
-    """By `gamma_rule` the largest y.y/s.y, the least of them, or the least s.y/s.s.
+    """By `gamma_rule` the largest y.y/s.y, or the least s.y/s.s.
 
     Of the last `window` pairs where s.y > 0.
 
@@ -205,8 +205,6 @@ def choose_gamma(ring, state, fallback):
         if cosine > 1e-8:
             if rule == LARGEST:
                 best = max(best, tau / cosine)
-            elif rule == LEAST:
-                best = min(best, tau / cosine)
             else:
                 best = min(best, tau * cosine)
     return best if best > 0.0 and math.isfinite(best) else fallback

@@ -6,10 +6,13 @@ Leonard 2001), so that half as many n-vectors as the pairs have tell all that th
 .. math:: B = Z^T A Z + \gamma (I - Z^T Z)
 
 with orthonormal rows Z. The matrix A is updated in these coordinates as a dense one is in the
-variables: an iteration takes a few passes over Z and :math:`O(r^2)` beside. A direction comes with
-the gamma of now, which later ones do not change ("reinitialization"). Where a step meets less than
-a tenth of the curvature that A expects, all of A is scaled first, as in the self-scaling BFGS of
-Al-Baali (1998). Where there is no room left, the span of the newest pairs is kept, and what A is on
+variables: an iteration takes a few passes over Z and :math:`O(r^2)` beside.
+
+While all pairs are kept, A is made anew from them with the gamma of each iteration: the one that a
+direction came with may be far from what is there now, where no pair has met it since. Later a
+direction comes with the gamma of then ("reinitialization"). Where a step meets less than a tenth of
+the curvature that A expects, all of A is scaled first, as in the self-scaling BFGS of Al-Baali
+(1998). Where there is no room left, the span of the newest pairs is kept, and what A is on
 it (Gill & Leonard 2003 keep as many gradients).
 """
 
@@ -98,6 +101,16 @@ def append(gamma, gram, state):
     row[k] = gamma / record.unit
     inverse[k] = record.unit / gamma
     record.rank = k + 1
+
+
+@inline_kernel
+def _begin_anew(gram, state):
+    """B = gamma I in all directions, to be changed by all pairs again."""
+    record = state[0]
+    rank = record.rank
+    record.rank = record.applied = 0
+    for _ in range(rank):
+        append(record.gamma, gram, state)
 
 
 @kernel
@@ -289,7 +302,9 @@ def _renew(spanned, s, g, rows, ring, gram, lines, fallback, state):
         append(record.gamma, gram, state)
     if rest > 0.0:
         append(record.gamma, gram, state)
-    if absorbed:
+    if absorbed and record.pairs < ring.size:
+        _begin_anew(gram, state)
+    elif absorbed:
         pair = ring[record.pairs - 1]
         curvature = pair.tau * pair.cosine / record.unit
         _rescale(curvature, pairs[pair.slot], lines[2], gram, state)
