@@ -35,6 +35,8 @@ def unknown_method(name: Any, methods: Iterable[str] = METHODS) -> str:
     methods = list(methods)
     message = f"Unknown solver {name!r}; expected one of {', '.join(methods)}"
     key = str(name).lower()
+    if str(name) in (*METHODS, *CONSTRAINED):
+        return f"{message}. `quasinewton.minimize` takes {name!r}."
     if key in _SCIPYS:
         nearest = _SCIPYS[key]
         if nearest not in methods:
