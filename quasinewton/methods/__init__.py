@@ -18,7 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 #: What a front end says before the machine code of a method is made, see `is_ready`.
-COMPILING = "Compiling, for some seconds; the machine code is kept for later runs."
+COMPILING = "Compiling, for up to half a minute; the machine code is kept for later runs."
 
 #: What here is nearest to a method of SciPy; None: nothing, since that needs no gradient.
 _SCIPYS = {
