@@ -348,12 +348,17 @@ def refuse(function: str, unexpected: Mapping[str, Any]) -> None:
         The keywords and their values.
     """
     known = {f.name for f in fields(Options)}
+    code = sys._getframe(1).f_code
+    parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     for name, value in unexpected.items():
+        close = difflib.get_close_matches(name, (*known, *parameters), n=1)
         message = f"{function}() got an unexpected keyword argument {name!r}"
         if name in known:
             message += f", which is an option: options={{{name!r}: {value!r}}}"
         elif name == "constraints":
             message += ": `quasinewton.minimize` takes constraints"
+        elif close and close[0] in parameters:
+            message += f" (did you mean {close[0]!r}?)"
         else:
             message += _suggestion(name, known)
         raise TypeError(message)

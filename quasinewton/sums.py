@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 
 from .methods import QUASI_NEWTON, unknown_method
 from .objective import as_pair, as_value
-from .options import Options
+from .options import Options, refuse
 from .solver import Solver, as_start
 from .status import Status
 from .vectors import clone, dot
@@ -60,6 +60,7 @@ def minimize_sum(
     maxepochs: float = 100.0,
     full_after: float = math.inf,
     seed: Any = 0,
+    **unexpected: Never,
 ) -> OptimizeResult:
     r"""Minimise the mean of a function over N samples, by batches of them that grow.
 
@@ -147,6 +148,7 @@ def minimize_sum(
     >>> result.success, bool(result.epochs < 30)
     (True, True)
     """
+    refuse("minimize_sum", unexpected)
     start = as_start(x0)
     size = _checked(
         fun, jac, start, samples, method, callback, batch, groups, steps, overlap, test, theta,

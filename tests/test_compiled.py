@@ -4,6 +4,8 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
 
 import numba
 import numpy as np
@@ -181,7 +183,8 @@ def test_a_value_whose_gradient_is_not_finite_is_not_lost():
 
 @pytest.mark.parametrize("jac", [True, None])
 @pytest.mark.parametrize("cause", ["exception", "interrupt"])
-def test_threads_end_with_the_evaluations_under_way(jac, cause):
+@pytest.mark.parametrize("pool", [None, ThreadPoolExecutor, ThreadPool])
+def test_threads_end_with_the_evaluations_under_way(jac, cause, pool):
     workers, count, lock = 4, 0, threading.Lock()
     barrier = threading.Barrier(workers)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # not so in a background job
@@ -195,13 +198,23 @@ def test_threads_end_with_the_evaluations_under_way(jac, cause):
         if mine == 1 and cause == "exception":
             raise ArithmeticError("mine")
         if mine == 1:
+            time.sleep(0.1)  # Python may miss a signal just when its main thread begins to wait
             os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.5)
         f, g = rosen.py_func(x)
         return (f, g) if jac else f
 
-    with pytest.raises((ArithmeticError, KeyboardInterrupt)) as caught:
-        minimize_many(fun, starts(50, 3), jac=jac, workers=workers)
+    def solve(engine):
+        with pytest.raises((ArithmeticError, KeyboardInterrupt)) as caught:
+            minimize_many(fun, starts(50, 3), jac=jac, workers=engine)
+        return caught
+
+    if pool is None:
+        caught = solve(workers)
+    else:  # of the user's, which is not waited for
+        with pool(workers) as threads:
+            caught = solve(threads.map)
+            time.sleep(1.0)
     assert count == workers
     result = caught.value.result
     assert (result.status == Status.EXCEPTION).all()

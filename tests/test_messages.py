@@ -130,6 +130,14 @@ SAID = [
     ),
     (lambda: minimize(rosen, X0, maxiter=5), TypeError, r"options=\{'maxiter': 5\}"),
     (lambda: minimize(rosen, X0, gtoll=5), TypeError, "mean the option 'gtol'"),
+    (lambda: minimize(rosen, X0, calback=print), TypeError, "mean 'callback'"),
+    (lambda: Solver(X0, maxiter=5), TypeError, r"Solver\(\) .* options=\{'maxiter': 5\}"),
+    (lambda: Solver(X0, constraint=[]), TypeError, "mean 'constraints'"),
+    (
+        lambda: quasinewton.minimize_sum(joint, X0, 5, maxiter=5),
+        TypeError,
+        r"minimize_sum\(\) .* options=\{'maxiter': 5\}",
+    ),
     (
         lambda: minimize(rosen, X0, method="trust_hybrid", constraints={"type": "eq", "fun": sum}),
         ValueError,
@@ -154,7 +162,7 @@ SAID = [
     (
         lambda: quasinewton.minimize_many(joint, [X0], method="trust_cg"),
         ValueError,
-        "one of arc_lsr1",
+        "`quasinewton.minimize` takes 'trust_cg'",
     ),
 ]
 

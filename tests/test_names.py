@@ -16,8 +16,8 @@ from quasinewton.objective import check_gradient
 
 PUBLIC = [
     "quasinewton", "quasinewton.cli", "quasinewton.display", "quasinewton.display.plot",
-    "quasinewton.interop", "quasinewton.methods", "quasinewton.objective", "quasinewton.problems",
-    "quasinewton.solver",
+    "quasinewton.interop", "quasinewton.interop.dask", "quasinewton.methods",
+    "quasinewton.objective", "quasinewton.problems", "quasinewton.solver",
 ]  # fmt: skip
 
 

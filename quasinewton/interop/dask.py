@@ -177,3 +177,7 @@ def _futures(blocks: Any, client: Any) -> list[Any]:
 
 def _itself(block: Any) -> Any:
     return block
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def in_order(task: Task, batch: Batch, stop: Stop) -> None:
             _take(batch, piece, task(batch.starts[piece], stop))
 
 
-def mapped(task: Task, batch: Batch, function: Any) -> list[int]:
+def mapped(task: Task, batch: Batch, function: Any, stop: Stop) -> list[int]:
     """Solve by a function like `map`.
 
     What `fun` raises is in the pieces. If the function itself raises, as some do if a process of
@@ -68,12 +69,13 @@ def mapped(task: Task, batch: Batch, function: Any) -> list[int]:
     """
     lost: list[int] = []
     groups = [(batch.todo, False)]
+    call = partial(task, stop=stop)
     came, in_a_row = False, 0
     failure: Exception | None = None
     while groups:
         indices, again = groups.pop()
         before = batch.done
-        error = _mapped_once(task, batch, function, indices)
+        error = _mapped_once(call, batch, function, indices)
         if batch.done > before:
             came, in_a_row = True, 0
         if error is None:
@@ -96,32 +98,38 @@ def mapped(task: Task, batch: Batch, function: Any) -> list[int]:
 
 
 def _mapped_once(
-    task: Task, batch: Batch, function: Any, indices: np.ndarray
+    call: partial[Piece], batch: Batch, function: Any, indices: np.ndarray
 ) -> Exception | None:
     """Solve from some starts; what the function like `map` raises."""
     size = max(1, math.ceil(len(indices) / _MAPPED_PIECES))
     pieces = [indices[i : i + size] for i in range(0, len(indices), size)]
     error: BaseException | None = None
     try:
-        found = function(task, [batch.starts[piece] for piece in pieces])
+        found = function(call, [batch.starts[piece] for piece in pieces])
         parts = iter(found)
     except Exception as raised:
         return raised
-    for piece in pieces:
-        try:
-            part = next(parts)
-        except StopIteration:
-            raise ValueError(
-                "`workers`, a function like `map`, must return as many results as it is given items"
-            ) from None
-        except Exception as raised:
-            if error is None:
-                return raised
-            break
-        batch.put(piece, part)
-        error = error or part.error
-        if error is not None and not isinstance(found, list | tuple):
-            break  # a list has all of them, and they are not to be lost
+    try:
+        for piece in pieces:
+            try:
+                part = next(parts)
+            except StopIteration:
+                raise ValueError(
+                    "`workers`, a function like `map`, must return as many results as it is given "
+                    "items"
+                ) from None
+            except Exception as raised:
+                if error is None:
+                    return raised
+                break
+            ended = isinstance(part.error, Stopped)  # by a start whose error comes too
+            batch.put(piece, part, ended)
+            error = error or (None if ended else part.error)
+            if error is not None and not isinstance(found, list | tuple):
+                break  # a list has all of them, and they are not to be lost
+    finally:
+        if hasattr(parts, "close"):  # what an executor has not begun
+            parts.close()
     if error is not None:
         raise error
     return None

@@ -166,7 +166,7 @@ def minimize_many(
     try:
         with batch:
             if pool.map is not None:
-                lost = mapped(task, batch, pool.map)
+                lost = mapped(task, batch, pool.map, stop)
             elif engine == 1 and not compiled:
                 in_order(task, batch, stop)
             else:  # machine code in a thread of its own, since it would not see Ctrl-C
@@ -182,6 +182,7 @@ def minimize_many(
         )  # fmt: skip
         raise
     finally:
+        stop.stop()  # threads of the user's, which a function like `map` leaves at work
         pool.close(at_once=True)
     if lost:
         warnings.warn(

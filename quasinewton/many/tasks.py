@@ -35,12 +35,18 @@ class Stopped(BaseException):
 
 
 class Stop:
-    """What tells the threads of a batch to end, in Python and in machine code."""
+    """What tells the threads of a batch to end, in Python and in machine code.
+
+    Sent to another process, which it does not reach, it is one of that process.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._limits: list[np.ndarray] = []
         self.stopped = False
+
+    def __reduce__(self) -> Any:
+        return Stop, ()
 
     def stop(self) -> None:
         """Have every thread end."""

@@ -18,7 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 #: What a front end says before the machine code of a method is made, see `is_ready`.
-COMPILING = "Compiling, for some seconds; the machine code is kept for later runs."
+COMPILING = "Compiling, for up to half a minute; the machine code is kept for later runs."
 
 #: What here is nearest to a method of SciPy; None: nothing, since that needs no gradient.
 _SCIPYS = {
@@ -35,6 +35,8 @@ def unknown_method(name: Any, methods: Iterable[str] = METHODS) -> str:
     methods = list(methods)
     message = f"Unknown solver {name!r}; expected one of {', '.join(methods)}"
     key = str(name).lower()
+    if str(name) in (*METHODS, *CONSTRAINED):
+        return f"{message}. `quasinewton.minimize` takes {name!r}."
     if key in _SCIPYS:
         nearest = _SCIPYS[key]
         if nearest not in methods:

@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 from scipy.optimize import OptimizeResult, OptimizeWarning
@@ -32,7 +32,7 @@ from ..methods import (
     unknown_method,
 )
 from ..objective import Counts, NoisySteps, Objective, OutOfBudget, as_value, as_vector, precision
-from ..options import Options, users_level
+from ..options import Options, refuse, users_level
 from ..saving import check_shape, fill, part
 from ..status import MESSAGES, Status
 from ..vectors import clone, is_tensor, largest_number, max_abs, norm2, zeros
@@ -103,7 +103,9 @@ class Solver:
         options: Options | Mapping[str, Any] | None = None,
         bounds: Any = None,
         constraints: Any = None,
+        **unexpected: Never,
     ) -> None:
+        refuse("Solver", unexpected)
         if method is not None and method not in METHODS and method not in CONSTRAINED:
             raise ValueError(unknown_method(method, (*METHODS, *CONSTRAINED)))
         self.options = options if isinstance(options, Options) else Options.parse(options)
