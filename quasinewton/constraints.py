@@ -152,6 +152,8 @@ class Constraints:
 
     def check_told(self, c: Any) -> np.ndarray:
         """Values that are told as a float64 array of the right shape, perhaps the first."""
+        if c is None and self.parts == []:
+            return np.zeros(0)
         if c is None:
             raise TypeError("a run with constraints must be told their values too")
         values = np.atleast_1d(np.array(c, np.float64))
@@ -170,6 +172,8 @@ class Constraints:
 
     def check_jacobian(self, jac: Any, n: int) -> np.ndarray:
         """A Jacobian that is told as a float64 array of shape (p, n)."""
+        if jac is None and self.parts == []:
+            return np.zeros((0, n))
         if jac is None:
             raise TypeError("a run with constraints must be told their Jacobian too")
         return _matrix("constraints", jac, len(self), n)

@@ -27,7 +27,7 @@ import numpy as np
 from numba.extending import typeof_impl
 
 __all__ = [
-    "EPS", "HUGE", "PATIENCE", "TINY", "WITHOUT_KERNELS", "VectorFunction", "inline_kernel",
+    "CUBE", "EPS", "HUGE", "PATIENCE", "SQUARE", "TINY", "WITHOUT_KERNELS", "VectorFunction", "inline_kernel",
     "interpreted", "is_compiled", "kernel", "patient", "plain", "pointer_kernel",
     "vector_function", "vector_kernel", "view_kernel",
 ]  # fmt: skip
@@ -127,8 +127,8 @@ def vector_kernel(func: F) -> F:
 PATIENCE = 1.0
 #: Seconds of one call that count: a longer one goes into compiling passes over vectors.
 _CALL = 0.02
-#: Elements of the vectors up to which it does.
-_FEW = 30
+#: Elements of the vectors up to which it does: where a call takes the square of it, and the cube.
+SQUARE, CUBE = 99, 30
 
 #: What stands for `math` there: with IEEE arithmetic instead of exceptions, to the last bit as
 #: machine code has it. NumPy's hypot is that of the C library, Python's is its own.
@@ -165,21 +165,22 @@ class VectorFunction:
         Takes its place for arrays that are not NumPy's.
     which : int or None
         The argument that decides; None: from Python it is always the general one.
-    patient : bool
-        Whether Python takes the place of machine code that is not there yet, as long as vectors
-        are short and all that has not taken `PATIENCE` seconds: many a solve of few variables has
-        then ended, where compiling takes some twenty. It comes to the same, to the last bit.
+    patient : int
+        Elements of vectors up to which Python takes the place of machine code that is not there
+        yet, until all that has taken `PATIENCE` seconds: many a solve of few variables has then
+        ended, where compiling takes some twenty. It comes to the same, to the last bit.
     """
 
     #: Seconds that Python has taken the place of machine code for.
     waited = 0.0
 
     def __init__(
-        self, compiled: Any, general: Callable[..., Any], which: int | None, patient: bool = False
+        self, compiled: Any, general: Callable[..., Any], which: int | None, patient: int = 0
     ) -> None:
         self.compiled, self.general, self.which = compiled, general, which
         self.__name__, self.__doc__ = general.__name__, general.__doc__
-        self._patient = patient and hasattr(compiled, "py_func")
+        self._most = patient
+        self._patient = patient > 0 and hasattr(compiled, "py_func")
         self._looked = False
 
     def __call__(self, *args: Any) -> Any:
@@ -194,7 +195,7 @@ class VectorFunction:
         """Whether Python would take the place of machine code for vectors of so many elements."""
         if self._patient and not self._looked:
             self._patient, self._looked = not is_compiled(self), True
-        return self._patient and self.waited < PATIENCE and size <= _FEW
+        return self._patient and self.waited < PATIENCE and size <= self._most
 
     def _call_patiently(self, args: tuple[Any, ...]) -> Any:
         assert self.which is not None
@@ -230,9 +231,9 @@ def _arrays(args: Any) -> Iterator[np.ndarray]:
             yield from _arrays(arg)
 
 
-def patient(kernel: F, which: int) -> F:
+def patient(kernel: F, which: int, most: int) -> F:
     """A kernel that Python calls by itself, as a patient `VectorFunction`."""
-    return VectorFunction(kernel, plain(kernel), which, patient=True)  # type: ignore[return-value]
+    return VectorFunction(kernel, plain(kernel), which, most)  # type: ignore[return-value]
 
 
 @typeof_impl.register(VectorFunction)
@@ -247,7 +248,7 @@ def view_kernel(func: F) -> F:
 
 
 def vector_function(
-    which: int, inline: bool = False, pointer: bool = False, patient: bool = False
+    which: int, inline: bool = False, pointer: bool = False, patient: int = 0
 ) -> Callable[[F], F]:
     """Make a `VectorFunction` of a kernel that calls others, and be itself the general one.
 

@@ -412,6 +412,22 @@ def test_no_constraints_and_only_bounds():
     assert Constraints.parse([], 2) is None and Constraints.parse(None, 2) is None
 
 
+def test_a_solver_without_constraints_is_told_no_values():
+    solver = Solver([-1.2, 1.0], method="sqp_hybrid")
+    while solver.status == Status.RUNNING:
+        x = solver.ask()
+        solver.tell(scipy.optimize.rosen(x), scipy.optimize.rosen_der(x))
+    assert solver.result.success
+
+
+def test_a_wrong_gradient_is_pointed_at():
+    result = minimize(
+        scipy.optimize.rosen, [-1.2, 1.0], jac=lambda x: scipy.optimize.rosen_der(x) * [1, -1],
+        method="sqp_hybrid", options={"maxiter": 50},
+    )  # fmt: skip
+    assert not result.success and "check_derivatives" in result.message
+
+
 def test_many_variables_and_few_constraints():
     """With more variables than a matrix is kept for: rows of pairs and of the Jacobian."""
     n, p = 3000, 4

@@ -175,8 +175,8 @@ def patience(monkeypatch):
 @pytest.mark.parametrize("method", ["trust_hybrid", "arc_lsr1"])
 def test_python_in_the_place_of_machine_code_does_the_same(method, bounded, patience):
     """To the last bit; also where values overflow, for which machine code has no exceptions."""
-    for name in ("beale", "rosenbrock", "wood", "biggs_exp6"):
-        problem = problems.get(name)
+    for name in ("beale", "rosenbrock", "wood", "biggs_exp6", "chained_rosenbrock"):
+        problem = problems.get(name, 40 if name.startswith("chained") else None)
         bounds = [(0.0, 2.0)] * problem.x0.size if bounded else None
         for start in (problem.x0, 1e3 * problem.x0, 1e160 * problem.x0):
             ends = []

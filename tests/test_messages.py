@@ -158,6 +158,7 @@ SAID = [
     (lambda: minimize(rosen, X0, method="Newton-CG"), ValueError, "'trust_cg' is nearest"),
     (lambda: minimize(rosen, X0, method="Powell"), ValueError, "no method of its kind"),
     (lambda: minimize(rosen, X0, method="arc-lrs1"), ValueError, "did you mean 'arc_lsr1'"),
+    (lambda: minimize(rosen, X0, method="LSR1"), ValueError, "did you mean 'arc_lsr1'"),
     (lambda: Solver(X0, "L-BFGS-B"), ValueError, "'trust_hybrid' is nearest"),
     (
         lambda: quasinewton.minimize_many(joint, [X0], method="trust_cg"),

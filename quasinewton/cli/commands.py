@@ -116,6 +116,7 @@ def _solve(args: argparse.Namespace) -> int:
     options = find_options(args, _SHORTCUTS)
     if not args.quiet:
         options.setdefault("verbose", 3)
+    from ..kernels import VectorFunction
     from ..solver.checkpoint import CheckpointError
     from .tables import INTERRUPTED, Table, run_ours, run_scipy
 
@@ -123,7 +124,7 @@ def _solve(args: argparse.Namespace) -> int:
     print(f"{target.label}, n = {target.x0.size}, method {method}, max|g| <= {tolerance:.3g}\n",
           flush=True)  # fmt: skip
     try:
-        ours = run_ours(target, method, options, tolerance)
+        ours = run_ours(target, method, options, tolerance, compiled=False)
     except (OSError, CheckpointError) as error:
         if "checkpoint" in options or "resume" in options:
             raise UsageError(located(error)) from error
@@ -133,6 +134,9 @@ def _solve(args: argparse.Namespace) -> int:
     table = Table(_width())
     print(table.head(), table.row(ours), sep="\n", flush=True)
     interrupted = ours.status == INTERRUPTED
+    if VectorFunction.waited > 0.0:
+        print("(in Python: the machine code that takes its place is not compiled yet;\n"
+              f"`{_PROGRAM} compare` does that, once for all)")  # fmt: skip
     if not args.no_compare and not interrupted:
         theirs = _guarded(run_scipy, target, "L-BFGS-B", options, tolerance)
         print(f"SciPy:\n{table.row(theirs)}")
@@ -459,8 +463,9 @@ examples:
 In the table of iterations, ratio is the actual over the predicted decrease;
 verbose=2 shows every tenth line. In the last table, nit are iterations, nfev
 and njev calls of the function and its gradient, nhev products of the Hessian
-with a vector; numba's compilation is not in the seconds. With bounds, max|g|
-is that of the projected gradient, x - P(x - g).
+with a vector; numba's compilation is not in the seconds, but the first runs on
+a machine with few variables are made in Python, which takes longer. With
+bounds, max|g| is that of the projected gradient, x - P(x - g).
 
 exit code: 0 if our method reached gtol, else 1; 2 for wrong usage"""
 

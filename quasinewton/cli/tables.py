@@ -179,6 +179,7 @@ def run_ours(
     tolerance: float,
     record: bool = False,
     clock: Callable[[], float] = time.perf_counter,
+    compiled: bool = True,
 ) -> Run:
     """Run a method of this package.
 
@@ -195,13 +196,16 @@ def run_ours(
         Whether to keep `Run.history`.
     clock : callable
         What `Run.seconds` are of; default: the clock on the wall.
+    compiled : bool, default True
+        Whether to wait for machine code where Python may take its place.
 
     Returns
     -------
     Run
         Of status `INTERRUPTED` where the user has ended it.
     """
-    _warm_ours(method, target.x0, options)
+    if compiled or not _waits(target, options):
+        _warm_ours(method, target.x0, options)
     counted = _Counted(target, record, clock=clock)
     try:
         result = minimize(
@@ -310,6 +314,16 @@ def _reached(target: Target, result: Any) -> float:
     """By the gradient that a run has left."""
     g = result.get("jac")
     return math.nan if g is None else target.optimality(result.x, g)
+
+
+def _waits(target: Target, options: Mapping[str, Any]) -> bool:
+    """Whether Python takes the place of machine code that is not there yet."""
+    from ..methods.quasi_newton import finder, step_in_box
+
+    parsed = Options.parse({key: options[key] for key in ("memory",) if key in options})
+    kernel: Any = finder(target.x0, parsed) if target.box is None else step_in_box
+    waits: bool = kernel.waits(target.x0.size)
+    return waits
 
 
 def _warm_ours(method: str, x0: np.ndarray, options: Mapping[str, Any]) -> None:

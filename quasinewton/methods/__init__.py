@@ -45,7 +45,9 @@ def unknown_method(name: Any, methods: Iterable[str] = METHODS) -> str:
             f"{message}. {name} is SciPy's: {nearest!r} is nearest to it, and without `method` "
             "the one is taken that measures best."
         )
-    close = difflib.get_close_matches(key.replace("-", "_"), methods, n=1)
+    key = key.replace("-", "_")
+    close = [known for known in methods if len(key) > 2 and key in known]
+    close = close or difflib.get_close_matches(key, methods, n=1)
     return f"{message}; did you mean {close[0]!r}?" if close else message
 
 

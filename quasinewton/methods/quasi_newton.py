@@ -30,7 +30,9 @@ from ..globalization import (
     term_size,
 )
 from ..kernels import (
+    CUBE,
     EPS,
+    SQUARE,
     inline_kernel,
     kernel,
     pointer_kernel,
@@ -125,7 +127,7 @@ def _least_ratio(record, constants):
     return constants.accept
 
 
-@vector_function(1, patient=True)
+@vector_function(1, patient=SQUARE)
 def wants_gradient(f, state, rule):
     """Whether `receive` can use the gradient at a trial with the value f."""
     record, constants = state[0], rule[0]
@@ -137,7 +139,7 @@ def wants_gradient(f, state, rule):
     )
 
 
-@vector_function(2, pointer=True, patient=True)
+@vector_function(2, pointer=True, patient=SQUARE)
 def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
     """Judge the trial, store its pair, move to it if it is better, adapt the bound.
 
@@ -242,7 +244,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
         revive(points, state)
 
 
-@vector_function(1, inline=True, patient=True)
+@vector_function(1, inline=True, patient=SQUARE)
 def _norms(points, x, g, state):
     """max|x - P(x - g)|_i and |x - P(x - g)|, and |g| where no bound holds the variable.
 
@@ -272,7 +274,7 @@ def _move(x, g, alpha, c, trial):
     return moved
 
 
-@vector_function(0, patient=True)
+@vector_function(0, patient=SQUARE)
 def begin(points, state):
     """Set the scalars; f, the length, its bound and the weight are there, see `start_state`."""
     x, g, _, _, _ = named(points)
@@ -330,7 +332,7 @@ def report(state):
     )  # fmt: skip
 
 
-@vector_function(1, pointer=True, patient=True)
+@vector_function(1, pointer=True, patient=CUBE)
 def solve_by_spectrum(ring, gram, work, lines, state, rule):
     """The step for the model and the bound of now by its spectrum, where `find_trial_x` wants it.
 
@@ -368,7 +370,7 @@ def _is_ready(record):
     return ready
 
 
-@vector_function(0, pointer=True, patient=True)
+@vector_function(0, pointer=True, patient=SQUARE)
 def find_trial_dense(points, rows, ring, gram, work, lines, state, rule):
     """Prepare a dense model at x and write the trial for it and the bound of now.
 
@@ -463,7 +465,7 @@ def renew_in_box(points, rows, ring, gram, work, lines, state):
     renew_spanned(points[7], points[1], rows, ring, gram, (basis, product), lines, fallback, state)
 
 
-@vector_function(0, pointer=True, patient=True)
+@vector_function(0, pointer=True, patient=SQUARE)
 def renew_dense_in_box(points, rows, ring, gram, work, lines, state):
     """The same of a dense model."""
     record = state[0]

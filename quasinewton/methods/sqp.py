@@ -16,7 +16,7 @@ import numpy as np
 
 from ..box import violations
 from ..globalization import NOISE, judge, ratio
-from ..kernels import EPS, TINY, patient
+from ..kernels import CUBE, EPS, TINY, patient
 from ..saving import check_shape, fill, set_numbers
 from ..subproblems.penalized import penalized_workspace, solve_penalized
 from .lagrangian import LagrangianByPairs, LagrangianByProducts
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SQP", "solve_subproblem"]
 
-solve_subproblem: Any = patient(solve_penalized, 0)
+solve_subproblem: Any = patient(solve_penalized, 0, CUBE)
 
 
 #: Ratios above which a trial is accepted, a corrected one is, and from which on a step is good.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import inline_kernel, patient, view_kernel
+from ..kernels import CUBE, SQUARE, inline_kernel, patient, view_kernel
 from ..records import RING, new_state
 from ..vectors import BLOCK, add_combination, is_tensor, multiply_rows, zeros
 from .compact import renew_compact
@@ -76,8 +76,8 @@ def decompose(gram, work, lines, state):
     return kept
 
 
-_decompose, _from_eigenbasis = patient(decompose, 0), patient(from_eigenbasis, 0)
-_renew_dense = patient(renew_dense, 1)
+_decompose, _from_eigenbasis = patient(decompose, 0, CUBE), patient(from_eigenbasis, 0, CUBE)
+_renew_dense = patient(renew_dense, 1, SQUARE)
 
 
 class CompactModel:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 
-from ..kernels import inline_kernel, vector_function
+from ..kernels import SQUARE, inline_kernel, vector_function
 from ..vectors import (
     difference_products,
     difference_sizes,
@@ -62,7 +62,7 @@ def _next_slot(ring, state):
     return slot
 
 
-@vector_function(0, inline=True, patient=True)
+@vector_function(0, inline=True, patient=SQUARE)
 def absorb(x, x_trial, g, g_trial, change, rows, ring, state):
     """Store the pair (x_trial - x, g_trial - g) in place of the oldest.
 

@@ -440,7 +440,7 @@ class Solver:
         if method.accepted:
             self._accepted += 1
             self._rejections.in_a_row = 0
-        elif self.constraints is None:
+        elif not self.constraints:
             self._rejections.note(
                 step, before, f, norm2(self._slopes()), norm2(method.x), self._eps
             )
@@ -927,7 +927,7 @@ class Solver:
                 f"The decreases that are predicted have come below the noise in f, "
                 f"{self.noise[0]:.1e}."
             )
-        elif self.constraints is None:
+        elif not self.constraints:
             advice = self._rejections.advice(status, self.nit, optimality, self._differences)
         result = OptimizeResult(
             x=clone(x),
