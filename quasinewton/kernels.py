@@ -27,8 +27,8 @@ import numpy as np
 from numba.extending import typeof_impl
 
 __all__ = [
-    "CUBE", "EPS", "HUGE", "PATIENCE", "SQUARE", "TINY", "WITHOUT_KERNELS", "VectorFunction", "inline_kernel",
-    "interpreted", "is_compiled", "kernel", "patient", "plain", "pointer_kernel",
+    "CUBE", "EPS", "HUGE", "PATIENCE", "SQUARE", "TINY", "WITHOUT_KERNELS", "VectorFunction",
+    "inline_kernel", "interpreted", "is_compiled", "kernel", "patient", "plain", "pointer_kernel",
     "vector_function", "vector_kernel", "view_kernel",
 ]  # fmt: skip
 

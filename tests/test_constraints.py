@@ -414,10 +414,10 @@ def test_no_constraints_and_only_bounds():
 
 def test_a_solver_without_constraints_is_told_no_values():
     solver = Solver([-1.2, 1.0], method="sqp_hybrid")
-    while solver.status == Status.RUNNING:
+    while solver.running:
         x = solver.ask()
         solver.tell(scipy.optimize.rosen(x), scipy.optimize.rosen_der(x))
-    assert solver.result.success
+    assert solver.result().success
 
 
 def test_a_wrong_gradient_is_pointed_at():

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import dense_bfgs, dense_sr1
 
+from quasinewton import Solver
 from quasinewton.models.compact import confine
 from quasinewton.models.model import CompactModel
 from quasinewton.models.operator import ModelOperator
@@ -295,6 +296,34 @@ def test_a_reduced_model_with_room_for_all_equals_the_dense_update(kind, history
         worst = max([np.linalg.norm(y) ** 2 / abs(s @ y) for s, y in pairs] + [gamma])
         spread = worst / min(gamma, np.linalg.eigvalsh(expected)[0])
         assert np.abs(b - expected).max() <= 1e-12 * worst * max(1.0, spread)
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+@given(power=st.floats(0.5, 3.0), exponent=st.integers(-100, 100), seed=st.integers(0, 10**6))
+def test_a_run_in_a_span_begins_with_the_gamma_of_now(bounded, power, exponent, seed):
+    """While all pairs are kept, B is what the newest gamma and all of them give."""
+    n, scale = 100, 10.0**exponent
+    rng = np.random.default_rng(seed)
+    stiffness = np.logspace(0.0, power, n)
+    x0 = rng.standard_normal(n)
+    # without bounds that hold, but with steps that may leave the span
+    bounds = [(-1e9, 1e9)] * n if bounded else None
+    solver = Solver(x0, method="trust_lbfgs", bounds=bounds, options={"gtol": 0.0})
+    at, pairs = x0, []
+    for _ in range(int(rng.integers(3, 25))):
+        x = solver.ask().copy()
+        if abs(x).max() < 1e-5:  # where pairs are roundoff
+            break
+        solver.tell(0.5 * scale * (stiffness @ x**2), scale * stiffness * x)
+        if np.array_equal(solver.x, x) and not np.array_equal(at, x):
+            pairs.append((x - at, stiffness * (x - at)))
+            at = x
+    s, y = pairs[-1]
+    gamma = (y @ y) / (s @ y)
+    model = solver._method.current_model()
+    assert model.gamma == pytest.approx(scale * gamma, rel=1e-6)
+    expected = dense_bfgs(pairs, gamma)
+    assert np.abs(dense(model) / scale - expected).max() <= 1e-6 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("kind", ["lsr1", "lbfgs", "hybrid"])
