@@ -318,10 +318,10 @@ def _reached(target: Target, result: Any) -> float:
 
 def _waits(target: Target, options: Mapping[str, Any]) -> bool:
     """Whether Python takes the place of machine code that is not there yet."""
-    from ..methods.quasi_newton import finder, step_in_box
+    from ..methods.quasi_newton import main_kernel
 
     parsed = Options.parse({key: options[key] for key in ("memory",) if key in options})
-    kernel: Any = finder(target.x0, parsed) if target.box is None else step_in_box
+    kernel = main_kernel(target.x0, parsed, target.box is not None)
     waits: bool = kernel.waits(target.x0.size)
     return waits
 

@@ -80,10 +80,10 @@ def _trust_cg(options: Options) -> Any:
     return TrustCG
 
 
-def is_ready(method: str, x0: Any, options: Options) -> bool:
+def is_ready(method: str, x0: Any, options: Options, bounded: bool = False) -> bool:
     """Whether the machine code of a method is in memory or on disk, or not needed so far."""
     from ..kernels import is_compiled
-    from .quasi_newton import finder
+    from .quasi_newton import main_kernel
 
     if method == "trust_cg" and not options.enriched:
         return True  # its kernels are small
@@ -91,8 +91,8 @@ def is_ready(method: str, x0: Any, options: Options) -> bool:
         from .sqp import solve_subproblem
 
         return solve_subproblem.waits(x0.shape[0]) or is_compiled(solve_subproblem)
-    find = finder(x0, options)
-    return find.waits(x0.shape[0]) or is_compiled(find)
+    kernel = main_kernel(x0, options, bounded)
+    return kernel.waits(x0.shape[0]) or is_compiled(kernel)
 
 
 def restore(method: str, state: dict[str, Any], options: Options, box: Box | None = None) -> Any:

@@ -86,6 +86,7 @@ __all__ = [
     "finder",
     "give_up_model",
     "goes_on",
+    "main_kernel",
     "named",
     "receive",
     "solve_by_spectrum",
@@ -840,6 +841,11 @@ def shape_of_model(x0: Any, options: Options) -> tuple[int, bool, int]:
         return 20, True, 0
     most = min(n, max(_LEAST_ROWS, min(_MOST_ROWS, _ELEMENTS // n)))
     return max(1, min(_MOST_PAIRS, most // 2)), False, most
+
+
+def main_kernel(x0: Any, options: Options, bounded: bool) -> Any:
+    """The kernel that takes most of what a run has to compile."""
+    return step_in_box if bounded else finder(x0, options)
 
 
 def finder(x0: Any, options: Options) -> Any:

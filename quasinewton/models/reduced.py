@@ -103,16 +103,6 @@ def append(gamma, gram, state):
     record.rank = k + 1
 
 
-@inline_kernel
-def _begin_anew(gram, state):
-    """B = gamma I in all directions, to be changed by all pairs again."""
-    record = state[0]
-    rank = record.rank
-    record.rank = record.applied = 0
-    for _ in range(rank):
-        append(record.gamma, gram, state)
-
-
 @kernel
 def _rescale(curvature, s, line, gram, state):
     """Scale B to the curvature that a pair shows along s, if that is less by far.
@@ -298,13 +288,14 @@ def _renew(spanned, s, g, rows, ring, gram, lines, fallback, state):
     record.gamma = choose_gamma(ring, state, last_resort)
     record.matrix_gamma = 0.0
     record.outside = 0
-    for _ in range(rank - before):
-        append(record.gamma, gram, state)
+    anew = absorbed and record.pairs < ring.size
+    if anew:
+        record.rank = record.applied = 0
     if rest > 0.0:
+        rank += 1
+    while record.rank < rank:
         append(record.gamma, gram, state)
-    if absorbed and record.pairs < ring.size:
-        _begin_anew(gram, state)
-    elif absorbed:
+    if absorbed and not anew:
         pair = ring[record.pairs - 1]
         curvature = pair.tau * pair.cosine / record.unit
         _rescale(curvature, pairs[pair.slot], lines[2], gram, state)

@@ -1050,7 +1050,8 @@ class Solver:
 
     def _announce_compiling(self) -> None:
         if self.announce is not None and not self._announced:
-            self._announced = not is_ready(self.method, self.x0, self.options)
+            bounded = self.box is not None
+            self._announced = not is_ready(self.method, self.x0, self.options, bounded)
             if self._announced:
                 self.announce(COMPILING)
 
