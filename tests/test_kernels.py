@@ -223,6 +223,23 @@ def test_a_first_solve_of_few_variables_compiles_no_method(tmp_path):
     assert done.stdout == "[] []\n", done.stderr
 
 
+def test_bounds_of_many_variables_say_that_they_compile(tmp_path):
+    """Python takes the place of the kernels without bounds there, but not of that of a face."""
+    code = (
+        "import numpy as np\n"
+        "from quasinewton import Solver, methods\n"
+        "from quasinewton.methods import quasi_newton\n"
+        "quasi_newton.CompactModel = None  # the line comes before any work\n"
+        "solver = Solver(np.ones(40), bounds=[(0.0, 9.0)] * 40, options={'verbose': 1})\n"
+        "try:\n"
+        "    solver.tell(1.0, np.ones(40))\n"
+        "except TypeError:\n"
+        "    pass\n"
+    )
+    done = run(code, NUMBA_CACHE_DIR=str(tmp_path))
+    assert "Compiling" in done.stderr + done.stdout
+
+
 def test_import_does_not_load_numba():
     done = run("import quasinewton, sys; print('numba' in sys.modules)")
     assert done.stdout == "False\n", done.stderr
