@@ -31,6 +31,22 @@ quasinewton.minimize(rosen, [-1.2, 1.0], jac=rosen_der, {})
 print(time.process_time() - began)
 """
 
+#: A logistic regression with many coefficients, of some 80 iterations.
+LOGISTIC = """
+import time, numpy as np, scipy.optimize
+import quasinewton
+rng = np.random.default_rng(0)
+a = rng.standard_normal((4 * {n}, {n}))
+b = np.sign(a @ rng.standard_normal({n}) + rng.standard_normal(4 * {n}))
+def fun(x):
+    margins = b * (a @ x)
+    weights = np.exp(-np.logaddexp(0.0, margins))
+    return np.logaddexp(0.0, -margins).sum() + 0.05 * x @ x, 0.1 * x - a.T @ (b * weights)
+began = time.process_time()
+quasinewton.minimize(fun, np.zeros({n}), jac=True)
+print(time.process_time() - began)
+"""
+
 NUMBA = """
 import time, numba, numpy as np
 import quasinewton
@@ -74,7 +90,10 @@ def main() -> None:
             ("first solve ever", solve),
             ("first solve ever, with bounds", SOLVE.format("bounds=[(-2.0, 1.0)] * 2")),
             ("first solve ever, of a numba objective", NUMBA),
+            ("first solve ever, a logistic regression of 300 coefficients", LOGISTIC.format(n=300)),
+            ("the same of 1000 coefficients", LOGISTIC.format(n=1000)),
             ("first solve ever, compiled at once", IMPATIENT + solve),
+            ("the same of 300 coefficients", IMPATIENT + LOGISTIC.format(n=300)),
         ):
             with tempfile.TemporaryDirectory() as folder:
                 print(f"| {name} | {seconds(code, NUMBA_CACHE_DIR=folder):.3f} |", flush=True)

@@ -24,12 +24,13 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from numba.core.event import install_timer
 from numba.extending import typeof_impl
 
 __all__ = [
-    "CUBE", "EPS", "HUGE", "PATIENCE", "SQUARE", "TINY", "WITHOUT_KERNELS", "VectorFunction",
-    "inline_kernel", "interpreted", "is_compiled", "kernel", "patient", "plain", "pointer_kernel",
-    "vector_function", "vector_kernel", "view_kernel",
+    "CUBE", "EPS", "HUGE", "MANY", "PASSES", "PATIENCE", "SQUARE", "TINY", "WITHOUT_KERNELS",
+    "VectorFunction", "inline_kernel", "interpreted", "is_compiled", "kernel", "patient", "plain",
+    "pointer_kernel", "vector_function", "vector_kernel", "view_kernel",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -124,11 +125,10 @@ def vector_kernel(func: F) -> F:
 
 
 #: Seconds of a processor for which Python takes the place of patient kernels that are not compiled.
-PATIENCE = 1.0
-#: Seconds of one call that count: a longer one goes into compiling passes over vectors.
-_CALL = 0.02
-#: Elements of the vectors up to which it does: where a call takes the square of it, and the cube.
-SQUARE, CUBE = 99, 30
+PATIENCE = 4.0
+#: Elements of the vectors up to which it does: where a call takes the cube of it, the square, some
+#: hundred passes, and where Python leaves all passes to `vector_kernel`s.
+CUBE, SQUARE, PASSES, MANY = 30, 99, 1000, 10_000
 
 #: What stands for `math` there: with IEEE arithmetic instead of exceptions, to the last bit as
 #: machine code has it. NumPy's hypot is that of the C library, Python's is its own.
@@ -204,16 +204,17 @@ class VectorFunction:
             return self.compiled(*args)
         arrays = list(_arrays(args))
         before = [array.copy() for array in arrays]
-        began = time.thread_time()
+        began, compiling = time.thread_time(), [0.0]
         try:
-            with np.errstate(all="ignore"):
+            # the passes over vectors, which are compiled all the same
+            with np.errstate(all="ignore"), install_timer("numba:compile", compiling.append):
                 return _items(interpreted(self)(*args))
         except BaseException:  # Ctrl-C: all or nothing, as of machine code
             for array, content in zip(arrays, before, strict=True):
                 array[...] = content
             raise
         finally:
-            VectorFunction.waited += min(time.thread_time() - began, _CALL)
+            VectorFunction.waited += max(0.0, time.thread_time() - began - compiling[-1])
 
 
 def _items(result: Any) -> Any:

@@ -621,7 +621,8 @@ WORKER = """
 import sys, numpy as np
 from pathlib import Path
 from scipy.optimize import rosen, rosen_der
-from quasinewton import minimize
+from quasinewton import kernels, minimize
+kernels.PATIENCE = 0.0
 method, path, out = sys.argv[1:]
 n = 3000
 x0 = np.sin(np.arange(n) + 1.0)

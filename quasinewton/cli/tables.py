@@ -205,7 +205,7 @@ def run_ours(
         Of status `INTERRUPTED` where the user has ended it.
     """
     if compiled or not _waits(target, options):
-        _warm_ours(method, target.x0, options)
+        _warm_ours(method, target.x0, options, target.box is not None)
     counted = _Counted(target, record, clock=clock)
     try:
         result = minimize(
@@ -326,7 +326,9 @@ def _waits(target: Target, options: Mapping[str, Any]) -> bool:
     return waits
 
 
-def _warm_ours(method: str, x0: np.ndarray, options: Mapping[str, Any]) -> None:
+def _warm_ours(
+    method: str, x0: np.ndarray, options: Mapping[str, Any], bounded: bool
+) -> None:
     """Have numba compile, or load, what such a run needs, before time is taken."""
     from .. import kernels
     from ..methods.quasi_newton import finder
@@ -335,7 +337,7 @@ def _warm_ours(method: str, x0: np.ndarray, options: Mapping[str, Any]) -> None:
     deciding = ("memory", "norm", "weight_rule", "enriched")
     kept = {key: options[key] for key in deciding if key in options}
     parsed = Options.parse(kept)
-    if not is_ready(method, x0, parsed):
+    if not is_ready(method, x0, parsed, bounded):
         print(COMPILING, file=sys.stderr, flush=True)
     # The kind of the model decides on the kernels; beyond that the size does not matter.
     starts = (np.resize(np.array([-1.2, 1.0], x0.dtype), n) for n in (2, 200, x0.size))
@@ -343,6 +345,7 @@ def _warm_ours(method: str, x0: np.ndarray, options: Mapping[str, Any]) -> None:
     minimize(
         optimize.rosen, start, jac=optimize.rosen_der, hessp=optimize.rosen_hess_prod,
         method=method, options={**kept, "maxiter": 60},
+        bounds=[(-2.0, 1.0)] * start.size if bounded else None,
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ from ..globalization import (
 from ..kernels import (
     CUBE,
     EPS,
+    MANY,
     SQUARE,
     inline_kernel,
     kernel,
@@ -44,7 +45,7 @@ from ..models.dense import renew_dense
 from ..models.face import face_workspace
 from ..models.model import CompactModel, planes
 from ..models.pairs import LARGEST, LEAST_ALONG, absorb, bring_up_to_date
-from ..models.reduced import parts, renew_reduced, renew_spanned
+from ..models.reduced import make_room, parts, renew_reduced
 from ..models.updates import KINDS
 from ..records import new_state
 from ..saving import check_shape, fill
@@ -83,12 +84,16 @@ __all__ = [
     "InBox",
     "QuasiNewton",
     "begin",
+    "find_trial_in_span",
+    "find_trial_reduced",
     "finder",
     "give_up_model",
     "goes_on",
     "main_kernel",
+    "make_no_room",
     "named",
     "receive",
+    "renew_nothing",
     "solve_by_spectrum",
     "start_state",
     "step_in_box",
@@ -128,7 +133,7 @@ def _least_ratio(record, constants):
     return constants.accept
 
 
-@vector_function(1, patient=SQUARE)
+@vector_function(1, patient=MANY)
 def wants_gradient(f, state, rule):
     """Whether `receive` can use the gradient at a trial with the value f."""
     record, constants = state[0], rule[0]
@@ -140,7 +145,7 @@ def wants_gradient(f, state, rule):
     )
 
 
-@vector_function(2, pointer=True, patient=SQUARE)
+@vector_function(2, pointer=True, patient=MANY)
 def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
     """Judge the trial, store its pair, move to it if it is better, adapt the bound.
 
@@ -245,7 +250,7 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
         revive(points, state)
 
 
-@vector_function(1, inline=True, patient=SQUARE)
+@vector_function(1, inline=True, patient=MANY)
 def _norms(points, x, g, state):
     """max|x - P(x - g)|_i and |x - P(x - g)|, and |g| where no bound holds the variable.
 
@@ -275,7 +280,7 @@ def _move(x, g, alpha, c, trial):
     return moved
 
 
-@vector_function(0, patient=SQUARE)
+@vector_function(0, patient=MANY)
 def begin(points, state):
     """Set the scalars; f, the length, its bound and the weight are there, see `start_state`."""
     x, g, _, _, _ = named(points)
@@ -433,18 +438,14 @@ def find_trial_compact(points, rows, ring, gram, work, lines, state, rule):
     return report(state)
 
 
-@vector_function(0, pointer=True)
+@vector_function(0, pointer=True, patient=MANY)
 def find_trial_reduced(points, rows, ring, gram, work, lines, state, rule):
-    """The same of a model in coordinates of the span of the gradients."""
+    """The same of a model in coordinates of the span of the gradients, once it is renewed."""
     x, g, trial, _, _ = named(points)
     record = state[0]
-    basis, product, _, _, _, _ = planes(work)
     _, h, step, _, _ = parts(gram, ring.size)
     if record.g_max > 0.0:
         if record.pending != SOLVED:
-            if record.outdated != 0 or record.applied < 0 or record.rank == 0:
-                fallback = record.g_norm / record.length
-                renew_reduced(g, rows, ring, gram, (basis, product), lines, fallback, state)
             for i in range(record.rank):
                 lines[6, i] = h[i] / record.g_norm
             _solve_definite(ring, gram, work, lines, state, rule)
@@ -457,20 +458,43 @@ def find_trial_reduced(points, rows, ring, gram, work, lines, state, rule):
     return report(state)
 
 
+def find_trial_in_span(
+    points: Any, rows: Any, ring: Any, gram: Any, work: Any, lines: Any, state: Any, rule: Any
+) -> tuple[float, ...]:
+    """`find_trial_reduced` after what renews the model: three kernels, compiled one by one."""
+    if state["g_max"][0] > 0.0:
+        _renew(renew_reduced, points, rows, ring, gram, work, lines, state)
+    numbers: tuple[float, ...] = find_trial_reduced(
+        points, rows, ring, gram, work, lines, state, rule
+    )
+    return numbers
+
+
+def _renew(
+    renew: Any, points: Any, rows: Any, ring: Any, gram: Any, work: Any, lines: Any, state: Any
+) -> None:
+    if renew(points, rows, ring, gram, work, lines, state):
+        basis, product, *_ = planes(work)
+        make_room(rows, ring, gram, basis, product, lines, state)
+
+
 @pointer_kernel
-def renew_in_box(points, rows, ring, gram, work, lines, state):
-    """Prepare a reduced model of a run in a box."""
-    record = state[0]
-    basis, product, _, _, _, _ = planes(work)
-    fallback = record.g_norm / record.length
-    renew_spanned(points[7], points[1], rows, ring, gram, (basis, product), lines, fallback, state)
+def renew_nothing(points, rows, ring, gram, work, lines, state):
+    """Stand in place of `renew_reduced` for models that are renewed where the trial is made."""
+    return False
+
+
+@pointer_kernel
+def make_no_room(rows, ring, gram, basis, product, lines, state):
+    """Stand in place of `make_room` for models that never need it."""
 
 
 @vector_function(0, pointer=True, patient=SQUARE)
 def renew_dense_in_box(points, rows, ring, gram, work, lines, state):
-    """The same of a dense model."""
+    """Prepare a dense model of a run in a box, as `renew_reduced` does a reduced one."""
     record = state[0]
     renew_dense(record.g_norm / record.length, rows, ring, gram, lines, state)
+    return False
 
 
 @pointer_kernel
@@ -482,6 +506,7 @@ def renew_compact_in_box(points, rows, ring, gram, work, lines, state):
         bring_up_to_date(points[1], rows, ring, gram, state)
     fallback = record.g_norm / record.length
     renew_compact(fallback, ring, gram, coordinates, basis, matrix, lines, state)
+    return False
 
 
 @inline_kernel
@@ -541,7 +566,7 @@ class InBox:
 
     def __init__(self, x0: Any, options: Options, most: int) -> None:
         _, dense, directions = shape_of_model(x0, options)
-        self.renew = renew_in_box if directions else renew_compact_in_box
+        self.renew = renew_reduced if directions else renew_compact_in_box
         if dense:
             self.renew = renew_dense_in_box
         self.box = face_workspace(x0.shape[0], most)
@@ -552,7 +577,7 @@ class InBox:
     ) -> tuple[float, ...]:  # fmt: skip
         attempts = 2 if state["g_max"][0] > 0.0 else 0
         for _ in range(attempts):
-            self.renew(points, rows, ring, gram, work, lines, state)
+            _renew(self.renew, points, rows, ring, gram, work, lines, state)
             if step_in_box(points, rows, ring, gram, work, lines, state, rule, self.box):
                 break
             give_up_model(state)
@@ -620,6 +645,8 @@ class QuasiNewton:
         self.find = finder(x0, options)
         if box is not None:
             self.find = InBox(x0, options, model.most)
+        elif model.reduced:
+            self.find = find_trial_in_span
         if options.model is not None:
             model.take(options.model.model)
         begin(self.points, self.state)
@@ -627,7 +654,11 @@ class QuasiNewton:
 
     def waits(self) -> bool:
         """Whether Python takes the place of machine code that is not there yet."""
-        function: Any = step_in_box if isinstance(self.find, InBox) else self.find
+        function: Any = self.find
+        if function is find_trial_in_span:
+            function = find_trial_reduced
+        elif isinstance(function, InBox):
+            function = step_in_box
         waits: bool = function.waits(self.model.n)
         return waits
 

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import math
 
-from ..kernels import inline_kernel, kernel, vector_function, view_kernel
+from ..kernels import MANY, inline_kernel, kernel, vector_function, view_kernel
 from ..vectors import add_combination, copy, divide, multiply_rows, norm2, rotate_rows
 from .dense import begin_matrix, work_in
 from .pairs import absorb, choose_gamma
 from .symmetric import invert, multiply_symmetric
 
-__all__ = ["append", "make_room", "parts", "renew_reduced", "renew_spanned", "rows_of", "split"]
+__all__ = ["append", "make_room", "parts", "renew_reduced", "rows_of", "split"]
 
 #: A part of a vector outside of the span that is smaller than this is none.
 _INDEPENDENT = 1e-10
@@ -209,7 +209,7 @@ def _project(ring, gram, basis, kept, product, vector, state):
     record.rank = kept
 
 
-@vector_function(0)
+@vector_function(0, pointer=True, patient=MANY)
 def make_room(rows, ring, gram, basis, product, lines, state):
     """Keep the span of g and the newest pairs, some part of all.
 
@@ -226,59 +226,50 @@ def make_room(rows, ring, gram, basis, product, lines, state):
     rotate_rows(rows[:rank], basis[:kept, :rank], product)
 
 
-@vector_function(0, inline=True)
-def renew_reduced(g, rows, ring, gram, planes, lines, fallback, state):
+@vector_function(0, pointer=True, patient=MANY)
+def renew_reduced(points, rows, ring, gram, work, lines, state):
     """Bring the model up to date where x has moved.
+
+    Where bounds make steps leave the span of the gradients, the last step is a direction of its
+    own.
 
     Parameters
     ----------
-    g : array, shape (n,)
-        The gradient at x.
+    points : array, shape (>= 2, n)
+        The gradient at x in row 1; where `bounded` the step to x in row 7.
     rows : array, shape (r, n)
         Z in the first `rank` rows.
     ring : RING array, shape (m,)
     gram : float64 array, shape (rows_of(r, m), r)
         A and, where `inverted`, its inverse, in units of `unit` and 1 / `unit`; and `parts`.
-    planes : tuple of two float64 arrays, shape (>= r + 1, >= r)
-        Workspace.
+    work : float64 array
+        Not used.
     lines : float64 array, shape (>= 8, >= r)
         Workspace.
-    fallback : float
-        gamma where no pair tells it.
     state : STATE array
         `stored` says that the step to x and the change of the gradient make a pair, of which
         `theta` and `theta_noise` say the rest, see `absorb`. It becomes 0, as does `outdated`;
         `gamma`, `unit`, `rank`, `used`, `newest`, `inverted` and `applied` are brought up to date.
-    """
-    _renew(False, g, g, rows, ring, gram, lines, fallback, state)
-    if state[0].rank == len(rows) and len(rows) < state[0].n:
-        make_room(rows, ring, gram, planes[0], planes[1], lines, state)
 
-
-@kernel
-def renew_spanned(s, g, rows, ring, gram, planes, lines, fallback, state):
-    """The same where steps leave the span of the gradients, as bounds make them do.
-
-    s, the last step, is then a direction of its own.
+    Returns
+    -------
+    crowded : bool
+        Whether `make_room` is to be called before x moves again.
     """
     record = state[0]
+    spanned = record.bounded != 0
+    needed = 2 if spanned else 1
+    full = len(rows) - needed if len(rows) < record.n else len(rows)
     if record.outdated == 0 and record.applied >= 0 and record.rank > 0:
-        return
-    _renew(True, s, g, rows, ring, gram, lines, fallback, state)
-    if record.rank + 2 > len(rows) and len(rows) < record.n:
-        make_room(rows, ring, gram, planes[0], planes[1], lines, state)
-
-
-@vector_function(2, inline=True)
-def _renew(spanned, s, g, rows, ring, gram, lines, fallback, state):
-    """`renew_reduced` but for the room, and `renew_spanned`."""
-    record = state[0]
+        return record.rank > full
+    g = points[1]
+    fallback = record.g_norm / record.length
     pairs, h, step, h_new, zero = parts(gram, ring.size)
     if record.applied < 0:  # what was there is of no use
         record.applied = record.rank = record.stored = 0
     before = rank = record.rank
-    if spanned and record.stored != 0 and split(s, rows, rank, step, lines[0], lines[7]) > 0.0:
-        rank += 1
+    if spanned and record.stored != 0:
+        rank += 1 if split(points[7], rows, rank, step, lines[0], lines[7]) > 0.0 else 0
     rest = split(g, rows, rank, h_new, lines[0], lines[7])
     if record.stored != 0:
         absorb(zero, step, h, h_new, (record.theta, record.theta_noise), pairs, ring, state)
@@ -303,3 +294,4 @@ def _renew(spanned, s, g, rows, ring, gram, lines, fallback, state):
     for i in range(h.size):
         h[i] = h_new[i]
     record.stored = record.outdated = 0
+    return record.rank > full

@@ -32,14 +32,20 @@ from ..methods.quasi_newton import (
     InBox,
     QuasiNewton,
     begin,
+    find_trial_in_span,
+    find_trial_reduced,
     give_up_model,
     goes_on,
+    make_no_room,
     receive,
+    renew_nothing,
     solve_by_spectrum,
     start_state,
     step_in_box,
     wants_gradient,
 )
+from ..models.model import planes
+from ..models.reduced import make_room, renew_reduced
 from ..records import STATE
 from ..status import Status
 from ..vectors import copy, largest_number, max_abs
@@ -121,9 +127,20 @@ def _status_after(limits, points, state, f, before, step):
 
 
 @inline_kernel
-def _find(find, by_spectrum, arrays):
+def _renew(renew, make_room, arrays):
+    """Bring the model up to date."""
+    points, rows, ring, gram, work, lines, state, _ = arrays
+    if renew(points, rows, ring, gram, work, lines, state):
+        basis, product, _, _, _, _ = planes(work)
+        make_room(rows, ring, gram, basis, product, lines, state)
+
+
+@inline_kernel
+def _find(renew, make_room, find, by_spectrum, arrays):
     """The next trial, as `QuasiNewton` makes it."""
     points, rows, ring, gram, work, lines, state, rule = arrays
+    if state[0].g_max > 0.0:
+        _renew(renew, make_room, arrays)
     find(points, rows, ring, gram, work, lines, state, rule)
     while state[0].pending == WANTED:
         by_spectrum(ring, gram, work, lines, state, rule)
@@ -131,19 +148,19 @@ def _find(find, by_spectrum, arrays):
 
 
 @inline_kernel
-def _find_in_box(renew, step_in_box, arrays, box):
+def _find_in_box(renew, make_room, step_in_box, arrays, box):
     """The next trial of a run in a box, as `QuasiNewton` makes it."""
     points, rows, ring, gram, work, lines, state, rule = arrays
     attempts = 2 if state[0].g_max > 0.0 else 0
     for _attempt in range(attempts):
-        renew(points, rows, ring, gram, work, lines, state)
+        _renew(renew, make_room, arrays)
         if step_in_box(points, rows, ring, gram, work, lines, state, rule, box):
             break
         give_up_model(state)
 
 
 @inline_kernel
-def _iterate(evaluate, receive, find, by_spectrum, limits, arrays):
+def _iterate(evaluate, receive, renew, make_room, find, by_spectrum, limits, arrays):
     """At most `most` iterations; the status.
 
     Parameters
@@ -151,7 +168,7 @@ def _iterate(evaluate, receive, find, by_spectrum, limits, arrays):
     evaluate : function
         ``evaluate(x, g, what) -> f``: for VALUE the objective, and where `joint` the gradient
         into g; for GRADIENT the gradient into g. It may change x.
-    receive, find, by_spectrum : functions
+    receive, renew, make_room, find, by_spectrum : functions
         Those of a `QuasiNewton`.
     limits : LIMITS array
     arrays : tuple
@@ -165,13 +182,13 @@ def _iterate(evaluate, receive, find, by_spectrum, limits, arrays):
         f, before, step = _judge_trial(
             evaluate, receive, limits, points, rows, ring, state, rule
         )
-        _find(find, by_spectrum, arrays)
+        _find(renew, make_room, find, by_spectrum, arrays)
         status = _status_after(limits, points, state, f, before, step)
     return status
 
 
 @inline_kernel
-def _iterate_in_box(evaluate, receive, renew, step_in_box, limits, arrays, box):
+def _iterate_in_box(evaluate, receive, renew, make_room, step_in_box, limits, arrays, box):
     """The same of a run in a box."""
     points, rows, ring, _, _, _, state, rule = arrays
     status = _RUNNING
@@ -180,7 +197,7 @@ def _iterate_in_box(evaluate, receive, renew, step_in_box, limits, arrays, box):
         f, before, step = _judge_trial(
             evaluate, receive, limits, points, rows, ring, state, rule
         )
-        _find_in_box(renew, step_in_box, arrays, box)
+        _find_in_box(renew, make_room, step_in_box, arrays, box)
         status = _status_after(limits, points, state, f, before, step)
     return status
 
@@ -246,12 +263,12 @@ def _keep_end(points, state, i, status):
 
 
 @kernel
-def _solve_many(evaluate, receive, find, by_spectrum, limits, arrays):
+def _solve_many(evaluate, receive, renew, make_room, find, by_spectrum, limits, arrays):
     """Solve from many starts, in place.
 
     Parameters
     ----------
-    evaluate, receive, find, by_spectrum, limits
+    evaluate, receive, renew, make_room, find, by_spectrum, limits
         As in `_iterate`, with `most` = 1.
     arrays : tuple
         As in `_iterate`, with any content, but `points` and `state` hold more. `points`: after the
@@ -265,17 +282,21 @@ def _solve_many(evaluate, receive, find, by_spectrum, limits, arrays):
             break
         if not _begin_start(evaluate, limits, points, gram, state, i):
             continue
-        _find(find, by_spectrum, arrays)
+        _find(renew, make_room, find, by_spectrum, arrays)
         status = _status_at_start(limits, points, state)
         _keep_end(points, state, i, status)
         while status == _RUNNING and limits[0].stopped == 0.0:
-            status = _iterate(evaluate, receive, find, by_spectrum, limits, arrays)
+            status = _iterate(
+                evaluate, receive, renew, make_room, find, by_spectrum, limits, arrays
+            )
             # kept after every iteration: the next evaluation may raise
             _keep_end(points, state, i, status)
 
 
 @kernel
-def _solve_many_in_box(evaluate, receive, renew, step_in_box, limits, arrays, box):
+def _solve_many_in_box(
+    evaluate, receive, renew, make_room, step_in_box, limits, arrays, box
+):
     """The same in a box."""
     points, _, _, gram, _, _, state, _ = arrays
     for i in range(state.size - 2):
@@ -283,12 +304,12 @@ def _solve_many_in_box(evaluate, receive, renew, step_in_box, limits, arrays, bo
             break
         if not _begin_start(evaluate, limits, points, gram, state, i):
             continue
-        _find_in_box(renew, step_in_box, arrays, box)
+        _find_in_box(renew, make_room, step_in_box, arrays, box)
         status = _status_at_start(limits, points, state)
         _keep_end(points, state, i, status)
         while status == _RUNNING and limits[0].stopped == 0.0:
             status = _iterate_in_box(
-                evaluate, receive, renew, step_in_box, limits, arrays, box
+                evaluate, receive, renew, make_room, step_in_box, limits, arrays, box
             )
             _keep_end(points, state, i, status)
 
@@ -560,11 +581,16 @@ def _call(
     find: Any = method.find
     boxed = isinstance(find, InBox)
     function = kernels[1 if boxed else 0]
-    named: tuple[Any, ...] = (receive, find, solve_by_spectrum)
-    if boxed:
-        named = (receive, find.renew, step_in_box)
+    renewal: tuple[Any, Any] = renew_nothing, make_no_room
+    if method.model.reduced:
+        renewal = renew_reduced, make_room
+    elif boxed:
+        renewal = find.renew, make_no_room
+    if find is find_trial_in_span:
+        find = find_trial_reduced
+    named = (receive, *renewal, *((step_in_box,) if boxed else (find, solve_by_spectrum)))
     moves = tuple(getattr(move, "compiled", move) for move in named)
-    args = (limits, arrays, find.box) if boxed else (limits, arrays)
+    args = (limits, arrays, method.find.box) if boxed else (limits, arrays)
     if not hasattr(function, "disable_compile"):  # NUMBA_DISABLE_JIT
         return function(evaluation.function, *moves, *args)
     key = function, moves, arrays[0].dtype
@@ -582,15 +608,18 @@ def _compile(function: Any, moves: tuple[Any, ...], args: tuple[Any, ...]) -> No
     rows, ring, gram, work, lines, state, rule = others
     vector = points.dtype[::1]
     model = (points, rows, ring, gram, work, lines, state)
+    plane = types.Array(work.dtype, 2, "C")
     numbers = types.UniTuple(types.float64, REPORTED)
     signatures = [
         types.none(types.float64, types.int64, points, vector, rows, ring, state, rule),
+        types.boolean(*model),
+        types.none(rows, ring, gram, plane, plane, lines, state),
         numbers(*model, rule),
         types.none(ring, gram, work, lines, state, rule),
     ]
     if len(args) == 3:
         box = typeof(args[2])
-        signatures[1:] = [types.none(*model), types.boolean(*model, rule, box)]
+        signatures[3:] = [types.boolean(*model, rule, box)]
     for move, signature in zip(moves, signatures, strict=True):
         move.compile(signature.args)
     pointers = map(types.FunctionType, [_signature(args[1][0].dtype), *signatures])

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 
-from ..kernels import CUBE, HUGE, inline_kernel, kernel, vector_function
+from ..kernels import HUGE, PASSES, inline_kernel, kernel, vector_function
 from ..models.compact import expand, project
 from ..models.face import (
     add_at,
@@ -413,7 +413,7 @@ def _take(arrays, box, scale):
     return moved, math.sqrt(square), linear
 
 
-@vector_function(0, pointer=True, patient=CUBE)
+@vector_function(0, pointer=True, patient=PASSES)
 def step_in_box(points, rows, ring, gram, work, lines, state, rule, box):
     """Write the trial of the model and the bounds of now.
 
