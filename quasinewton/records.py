@@ -96,8 +96,11 @@ RULE = np.dtype(
     align=True,
 )  # fmt: skip
 
-#: A stored pair: |y|/|s|, the cosine of s and y, and the row of its direction.
-RING = np.dtype((np.record, [("tau", "f8"), ("cosine", "f8"), ("slot", "i8")]), align=True)
+#: A stored pair: |y|/|s|, the cosine of s and y, how far f is from quadratic along s, see `absorb`,
+#: and the row of its direction.
+RING = np.dtype(
+    (np.record, [("tau", "f8"), ("cosine", "f8"), ("bend", "f8"), ("slot", "i8")]), align=True
+)
 
 
 _ZERO = dict.fromkeys(_FIELDS, 0)

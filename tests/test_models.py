@@ -12,6 +12,7 @@ from quasinewton import Solver
 from quasinewton.models.compact import confine
 from quasinewton.models.model import CompactModel
 from quasinewton.models.operator import ModelOperator
+from quasinewton.models.pairs import absorb
 from quasinewton.models.reduced import _rescale
 
 pytestmark = pytest.mark.kernels
@@ -296,6 +297,27 @@ def test_a_reduced_model_with_room_for_all_equals_the_dense_update(kind, history
         worst = max([np.linalg.norm(y) ** 2 / abs(s @ y) for s, y in pairs] + [gamma])
         spread = worst / min(gamma, np.linalg.eigvalsh(expected)[0])
         assert np.abs(b - expected).max() <= 1e-12 * worst * max(1.0, spread)
+
+
+@given(
+    n=st.integers(1, 12), power=st.floats(0.0, 4.0), exponent=st.integers(-100, 100),
+    seed=st.integers(0, 10**6),
+)  # fmt: skip
+def test_the_hybrid_of_a_quadratic_is_its_hessian(n, power, exponent, seed):
+    """After n independent steps of any kind (Nocedal & Wright, theorem 6.1); no BFGS between."""
+    scale = 10.0**exponent
+    rng = np.random.default_rng(seed)
+    q, _ = np.linalg.qr(rng.standard_normal((n, n)))
+    hessian = (q * np.logspace(0.0, power, n)) @ q.T
+    steps, _ = np.linalg.qr(rng.standard_normal((n, n)))
+    model = CompactModel(n, n, "hybrid", dense=True)
+    x = zero = np.zeros(n)
+    for s in steps + 0.1 * rng.standard_normal((n, n)):
+        y = scale * (hessian @ s)
+        # f tells of no bend: 6 (f - f_trial) + 6 g.s = -3 s.y
+        absorb(x, x + s, zero, y, (-3.0 * (s @ y), 0.0), model.rows, model.ring, model.state)
+    model.refresh(0.5 * scale)  # below all eigenvalues, so that SR1 stays definite
+    assert np.abs(dense(model) / scale - hessian).max() <= 1e-9 * 10.0 ** (2.0 * power)
 
 
 @pytest.mark.parametrize("bounded", [False, True])

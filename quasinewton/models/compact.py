@@ -134,8 +134,9 @@ def renew_compact(gamma, ring, gram, coordinates, basis, matrix, lines, state):
             s[i] = coordinates[i, 2 * j]
             z[i] = coordinates[i, 2 * j + 1]
         used = update(
-            gamma / unit, ring[j].tau / unit, ring[j].cosine, rank, lines, matrix, matrix, state
-        )
+            gamma / unit, (ring[j].tau / unit, ring[j].cosine), False, rank, lines, matrix, matrix,
+            state,
+        )  # fmt: skip
         record.newest = 1 if used else 0
         record.used += 1 if used else 0
 

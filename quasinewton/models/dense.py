@@ -7,9 +7,14 @@ definite and no pair makes B anew.
 
 from __future__ import annotations
 
-from ..kernels import inline_kernel
+import math
+
+from ..kernels import inline_kernel, kernel
 from .pairs import choose_gamma
 from .updates import update
+
+#: Part of the curvature up to which it may differ where f is taken to be quadratic.
+_QUADRATIC = 0.03
 
 __all__ = ["begin_matrix", "renew_dense", "work_in"]
 
@@ -28,6 +33,23 @@ def begin_matrix(gamma, k, gram, state):
         for j in range(k):
             row[j] = inverse[j] = 0.0
         inverse[i] = 1.0
+
+
+@kernel
+def _is_symmetric(pair, older, rows, m, k):
+    """Whether one symmetric matrix explains both pairs: s_1.y_2 = s_2.y_1, in its own norm."""
+    s, z = rows[pair.slot], rows[m + pair.slot]
+    s_old, z_old = rows[older.slot], rows[m + older.slot]
+    s_s = 0.0
+    s_z = 0.0
+    z_s = 0.0
+    for i in range(k):
+        s_s += s[i] * s_old[i]
+        s_z += s[i] * z_old[i]
+        z_s += z[i] * s_old[i]
+    relative = older.tau / pair.tau if pair.tau > 0.0 else math.inf
+    gap = relative * (older.cosine * s_s + s_z) - (pair.cosine * s_s + z_s)
+    return gap * gap <= _QUADRATIC * _QUADRATIC * relative * abs(pair.cosine * older.cosine)
 
 
 @inline_kernel
@@ -69,8 +91,13 @@ def work_in(gamma, first, k, rows, ring, gram, lines, state):
         for i in range(k):
             lines[0, i] = s_row[i]
             lines[1, i] = z_row[i]
+        quadratic = (
+            record.reduced == 0 and pair.bend <= _QUADRATIC
+            and (j == 0 or _is_symmetric(pair, ring[j - 1], rows, m, k))
+        )  # fmt: skip
+        curvature = pair.tau / largest, pair.cosine
         used = update(
-            gamma / largest, pair.tau / largest, pair.cosine, k, lines, matrix, inverse, state
+            gamma / largest, curvature, quadratic, k, lines, matrix, inverse, state
         )
         record.newest = 1 if used else 0
         record.used += 1 if used else 0

@@ -57,6 +57,7 @@ def _next_slot(ring, state):
         for j in range(m - 1):
             older, newer = ring[j], ring[j + 1]
             older.tau, older.cosine, older.slot = newer.tau, newer.cosine, newer.slot
+            older.bend = newer.bend
         s.applied = s.applied - 1 if s.whole != 0 else -1
     ring[s.pairs - 1].slot = slot
     return slot
@@ -73,7 +74,8 @@ def absorb(x, x_trial, g, g_trial, change, rows, ring, state):
         theta = 6 (f - f_trial) + 6 g.s and its roundoff. With 3 s.y added it is what the change
         in f tells beyond the change in g; the pair is then (s, y + theta/(s.s) s), with which the
         model reproduces f as well along s (Zhang, Deng & Chen 1999). A theta that is roundoff,
-        NaN, or not small beside s.y is not used.
+        NaN, or not small beside s.y is not used. `bend` keeps |theta|/|s.y|, but for roundoff: 0
+        where f is quadratic along s, and infinite where nothing is known.
     rows : array, shape (2m, n)
         Directions s in rows 0..m-1 and rests z in rows m..2m-1, by slot.
     ring : RING array, shape (m,)
@@ -104,11 +106,14 @@ def absorb(x, x_trial, g, g_trial, change, rows, ring, state):
     if not math.isfinite(curvature):
         return False
     c = min(max(sy / (s_norm * y_norm), -1.0), 1.0) if y_norm > 0.0 else 0.0
+    bend = math.inf
     along = c  # of the multiple of s to take from y
     if y_norm > 0.0:
         theta, noise = change
         unit = s_max * y_max
         theta = theta / unit + 3.0 * sy
+        if math.isfinite(theta) and sy != 0.0:
+            bend = max(0.0, abs(theta) - noise / unit) / abs(sy)
         if abs(theta) <= 0.9 * abs(sy) and abs(theta) > noise / unit + 1e-14 * abs(sy):
             # y changes along s only: by this multiple of |y| s/|s|
             extra = theta / (s_norm * y_norm)
@@ -123,6 +128,7 @@ def absorb(x, x_trial, g, g_trial, change, rows, ring, state):
     pair = ring[record.pairs - 1]
     pair.tau = curvature
     pair.cosine = c
+    pair.bend = bend
     y_unit = 1.0 / y_norm if y_norm > 0.0 else 0.0
     store_pair(
         x, x_trial, g, g_trial, (s_inverse, 1.0 / s_norm), (y_inverse, y_unit), along, rows[slot],

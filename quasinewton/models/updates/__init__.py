@@ -2,16 +2,17 @@ r"""What one pair does to a quasi-Newton matrix, in orthonormal coordinates: a p
 
 An update changes :math:`B = \gamma I + C` and, where its inverse H is kept, that too. It is a
 kernel with the arguments of `update`, a number in `KINDS`, and its line in `update`. The hybrid
-takes SR1 where that keeps B definite and changes it by a bounded factor, BFGS where its
-denominators are safely positive, and SR1 for any other pair: it sees negative curvature where the
-function has it, and keeps the safety of BFGS where it has not.
+takes SR1 where that keeps B definite and changes it by a bounded factor, by any factor where the
+function looks quadratic; BFGS where its denominators are safely positive; and SR1 for any other
+pair. So it sees negative curvature where the function has it, and keeps the safety of BFGS where
+it has not.
 """
 
 from __future__ import annotations
 
 from ...kernels import inline_kernel
 from ..symmetric import multiply_symmetric
-from .bfgs import bfgs
+from .bfgs import BOUNDED, BY_ANY, NEVER, bfgs
 from .sr1 import sr1
 
 __all__ = ["KINDS", "SR1", "update"]
@@ -23,13 +24,17 @@ SR1, BFGS, HYBRID = KINDS["lsr1"], KINDS["lbfgs"], KINDS["hybrid"]
 
 
 @inline_kernel
-def update(gamma, t, c, k, lines, matrix, inverse, state):
+def update(gamma, curvature, quadratic, k, lines, matrix, inverse, state):
     """Let the pair (s, y = t (c s + z)) change B = gamma I + matrix, and its inverse.
 
     Parameters
     ----------
-    gamma, t, c : float
-        In units of one curvature, see `pairs`.
+    gamma : float
+    curvature : (float, float)
+        t and c; t and gamma in units of one curvature, see `pairs`.
+    quadratic : bool
+        Whether f looks quadratic around the pair. There SR1 keeps what all older pairs tell
+        (Nocedal & Wright, theorem 6.1), which a BFGS update between loses.
     k : int
         Of so many coordinates.
     lines : float64 array, shape (>= 5, >= k)
@@ -50,11 +55,15 @@ def update(gamma, t, c, k, lines, matrix, inverse, state):
     used : bool
         False where the pair is skipped. One that B satisfies already counts as used.
     """
+    t, c = curvature
     kind = state[0].update
     multiply_symmetric(matrix, lines[0, :k], lines[2, :k])
     used = False
     if kind == BFGS or kind == HYBRID:
-        used = bfgs(gamma, t, c, k, lines, matrix, inverse, state, kind == HYBRID)
+        yielding = BY_ANY if quadratic else BOUNDED
+        if kind == BFGS:
+            yielding = NEVER
+        used = bfgs(gamma, t, c, k, lines, matrix, inverse, state, yielding)
     if kind == SR1 or (kind == HYBRID and not used):
         used = sr1(gamma, t, c, k, lines, matrix, inverse, state)
     return used

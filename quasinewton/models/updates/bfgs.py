@@ -12,7 +12,11 @@ import math
 from ...kernels import kernel
 from ..symmetric import multiply_symmetric
 
-__all__ = ["bfgs"]
+__all__ = ["BOUNDED", "BY_ANY", "NEVER", "bfgs"]
+
+#: Whether BFGS leaves a pair to SR1: never; where that keeps B definite and changes its determinant
+#: by a bounded factor; by any factor.
+NEVER, BOUNDED, BY_ANY = range(3)
 
 #: Cosine of s and y, and of s and Bs, below which the curvature of a pair is roundoff. No more:
 #: along a curved valley as steep as 1e16 times its floor true cosines are as small as 1e-12.
@@ -24,12 +28,14 @@ _CHANGE = 10.0
 
 
 @kernel
-def _prefers_sr1(sy, sbs, yhy):
-    """Whether SR1 keeps a definite B so, and changes its determinant by a bounded factor.
+def _prefers_sr1(sy, sbs, yhy, yielding):
+    """Whether SR1 keeps a definite B so, and changes its determinant by no more than it may.
 
     SR1 multiplies the determinant by (yHy - sy)/(sy - sBs), which is at least 1 where sy > sBs.
     """
     gap, growth = sy - sbs, yhy - sy
+    if yielding == BY_ANY:
+        return (gap > 0.0 and growth > 0.0) or (gap < 0.0 and growth < 0.0)
     if gap > 0.0:
         return growth < _CHANGE * gap
     return growth < 0.0 and growth < gap / _CHANGE and growth > _CHANGE * gap
@@ -39,8 +45,8 @@ def _prefers_sr1(sy, sbs, yhy):
 def bfgs(gamma, t, c, k, lines, matrix, inverse, state, yielding):
     """The BFGS update, which leaves s and z as they are where it is not made.
 
-    Arguments of `updates.update`, which has filled lines[2] with ``matrix s``; and whether it is
-    not to be made where SR1 may take its place.
+    Arguments of `updates.update`, which has filled lines[2] with ``matrix s``; and NEVER, BOUNDED
+    or BY_ANY.
     """
     record = state[0]
     s, z, bs, y, hy = lines[0, :k], lines[1, :k], lines[2, :k], lines[3, :k], lines[4, :k]
@@ -68,9 +74,9 @@ def bfgs(gamma, t, c, k, lines, matrix, inverse, state, yielding):
         multiply_symmetric(inverse, y, hy)
         for i in range(k):
             yhy += y[i] * hy[i]
-    if yielding and abs(sy - sbs) > _SKIP_SR1 * s_norm * math.sqrt(residual_square):
+    if yielding != NEVER and abs(sy - sbs) > _SKIP_SR1 * s_norm * math.sqrt(residual_square):
         if record.inverted != 0:
-            if _prefers_sr1(sy, sbs, yhy):
+            if _prefers_sr1(sy, sbs, yhy, yielding):
                 return False
         elif record.dense != 0 and residual_square * sy <= _CHANGE * yy * abs(sy - sbs):
             return False
