@@ -617,3 +617,23 @@ def test_bounds_alone_and_nothing_at_all(method):
             assert result.success and result.constr == [] and result.v == []
             np.testing.assert_allclose(result.x, best, atol=1e-5)
             np.testing.assert_allclose(result.hess.todense(), result.hess.todense().T)
+
+
+@pytest.mark.parametrize("method", ["sqp_hybrid", "sqp_lsr1"])
+@pytest.mark.parametrize("n", [3, 300])  # a matrix, and pairs
+@pytest.mark.parametrize("sides", [None, "a bound", "a line"])
+def test_a_linear_f_that_nothing_holds_is_unbounded(method, n, sides):
+    """Though B is but roundoff along its gradient after some steps; also with a minimum in x0."""
+    call = {}
+    if sides == "a bound":
+        call["bounds"] = Bounds(0.0, np.r_[1.0, np.full(n - 1, np.inf)])
+    if sides == "a line":
+        row = np.r_[0.0, 1.0, -1.0, np.zeros(n - 3)]
+        call["constraints"] = LinearConstraint(row, 0.0, 0.0)
+    for start, weight in ((0.0, 0.0), (1.0, 0.0), (0.0, 1e3)):
+
+        def fun(x, weight=weight):
+            return weight * x[0] ** 2 - x[1:].sum(), np.r_[2.0 * weight * x[0], -np.ones(n - 1)]
+
+        result = minimize(fun, np.full(n, start), jac=True, method=method, **call)
+        assert result.status == Status.UNBOUNDED and result.fun < -1e99

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..kernels import EPS
 from ..models.model import CompactModel
 from ..saving import fill, set_numbers
 
@@ -23,6 +24,8 @@ MANY, _PAIRS, _PRODUCTS = 200, 10, 20
 _RECENT = 20
 #: Cosine of s and y below which a pair is damped, and what s.y is then of s.Bs.
 _FLAT, _DAMPED = 1e-8, 0.2
+#: Curvature of B, beside the largest, that is roundoff.
+_NONE = 1e-14
 #: Residual of conjugate gradients, beside the first one, at which no more products are made.
 _FORCING = 1e-2
 #: Part of a vector outside of those before it below which it is none.
@@ -65,31 +68,38 @@ class LagrangianByPairs:
 
     def begin(self, gamma: float) -> None:
         """Start from gamma I."""
-        self.first = gamma
+        self.first = self.model.record.gamma = gamma
         self.renew()
 
     def push(self, x: Any, trial: Any, old: Any, new: Any) -> None:
         """Take the step from x to `trial`, and the gradients of the Lagrangian at both."""
-        if self.model.kind != "lsr1":
-            self._damp(x, trial, old, new)
+        self._bend(trial - x, old, new)
         stored = self.model.push(x, trial, old, new)
         pair = self.model.ring[0]
         if stored and self.model.count == 1 and pair.cosine > 1e-8 and pair.tau > 0.0:
             self.first = float(pair.tau)
 
-    def _damp(self, x: Any, trial: Any, old: Any, new: Any) -> None:
-        """Have a pair of no positive curvature keep B definite (Powell 1978).
+    def _bend(self, s: Any, old: Any, new: Any) -> None:
+        """Have a pair of no positive curvature keep B definite, if that is to be (Powell 1978).
 
         Along the constraints' gradients the Lagrangian may be concave at a minimum, and a model
         that says so makes the subproblem one of many minima.
         """
-        s, y = trial - x, new - old
+        y = new - old
         sy, ss, yy = float(s @ y), float(s @ s), float(y @ y)
         if not sy <= _FLAT * math.sqrt(ss) * math.sqrt(yy):
             return
+        takes_all = self.model.kind == "lsr1"
         bs = self.multiply(s)
         sbs = float(s @ bs)
-        if sbs > 0.0:
+        none = _NONE * max(abs(self.gamma), float(abs(self.matrix).max()))
+        if abs(sbs) <= none * ss and not (takes_all and math.sqrt(yy) > none * math.sqrt(ss)):
+            # Pairs cannot make that less, and steps would be as short as roundoff has them.
+            self.model.record.pairs, self.model.record.applied = 0, -1
+            self.begin(max(abs(sbs) / ss, EPS * none))
+            bs = self.multiply(s)
+            sbs = float(s @ bs)
+        if sy < _DAMPED * sbs and not takes_all:
             theta = (1.0 - _DAMPED) * sbs / (sbs - sy)
             new[...] = old + theta * y + (1.0 - theta) * bs
 
