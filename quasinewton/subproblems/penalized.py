@@ -59,8 +59,10 @@ _ARMIJO = 1e-4
 #: width of the box; shifts of a Newton matrix, in units of the stiffest curvature and of that of B:
 #: always, and of one not definite.
 _LITTLE_CURVATURE, _REGULAR, _FIRST_SHIFT = 1e-3, 1e-13, 1e-2
-#: Lines of the small part of the workspace after its five matrices.
-_LINES = 6
+#: Steps in the coordinates a round, shortenings of one.
+_SMALL_STEPS, _SMALL_CUTS = 100, 25
+#: Lines of the small part of the workspace after its matrices.
+_LINES = 12
 
 
 def penalized_workspace(n: int, p: int, rank: int, dense: bool) -> tuple[np.ndarray, ...]:
@@ -73,7 +75,7 @@ def penalized_workspace(n: int, p: int, rank: int, dense: bool) -> tuple[np.ndar
     return (
         np.zeros((5, n)), np.zeros((7, p)), np.zeros((matrices * k + _LINES, max(k, 1))),
         np.zeros((5, max(k, p, 1)), np.int64), np.zeros(n, np.int32), np.zeros((2, n + 1), np.int8),
-        np.zeros((0 if dense else k, _BLOCK)), np.zeros(0 if dense else n, np.int32),
+        np.zeros((_BLOCK, 0 if dense else k)), np.zeros(0 if dense else n, np.int32),
     )  # fmt: skip
 
 
@@ -106,10 +108,18 @@ def _multiply(model, v, line, out):
 
 @kernel
 def _dot(row, v):
-    total = 0.0
-    for i in range(v.size):
-        total += row[i] * v[i]
-    return total
+    """Four sums that are added up at the end: each addition of one waits for that before it."""
+    a = b = c = d = 0.0
+    n = v.size
+    fours = n - n % 4
+    for i in range(0, fours, 4):
+        a += row[i] * v[i]
+        b += row[i + 1] * v[i + 1]
+        c += row[i + 2] * v[i + 2]
+        d += row[i + 3] * v[i + 3]
+    for i in range(fours, n):
+        a += row[i] * v[i]
+    return (a + b) + (c + d)
 
 
 @kernel
@@ -247,19 +257,21 @@ def _dense_direction(model, stiff, face, shift, gradient, a, d):
 
 
 @kernel
-def _whole_gram(rows, jac, scales, gram):
+def _whole_gram(rows, jac, scales, panel, spare, gram):
     """Inner products of all rows, those of the constraints scaled to length 1."""
-    rank, p = rows.shape[0], jac.shape[0]
-    for i in range(p):
+    size = rows.shape[0] + jac.shape[0]
+    for i in range(jac.shape[0]):
         length = math.sqrt(_dot(jac[i], jac[i]))
         scales[i] = 1.0 / length if length > 0.0 else 0.0
-    for i in range(rank + p):
-        a = rows[i] if i < rank else jac[i - rank]
-        factor = 1.0 if i < rank else scales[i - rank]
+    for i in range(size):
         for j in range(i + 1):
-            other = 1.0 if j < rank else scales[j - rank]
-            b = rows[j] if j < rank else jac[j - rank]
-            gram[i, j] = gram[j, i] = factor * other * _dot(a, b)
+            gram[i, j] = 0.0
+    for i in range(spare.size):
+        spare[i] = i
+    _add_columns(rows, jac, scales, spare, panel, 1.0, gram)
+    for i in range(size):
+        for j in range(i):
+            gram[j, i] = gram[i, j]
 
 
 @kernel
@@ -270,21 +282,20 @@ def _add_columns(rows, jac, scales, variables, panel, sign, gram):
         block = variables[first : first + _BLOCK]
         m = block.size
         for i in range(rank):
-            row, out = rows[i], panel[i]
+            row = rows[i]
             for k in range(m):
-                out[k] = row[block[k]]
+                panel[k, i] = row[block[k]]
         for i in range(p):
-            row, out, scale = jac[i], panel[rank + i], scales[i]
+            row, scale = jac[i], scales[i]
             for k in range(m):
-                out[k] = scale * row[block[k]]
+                panel[k, rank + i] = scale * row[block[k]]
         for i in range(rank + p):
-            a, line = panel[i], gram[i]
-            for j in range(i + 1):
-                b = panel[j]
-                total = 0.0
-                for k in range(m):
-                    total += a[k] * b[k]
-                line[j] += sign * total
+            line = gram[i]
+            for k in range(m):
+                column = panel[k]
+                factor = sign * column[i]
+                for j in range(i + 1):
+                    line[j] += factor * column[j]
 
 
 @kernel
@@ -338,17 +349,18 @@ def _renew_gram(model, stiff, face, small, marks, panel, spare):
 
 
 @kernel
-def _low_rank_direction(model, stiff, face, shift, gradient, small, order, d):
-    """The same by coordinates in which the Newton matrix is gamma I and a small matrix."""
+def _reduce(model, stiff, count, shift, inner, small, order):
+    """The Newton matrix in coordinates W of the rows, factorised; how many, -1 if not definite.
+
+    `inner` has the inner products of all rows over the `count` free variables.
+    """
     _, matrix, gamma, rows = model
-    jac, scales, w, active = stiff
-    _, which, count = face
-    rank, p = rows.shape[0], jac.shape[0]
+    _, scales, w, active = stiff
+    rank, p = rows.shape[0], scales.size
     size = rank + p
     gram, factor = small[size : 2 * size], small[2 * size : 3 * size]
-    a, kl, free = small[3 * size : 4 * size], small[4 * size : 5 * size], small[5 * size : 6 * size]
-    last = 6 * size
-    residual, product, part = small[last], small[last + 1], small[last + 2]
+    a, kl = small[3 * size : 4 * size], small[4 * size : 5 * size]
+    residual = small[6 * size]
     chosen = order[2]
     k = 0
     for i in range(size):
@@ -357,9 +369,9 @@ def _low_rank_direction(model, stiff, face, shift, gradient, small, order, d):
             k += 1
     for i in range(k):
         for j in range(i + 1):
-            gram[i, j] = gram[j, i] = free[chosen[i], chosen[j]]
+            gram[i, j] = gram[j, i] = inner[chosen[i], chosen[j]]
     columns = factor_gram(gram, k, count, factor, order, residual)
-    pivots, ends = order[0], order[1]
+    ends = order[1]
     # K' L, then L^T K' L with gamma and the shift
     for i in range(k):
         row = kl[i]
@@ -386,8 +398,23 @@ def _low_rank_direction(model, stiff, face, shift, gradient, small, order, d):
             scaled, row, line = factor[i, j], a[j], kl[i]
             for l in range(j + 1):
                 row[l] += scaled * line[l]
-    if not (gamma + shift > 0.0 and _cholesky(a, columns)):
+    return columns if gamma + shift > 0.0 and _cholesky(a, columns) else -1
+
+
+@kernel
+def _low_rank_direction(model, stiff, face, shift, gradient, small, order, d):
+    """The same by coordinates in which the Newton matrix is gamma I and a small matrix."""
+    _, _, gamma, rows = model
+    jac, scales, _, _ = stiff
+    _, which, count = face
+    rank, p = rows.shape[0], jac.shape[0]
+    size = rank + p
+    factor, a, last = small[2 * size : 3 * size], small[3 * size : 4 * size], 6 * size
+    product, part = small[last + 1], small[last + 2]
+    columns = _reduce(model, stiff, count, shift, small[5 * size : last], small, order)
+    if columns < 0:
         return False
+    chosen, pivots = order[2], order[0]
     # W b = L^-1 Z_F b, by the rows of the pivots
     for l in range(columns):
         row = chosen[pivots[l]]
@@ -522,6 +549,194 @@ def _find_target(s, gradient, box, model, stiff, stiffness, room, d, careful):
 
 
 @kernel
+def _is_definite(model, stiff, n, small, order):
+    """Whether B is, of which `small` has the inner products of the rows."""
+    active = stiff[3]
+    for i in range(active.size):
+        active[i] = 0
+    return _reduce(model, stiff, n, 0.0, small, small, order) >= 0
+
+
+@kernel
+def _place(a, g, model, stiff, box, s, held, products, panel):
+    """The s of coordinates a, which of its variables the box holds, and the products Z s."""
+    _, _, gamma, rows = model
+    jac, scales, _, _ = stiff
+    rank = rows.shape[0]
+    for i in range(a.size):
+        products[i] = 0.0
+    for first in range(0, s.size, _BLOCK):
+        end = min(first + _BLOCK, s.size)
+        out = s[first:end]
+        for k in range(end - first):
+            out[k] = -g[first + k]
+        for i in range(a.size):
+            factor = -a[i] if i < rank else -a[i] * scales[i - rank]
+            if factor != 0.0:
+                _add(factor, (rows[i] if i < rank else jac[i - rank])[first:end], out)
+        for k in range(end - first):
+            low, up, to = box[0, first + k], box[1, first + k], out[k] / gamma
+            held[first + k] = 0 if low < to < up else 1
+            out[k] = min(max(to, low), up)
+        for i in range(a.size):
+            products[i] += _dot((rows[i] if i < rank else jac[i - rank])[first:end], out)
+    for i in range(rank, a.size):
+        products[i] *= scales[i - rank]
+
+
+@kernel
+def _miss(a, products, model, linear, stiff, v, line, missed):
+    """What a lacks of the slope of the rest at these products, and its size; see `_approach`."""
+    _, matrix, gamma, rows = model
+    c, _, _, _ = linear
+    _, scales, w, active = stiff
+    rank = rows.shape[0]
+    total = 0.0
+    for i in range(rank):
+        missed[i] = a[i]
+        for j in range(rank):
+            missed[i] -= matrix[i, j] * products[j]
+        total += missed[i] / gamma * (missed[i] / gamma)
+    r, z = line[: c.size], missed[rank:]
+    for i in range(c.size):
+        r[i] = c[i] + (products[rank + i] / scales[i] if scales[i] > 0.0 else 0.0)
+    _penalty(r, linear, v, w, z, active)
+    for i in range(c.size):
+        if scales[i] > 0.0:
+            z[i] = a[rank + i] - z[i] / scales[i]
+            part = z[i] * scales[i] * scales[i] / w[i]
+            total += part * part
+        else:
+            z[i] = 0.0
+    return math.sqrt(total)
+
+
+@kernel
+def _eliminate(a, k, b):
+    """Overwrite b by the solution of a x = b, by elimination with pivots; False if there is none."""
+    for j in range(k):
+        pivot = j
+        for i in range(j + 1, k):
+            if abs(a[i, j]) > abs(a[pivot, j]):
+                pivot = i
+        if not (abs(a[pivot, j]) > 0.0 and math.isfinite(a[pivot, j])):
+            return False
+        if pivot != j:
+            for l in range(j, k):
+                a[j, l], a[pivot, l] = a[pivot, l], a[j, l]
+            b[j], b[pivot] = b[pivot], b[j]
+        own = a[j]
+        for i in range(j + 1, k):
+            row = a[i]
+            factor = row[j] / own[j]
+            if factor != 0.0:
+                for l in range(j + 1, k):
+                    row[l] -= factor * own[l]
+                b[i] -= factor * b[j]
+    for j in range(k - 1, -1, -1):
+        for l in range(j + 1, k):
+            b[j] -= a[j, l] * b[l]
+        b[j] /= a[j, j]
+    return True
+
+
+@kernel
+def _approach(g, model, linear, stiff, v, box, s, work, s_new):
+    r"""Bring s and v to the solution, or nearer, where B is definite.
+
+    The function is g^T s + gamma/2 s^T s and a function h of few products Z s, so that s minimises
+    it if s(a) = P(-(g + Z^T a) / gamma) does, for an a that is the slope of h at Z s(a). These are
+    as many equations as rows, linear by pieces. Newton's steps are shortened until what is missed
+    of them falls. All variables change at once between the faces of the box, so there is no
+    way from bound to bound. The multipliers become what the method of multipliers has them.
+    """
+    _, matrix, gamma, rows = model
+    jac, scales, w, active = stiff
+    _, _, small, order, which, marks, panel, spare = work
+    n, rank = s.size, rows.shape[0]
+    size = rank + scales.size
+    held, before = marks[0, :n], marks[1]
+    newton, inner, last = small[size : 2 * size], small[5 * size : 6 * size], 6 * size
+    a, a_new, missed, products = small[last], small[last + 1], small[last + 2], small[last + 3]
+    d, line = small[last + 4], small[last + 5]
+    for i in range(rank):
+        line[i] = _dot(rows[i], s)
+    for i in range(rank):
+        a[i] = 0.0
+        for j in range(rank):
+            a[i] += matrix[i, j] * line[j]
+    for i in range(scales.size):
+        a[rank + i] = v[i] / scales[i] if scales[i] > 0.0 else 0.0
+    _place(a[:size], g, model, stiff, box, s_new, held, products, panel)
+    far = _miss(a, products, model, linear, stiff, v, line, missed)
+    last_change = math.inf
+    for _step in range(_SMALL_STEPS):
+        count = 0
+        for i in range(n):
+            if held[i] == 0:
+                which[count] = i
+                count += 1
+        _renew_gram(model, stiff, (held, which, count), small, marks, panel, spare)
+        for i in range(size):
+            row = newton[i]
+            d[i] = -missed[i]
+            for j in range(size):
+                row[j] = 0.0
+            if i >= rank:
+                own = i - rank
+                if active[own] != 0 and scales[own] > 0.0:
+                    factor = w[own] / (scales[own] * scales[own]) / gamma
+                    for j in range(size):
+                        row[j] = factor * inner[max(i, j), min(i, j)]
+            else:
+                for l in range(rank):
+                    factor = matrix[i, l] / gamma
+                    if factor != 0.0:
+                        for j in range(size):
+                            row[j] += factor * inner[max(l, j), min(l, j)]
+            row[i] += 1.0
+            largest = 0.0
+            for j in range(size):
+                largest = max(largest, abs(row[j]))
+            for j in range(size):
+                row[j] /= largest
+            d[i] /= largest
+        if not _eliminate(newton, size, d):
+            break
+        t = 1.0
+        nearer = False
+        for _cut in range(_SMALL_CUTS):
+            for i in range(size):
+                a_new[i] = a[i] + t * d[i]
+            _place(a_new[:size], g, model, stiff, box, s_new, held, products, panel)
+            far_new = _miss(a_new, products, model, linear, stiff, v, line, missed)
+            if far_new <= (1.0 - _ARMIJO * t) * far:
+                nearer = True
+                break
+            t *= 0.5
+        if not nearer:
+            break
+        far = far_new
+        for i in range(size):
+            a[i] = a_new[i]
+        same = t == 1.0
+        for i in range(n):
+            same = same and held[i] == before[i]
+            s[i] = s_new[i]
+        if same:
+            change = largest = 0.0
+            for i in range(scales.size):
+                if scales[i] > 0.0:
+                    to = a[rank + i] * scales[i]
+                    change, largest = max(change, abs(to - v[i])), max(largest, abs(to))
+                    v[i] = to
+            if not change > _SETTLED_MULTIPLIERS * largest or change > _SLOW * last_change:
+                break
+            last_change = change
+            far = _miss(a, products, model, linear, stiff, v, line, missed)
+
+
+@kernel
 def _largest_curvature(model):
     """A bound on the diagonal of B, up to a factor."""
     dense, matrix, gamma, _ = model
@@ -583,14 +798,18 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
         s[i] = min(max(s[i], lower[i]), upper[i])
     found, found_new = (bs, r, z, active), (bs_new, r_new, z_new, active_new)
     stiff = jac, scales, w, active
+    definite = False
     if not dense:
-        _whole_gram(model[3], jac, scales, small)
+        _whole_gram(model[3], jac, scales, work[6], work[7], small)
+        definite = _is_definite(model, stiff, n, small, order)
     steps = skip = skipped = 0
     last = math.inf
     for _round in range(_ROUNDS):
         stiffest = curvature
         for i in range(p):
             stiffest = max(stiffest, w[i] * squares[i])
+        if definite:
+            _approach(g, model, linear, stiff, v, box, s, work, s_new)
         value, size = _value(g, model, linear, v, w, s, line, found)
         idle = 0
         for _step in range(_STEPS):
