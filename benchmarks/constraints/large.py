@@ -96,7 +96,7 @@ def main() -> None:
             fun, x0, bounds, constraints = PROBLEMS[name](min(args.n, 500))
             minimize(  # compiles
                 fun, x0, jac=True, method=method, bounds=bounds, constraints=constraints,
-                options={"maxiter": 3},
+                options={"maxiter": 30},
             )  # fmt: skip
             fun, x0, bounds, constraints = PROBLEMS[name](args.n)
             inside = 0.0

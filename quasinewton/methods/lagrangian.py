@@ -38,7 +38,7 @@ class LagrangianByPairs:
     Attributes
     ----------
     dense : bool
-        Whether `matrix` is B itself; else it is K, of the orthonormal `rows` Q.
+        Whether `matrix` is B itself; else it is K, and Q = `basis`^T `rows`.
     lowest : float
         The least eigenvalue of B, or 0 where B is known to be definite.
     direction : None
@@ -57,7 +57,8 @@ class LagrangianByPairs:
         )  # fmt: skip
         self.model.record.whole = self.dense and memory is None
         self.matrix = np.zeros((n, n) if self.dense else (2 * pairs, 2 * pairs))
-        self.rows = np.zeros((0 if self.dense else 2 * pairs, n))
+        self.basis = np.zeros((0, 0) if self.dense else (2 * pairs, 2 * pairs))
+        self.rows = self.model.rows[:0] if self.dense else self.model.rows
         self.first = 1.0  # gamma before the first pair
         self.lowest = 0.0
 
@@ -116,8 +117,7 @@ class LagrangianByPairs:
         self.lowest = float(model.lam.min(initial=model.gamma))
         # Eigenvectors, and not the pairs themselves, of which some may be all but dependent.
         rank = model.rank
-        np.matmul(model.vectors, model.rows, out=self.rows[:rank])
-        self.rows[rank:] = 0.0
+        self.basis[:, :rank], self.basis[:, rank:] = model.vectors.T, 0.0
         self.matrix[...] = 0.0
         np.fill_diagonal(self.matrix[:rank, :rank], model.lam - model.gamma)
 
@@ -170,8 +170,9 @@ class LagrangianByProducts:
     def __init__(self, n: int, dtype: Any, options: Options) -> None:
         self.dense = n < MANY
         most = n if self.dense else min(n, options.memory or _PRODUCTS)
-        self.basis, self.products = np.zeros((2, most, n))
+        self.directions, self.products = np.zeros((2, most, n))
         self.matrix = np.zeros((n, n) if self.dense else (2 * most, 2 * most))
+        self.basis = np.eye(0 if self.dense else 2 * most)
         self.rows = np.zeros((0 if self.dense else 2 * most, n))
         self.gamma, self.lowest = 1.0, 0.0
         self.dtype = dtype
@@ -181,8 +182,8 @@ class LagrangianByProducts:
 
     @property
     def direction(self) -> Any:
-        """The row of the basis that comes next."""
-        return self.basis[self.count].astype(self.dtype) if self.waits else None
+        """The row of `directions` that comes next."""
+        return self.directions[self.count].astype(self.dtype) if self.waits else None
 
     def begin(self, gamma: float) -> None:
         """Start from gamma I."""
@@ -224,7 +225,7 @@ class LagrangianByProducts:
             self.first = float(np.linalg.norm(residual))
         else:
             residual = project(self.products[self.count - 1])
-        if self.count == len(self.basis) or not self._add(residual):
+        if self.count == len(self.directions) or not self._add(residual):
             self._assemble(project)
 
     def receive_whole(self, matrix: Any) -> None:
@@ -243,7 +244,7 @@ class LagrangianByProducts:
 
     def _add(self, v: Any) -> bool:
         """Ask for what v has outside of the rows before, if that is something."""
-        before = self.basis[: self.count]
+        before = self.directions[: self.count]
         size = left = float(np.linalg.norm(v))
         row = np.array(v, np.float64)
         for _ in range(2):
@@ -251,14 +252,14 @@ class LagrangianByProducts:
             left = float(np.linalg.norm(row))
         if not (math.isfinite(left) and left > _INDEPENDENT * size) or self._settled(left):
             return False
-        np.divide(row, left, out=self.basis[self.count])
+        np.divide(row, left, out=self.directions[self.count])
         self.waits = True
         return True
 
     def _settled(self, left: float) -> bool:
         """Whether conjugate gradients would end with a residual of that part of a new row."""
         along = slice(self.normal, self.count)
-        t = self.products[along] @ self.basis[along].T
+        t = self.products[along] @ self.directions[along].T
         if not len(t):
             return False
         try:
@@ -273,7 +274,7 @@ class LagrangianByProducts:
     def _assemble(self, project: Callable[[Any], Any]) -> None:
         self.waits = False
         k = self.count
-        q, y = self.basis[:k], self.products[:k]
+        q, y = self.directions[:k], self.products[:k]
         t = y @ q.T
         t = 0.5 * (t + t.T)
         values = np.linalg.eigvalsh(t) if np.isfinite(t).all() else np.zeros(1)
@@ -304,16 +305,17 @@ class LagrangianByProducts:
 
     def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; not copies."""
-        names = "basis", "products", "gamma", "count", "normal", "waits", "whole", "shift", "first"
+        arrays, numbers = ("directions", "products"), ("gamma", "count", "normal", "shift", "first")
+        names = (*arrays, *numbers, "waits", "whole")
         return {name: getattr(self, name) for name in names}
 
     def restore(self, state: Mapping[str, Any], project: Callable[[Any], Any]) -> None:
         """Take what was `saved`; ValueError where it cannot be that."""
-        fill(self.basis, "basis", state)
+        fill(self.directions, "directions", state)
         fill(self.products, "products", state)
-        numbers = tuple(name for name in self.saved() if name not in ("basis", "products"))
+        numbers = tuple(name for name in self.saved() if name not in ("directions", "products"))
         set_numbers(self, numbers, state)
-        if not 0 <= self.normal <= self.count + self.waits <= len(self.basis):
+        if not 0 <= self.normal <= self.count + self.waits <= len(self.directions):
             raise ValueError("the products are numbered wrong")
         if self.whole:
             self._take_whole()
@@ -324,4 +326,5 @@ class LagrangianByProducts:
 def _multiply(hessian: LagrangianByPairs | LagrangianByProducts, s: Any) -> Any:
     if hessian.dense:
         return hessian.matrix @ s
-    return hessian.gamma * s + (hessian.matrix @ (hessian.rows @ s)) @ hessian.rows
+    curved = hessian.matrix @ ((hessian.rows @ s) @ hessian.basis)
+    return hessian.gamma * s + (hessian.basis @ curved) @ hessian.rows
