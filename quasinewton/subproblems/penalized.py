@@ -893,16 +893,23 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
             stiffest = max(stiffest, w[i] * squares[i])
         if definite and not _approach(g, model, linear, stiff, v, box, s, work, s_new):
             near = max(model[2], steep / width)
+            solved = False
+            for i in range(p):
+                z_new[i] = v[i]
             for _trip in range(_PROXIMAL):
                 for i in range(n):
                     gradient[i] = g[i] - near * s[i]
                 nearer = dense, model[1], model[2] + near, model[3], model[4]
-                found_it = _approach(gradient, nearer, linear, stiff, v, box, s, work, s_new)
-                near *= _LESS if found_it else 1.0 / _LESS
-                if near < _LESS * model[2] and _approach(
-                    g, model, linear, stiff, v, box, s, work, s_new
-                ):
+                if not _approach(gradient, nearer, linear, stiff, v, box, s, work, s_new):
                     break
+                near *= _LESS
+                if near < _LESS * model[2]:
+                    solved = _approach(g, model, linear, stiff, v, box, s, work, s_new)
+                    if solved:
+                        break
+            if not solved:
+                for i in range(p):
+                    v[i] = z_new[i]
         value, size = _value(g, model, linear, v, w, s, lines, found)
         idle = 0
         for _step in range(_STEPS):
