@@ -243,7 +243,9 @@ def _rounded(side: np.ndarray, inside: float) -> np.ndarray:
 
 
 def violations(sides: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """By how much each constraint is missed, shape (p,); NaN where an infinity is at its side."""
-    with np.errstate(invalid="ignore"):
-        missed: np.ndarray = np.maximum(np.maximum(sides[0] - c, c - sides[1]), 0.0)
+    """By how much each constraint is missed, shape (p,); NaN where an infinity is at its side.
+
+    Of which NumPy warns, unless the caller has it be silent.
+    """
+    missed: np.ndarray = np.maximum(np.maximum(sides[0] - c, c - sides[1]), 0.0)
     return missed

@@ -137,6 +137,7 @@ class Constraints:
         chosen = np.concatenate(flags) if flags else np.zeros(len(self), np.bool_)
         return np.asarray(chosen & (self.sides[0] < self.sides[1]))
 
+    @np.errstate(invalid="ignore")
     def check_start(self, x0: np.ndarray) -> None:
         """Have ValueError raised if x0 is outside of what is to be kept."""
         for part in self.parts or []:
@@ -191,8 +192,10 @@ class Constraints:
 
     def _evaluate(self, part: _Part, x: np.ndarray) -> np.ndarray:
         part.nfev += 1
-        part.x, part.value = x.copy(), _values(part.name, part.fun(x.copy()))
-        return part.value
+        value = _values(part.name, part.fun(x.copy()))
+        if isinstance(part.jac, str):  # differences begin with it
+            part.x, part.value = x.copy(), value
+        return value
 
     def jacobian(self, x: np.ndarray) -> np.ndarray:
         """J(x), shape (p, n)."""
@@ -200,6 +203,8 @@ class Constraints:
         blocks = [
             self._jacobian(part, x, size) for part, size in zip(self.parts, self.sizes, strict=True)
         ]
+        if len(blocks) == 1:  # whoever keeps it copies it
+            return blocks[0]
         return np.concatenate(blocks) if blocks else np.zeros((0, x.size))
 
     def _jacobian(self, part: _Part, x: np.ndarray, size: int) -> np.ndarray:
@@ -338,7 +343,7 @@ def have_second(constraints: list[Any]) -> bool:
 def _part(name: str, given: Any, n: int) -> _Part:
     if isinstance(given, LinearConstraint):
         matrix = given.A.toarray() if issparse(given.A) else np.asarray(given.A)
-        matrix = np.atleast_2d(np.array(matrix, np.float64))
+        matrix = np.atleast_2d(np.asarray(matrix, np.float64))
         if matrix.ndim != 2 or matrix.shape[1] != n:
             raise ValueError(f"`{name}` is a matrix of shape {matrix.shape} for {n} variables")
         if not np.isfinite(matrix).all():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -617,3 +618,50 @@ def test_bounds_alone_and_nothing_at_all(method):
             assert result.success and result.constr == [] and result.v == []
             np.testing.assert_allclose(result.x, best, atol=1e-5)
             np.testing.assert_allclose(result.hess.todense(), result.hess.todense().T)
+
+
+@pytest.mark.parametrize("method", ["sqp_hybrid", "sqp_lsr1"])
+@pytest.mark.parametrize("n", [3, 300])  # a matrix, and pairs
+@pytest.mark.parametrize("sides", [None, "a bound", "a line"])
+def test_a_linear_f_that_nothing_holds_is_unbounded(method, n, sides):
+    """Though B is but roundoff along its gradient after some steps; also with a minimum in x0."""
+    call = {}
+    if sides == "a bound":
+        call["bounds"] = Bounds(0.0, np.r_[1.0, np.full(n - 1, np.inf)])
+    if sides == "a line":
+        row = np.r_[0.0, 1.0, -1.0, np.zeros(n - 3)]
+        call["constraints"] = LinearConstraint(row, 0.0, 0.0)
+    for start, weight in ((0.0, 0.0), (1.0, 0.0), (0.0, 1e3)):
+
+        def fun(x, weight=weight):
+            return weight * x[0] ** 2 - x[1:].sum(), np.r_[2.0 * weight * x[0], -np.ones(n - 1)]
+
+        result = minimize(fun, np.full(n, start), jac=True, method=method, **call)
+        assert result.status == Status.UNBOUNDED and result.fun < -1e99
+
+
+def test_a_run_of_many_variables_holds_few_vectors_beside_its_rows():
+    """The 2m rows of the pairs, those of the Jacobian, and about 30."""
+    n, p = 30_000, 5
+    a = np.random.default_rng(0).standard_normal((p, n)) / np.sqrt(n)
+    target = np.sin(np.arange(n))
+
+    def run(n):
+        solver = Solver(
+            np.zeros(n), "sqp_hybrid", bounds=Bounds(-0.9, 0.9), constraints=Bounds(-0.1, 0.1)
+        )
+        for _ in range(15):
+            if solver.running:
+                x = solver.ask()
+                away = x - target[:n]
+                c = a[:, :n] @ x
+                solver.tell(away @ away + np.sum(away**4), 2 * away + 4 * away**3, c, a[:, :n])
+        return solver
+
+    run(300)  # compiled
+    tracemalloc.start()
+    solver = run(n)
+    peak = tracemalloc.get_traced_memory()[1] / 8 / n
+    tracemalloc.stop()
+    assert solver.nit > 3
+    assert peak <= 20 + p + 35

@@ -33,7 +33,7 @@ def draw(seed, definite=True, scale=1.0):
     return g, (gamma, rows, curvature), (c, jac, np.array([lower, upper]), weights), box
 
 
-def solve(g, model, linear, box, dense, tolerance=1e-11):
+def solve(g, model, linear, box, dense, tolerance=1e-11, basis=None):
     gamma, rows, curvature = model
     n, p = g.size, linear[0].size
     matrix = curvature
@@ -42,8 +42,11 @@ def solve(g, model, linear, box, dense, tolerance=1e-11):
     s, v = np.zeros(n), np.zeros(p)
     work = penalized_workspace(n, p, len(matrix), dense)
     used = np.zeros((0, n)) if dense else rows
+    if basis is None:
+        basis = np.eye(len(used))
+    model = dense, matrix, gamma, basis, np.linalg.solve(basis.T, used)
     solve_penalized(
-        g, (dense, matrix, gamma, used), linear, box, (tolerance * abs(g).max(), 0.0), s, v, work
+        g, model, linear, box, (tolerance * abs(g).max(), 0.0), s, v, work
     )
     return s, v
 
@@ -127,3 +130,35 @@ def test_a_convex_one_is_not_beaten_by_points_near_by():
             t = s + 10.0 ** rng.uniform(-6, 1) * rng.standard_normal(s.size)
             t = np.clip(t, *problem[3])
             assert value(*problem[:3], t) >= least - 1e-8 * max(1.0, abs(least))
+
+
+def draw_large(seed, n=1000, p=20):
+    """Many bounds that hold, few rows, a B whose eigenvalues differ by up to 1e5."""
+    rng = np.random.default_rng(seed)
+    rank = int(rng.integers(0, 20))
+    rows = np.linalg.qr(rng.standard_normal((n, rank)))[0].T
+    gamma = 10.0 ** rng.uniform(-2, 2)
+    curvature = np.diag(gamma * 10.0 ** rng.uniform(-4, 1, rank) - gamma)
+    jac = rng.standard_normal((p, n)) * (rng.random((p, n)) < rng.choice([0.05, 0.3, 1.0]))
+    sizes = np.linalg.norm(jac, axis=1)
+    lower = np.where(rng.random(p) < 0.5, -np.inf, -sizes)
+    upper = np.where(np.isinf(lower) | (rng.random(p) < 0.5), sizes, np.inf)
+    lower[:5] = upper[:5] = 0.1 * sizes[:5]
+    c = sizes * rng.standard_normal(p) * 10.0 ** rng.uniform(-2, 1)
+    box = 10.0 ** rng.uniform(-1, 3) * np.array([-rng.random(n), rng.random(n)])
+    weights = 10.0 ** rng.uniform(-1, 5) / sizes
+    linear = c, jac, np.array([lower, upper]), weights
+    return rng.standard_normal(n), (gamma, rows, curvature), linear, box
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10**6))
+def test_few_rows_of_many_variables_meet_the_conditions(seed):
+    problem = draw_large(seed)
+    rank = len(problem[1][1])
+    basis = np.random.default_rng(seed).standard_normal((rank, rank)) + 10.0 * np.eye(rank)
+    s, v = solve(*problem, False, basis=basis)
+    box, weights = problem[3], problem[2][3]
+    assert np.all((box[0] <= s) & (s <= box[1])) and np.all(abs(v) <= weights)
+    stationary, wrong = conditions(*problem, s, v)
+    assert stationary < 1e-6 and wrong < 1e-5 * max(1.0, weights.max())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..kernels import EPS
 from ..models.model import CompactModel
 from ..saving import fill, set_numbers
 
@@ -23,6 +24,8 @@ MANY, _PAIRS, _PRODUCTS = 200, 10, 20
 _RECENT = 20
 #: Cosine of s and y below which a pair is damped, and what s.y is then of s.Bs.
 _FLAT, _DAMPED = 1e-8, 0.2
+#: Curvature of B, beside the largest, that is roundoff.
+_NONE = 1e-14
 #: Residual of conjugate gradients, beside the first one, at which no more products are made.
 _FORCING = 1e-2
 #: Part of a vector outside of those before it below which it is none.
@@ -35,7 +38,7 @@ class LagrangianByPairs:
     Attributes
     ----------
     dense : bool
-        Whether `matrix` is B itself; else it is K, of the orthonormal `rows` Q.
+        Whether `matrix` is B itself; else it is K, and Q = `basis`^T `rows`.
     lowest : float
         The least eigenvalue of B, or 0 where B is known to be definite.
     direction : None
@@ -54,7 +57,8 @@ class LagrangianByPairs:
         )  # fmt: skip
         self.model.record.whole = self.dense and memory is None
         self.matrix = np.zeros((n, n) if self.dense else (2 * pairs, 2 * pairs))
-        self.rows = np.zeros((0 if self.dense else 2 * pairs, n))
+        self.basis = np.zeros((0, 0) if self.dense else (2 * pairs, 2 * pairs))
+        self.rows = self.model.rows[:0] if self.dense else self.model.rows
         self.first = 1.0  # gamma before the first pair
         self.lowest = 0.0
 
@@ -65,31 +69,38 @@ class LagrangianByPairs:
 
     def begin(self, gamma: float) -> None:
         """Start from gamma I."""
-        self.first = gamma
+        self.first = self.model.record.gamma = gamma
         self.renew()
 
     def push(self, x: Any, trial: Any, old: Any, new: Any) -> None:
         """Take the step from x to `trial`, and the gradients of the Lagrangian at both."""
-        if self.model.kind != "lsr1":
-            self._damp(x, trial, old, new)
+        self._bend(trial - x, old, new)
         stored = self.model.push(x, trial, old, new)
         pair = self.model.ring[0]
         if stored and self.model.count == 1 and pair.cosine > 1e-8 and pair.tau > 0.0:
             self.first = float(pair.tau)
 
-    def _damp(self, x: Any, trial: Any, old: Any, new: Any) -> None:
-        """Have a pair of no positive curvature keep B definite (Powell 1978).
+    def _bend(self, s: Any, old: Any, new: Any) -> None:
+        """Have a pair of no positive curvature keep B definite, if that is to be (Powell 1978).
 
         Along the constraints' gradients the Lagrangian may be concave at a minimum, and a model
         that says so makes the subproblem one of many minima.
         """
-        s, y = trial - x, new - old
+        y = new - old
         sy, ss, yy = float(s @ y), float(s @ s), float(y @ y)
         if not sy <= _FLAT * math.sqrt(ss) * math.sqrt(yy):
             return
+        takes_all = self.model.kind == "lsr1"
         bs = self.multiply(s)
         sbs = float(s @ bs)
-        if sbs > 0.0:
+        none = _NONE * max(abs(self.gamma), float(abs(self.matrix).max()))
+        if abs(sbs) <= none * ss and not (takes_all and math.sqrt(yy) > none * math.sqrt(ss)):
+            # Pairs cannot make that less, and steps would be as short as roundoff has them.
+            self.model.record.pairs, self.model.record.applied = 0, -1
+            self.begin(max(abs(sbs) / ss, EPS * none))
+            bs = self.multiply(s)
+            sbs = float(s @ bs)
+        if sy < _DAMPED * sbs and not takes_all:
             theta = (1.0 - _DAMPED) * sbs / (sbs - sy)
             new[...] = old + theta * y + (1.0 - theta) * bs
 
@@ -106,8 +117,7 @@ class LagrangianByPairs:
         self.lowest = float(model.lam.min(initial=model.gamma))
         # Eigenvectors, and not the pairs themselves, of which some may be all but dependent.
         rank = model.rank
-        np.matmul(model.vectors, model.rows, out=self.rows[:rank])
-        self.rows[rank:] = 0.0
+        self.basis[:, :rank], self.basis[:, rank:] = model.vectors.T, 0.0
         self.matrix[...] = 0.0
         np.fill_diagonal(self.matrix[:rank, :rank], model.lam - model.gamma)
 
@@ -160,8 +170,9 @@ class LagrangianByProducts:
     def __init__(self, n: int, dtype: Any, options: Options) -> None:
         self.dense = n < MANY
         most = n if self.dense else min(n, options.memory or _PRODUCTS)
-        self.basis, self.products = np.zeros((2, most, n))
+        self.directions, self.products = np.zeros((2, most, n))
         self.matrix = np.zeros((n, n) if self.dense else (2 * most, 2 * most))
+        self.basis = np.eye(0 if self.dense else 2 * most)
         self.rows = np.zeros((0 if self.dense else 2 * most, n))
         self.gamma, self.lowest = 1.0, 0.0
         self.dtype = dtype
@@ -171,8 +182,8 @@ class LagrangianByProducts:
 
     @property
     def direction(self) -> Any:
-        """The row of the basis that comes next."""
-        return self.basis[self.count].astype(self.dtype) if self.waits else None
+        """The row of `directions` that comes next."""
+        return self.directions[self.count].astype(self.dtype) if self.waits else None
 
     def begin(self, gamma: float) -> None:
         """Start from gamma I."""
@@ -214,7 +225,7 @@ class LagrangianByProducts:
             self.first = float(np.linalg.norm(residual))
         else:
             residual = project(self.products[self.count - 1])
-        if self.count == len(self.basis) or not self._add(residual):
+        if self.count == len(self.directions) or not self._add(residual):
             self._assemble(project)
 
     def receive_whole(self, matrix: Any) -> None:
@@ -233,7 +244,7 @@ class LagrangianByProducts:
 
     def _add(self, v: Any) -> bool:
         """Ask for what v has outside of the rows before, if that is something."""
-        before = self.basis[: self.count]
+        before = self.directions[: self.count]
         size = left = float(np.linalg.norm(v))
         row = np.array(v, np.float64)
         for _ in range(2):
@@ -241,14 +252,14 @@ class LagrangianByProducts:
             left = float(np.linalg.norm(row))
         if not (math.isfinite(left) and left > _INDEPENDENT * size) or self._settled(left):
             return False
-        np.divide(row, left, out=self.basis[self.count])
+        np.divide(row, left, out=self.directions[self.count])
         self.waits = True
         return True
 
     def _settled(self, left: float) -> bool:
         """Whether conjugate gradients would end with a residual of that part of a new row."""
         along = slice(self.normal, self.count)
-        t = self.products[along] @ self.basis[along].T
+        t = self.products[along] @ self.directions[along].T
         if not len(t):
             return False
         try:
@@ -263,7 +274,7 @@ class LagrangianByProducts:
     def _assemble(self, project: Callable[[Any], Any]) -> None:
         self.waits = False
         k = self.count
-        q, y = self.basis[:k], self.products[:k]
+        q, y = self.directions[:k], self.products[:k]
         t = y @ q.T
         t = 0.5 * (t + t.T)
         values = np.linalg.eigvalsh(t) if np.isfinite(t).all() else np.zeros(1)
@@ -294,16 +305,17 @@ class LagrangianByProducts:
 
     def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; not copies."""
-        names = "basis", "products", "gamma", "count", "normal", "waits", "whole", "shift", "first"
+        arrays, numbers = ("directions", "products"), ("gamma", "count", "normal", "shift", "first")
+        names = (*arrays, *numbers, "waits", "whole")
         return {name: getattr(self, name) for name in names}
 
     def restore(self, state: Mapping[str, Any], project: Callable[[Any], Any]) -> None:
         """Take what was `saved`; ValueError where it cannot be that."""
-        fill(self.basis, "basis", state)
+        fill(self.directions, "directions", state)
         fill(self.products, "products", state)
-        numbers = tuple(name for name in self.saved() if name not in ("basis", "products"))
+        numbers = tuple(name for name in self.saved() if name not in ("directions", "products"))
         set_numbers(self, numbers, state)
-        if not 0 <= self.normal <= self.count + self.waits <= len(self.basis):
+        if not 0 <= self.normal <= self.count + self.waits <= len(self.directions):
             raise ValueError("the products are numbered wrong")
         if self.whole:
             self._take_whole()
@@ -314,4 +326,5 @@ class LagrangianByProducts:
 def _multiply(hessian: LagrangianByPairs | LagrangianByProducts, s: Any) -> Any:
     if hessian.dense:
         return hessian.matrix @ s
-    return hessian.gamma * s + (hessian.matrix @ (hessian.rows @ s)) @ hessian.rows
+    curved = hessian.matrix @ ((hessian.rows @ s) @ hessian.basis)
+    return hessian.gamma * s + (hessian.basis @ curved) @ hessian.rows

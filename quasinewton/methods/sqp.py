@@ -18,7 +18,7 @@ from ..box import violations
 from ..globalization import NOISE, judge, ratio
 from ..kernels import CUBE, EPS, TINY, patient
 from ..saving import check_shape, fill, set_numbers
-from ..subproblems.penalized import penalized_workspace, solve_penalized
+from ..subproblems.penalized import penalized_workspace, sizes_of_products, solve_penalized
 from .lagrangian import LagrangianByPairs, LagrangianByProducts
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["SQP", "solve_subproblem"]
 
 solve_subproblem: Any = patient(solve_penalized, 0, CUBE)
+_sizes_of_products: Any = patient(sizes_of_products, 1, CUBE)
 
 
 #: Ratios above which a trial is accepted, a corrected one is, and from which on a step is good.
@@ -59,6 +60,8 @@ _WIDE = 1e-3
 _FREE = 0.999
 #: Smaller boxes that are tried where a step of the subproblem gains nothing.
 _RETRIES = 3
+#: Rows of a matrix that are factorised at a time.
+_LONG = 10_000
 #: A step, beside |x|, at the end of a run.
 _SHORT = 1e-6
 #: B is I before the first pair, as of most codes, but for an f whose unit is so far from that.
@@ -147,7 +150,7 @@ class SQP:
         self.lengths = np.zeros(p)  # the largest |grad c_i| seen
         self.s = np.zeros(n)
         self._seen: tuple[Any, Any] = c, jac
-        self._lagrangian = np.zeros((2, n), x0.dtype)
+        self._judged: tuple[float, Any] | None = None  # f there, and its ratio
         self._sizes = np.zeros(p)  # of the terms of the constraints at x
         self._step_box = np.zeros((2, n))
         self._work = penalized_workspace(n, p, len(self.hessian.matrix), self.hessian.dense)
@@ -213,6 +216,8 @@ class SQP:
     def see(self, c: Any, jac: Any) -> None:
         """Take the constraints, and their Jacobian or None, at `trial`."""
         self._seen = c, jac
+        if jac is None:  # else of the same point
+            self._judged = None
 
     @np.errstate(all="ignore")
     def needs_gradient(self, f: float) -> bool:
@@ -284,10 +289,11 @@ class SQP:
 
     def _push(self, pairs: LagrangianByPairs, g: Any, jac: Any) -> None:
         """The pair of the step to `trial` and the change of the gradient of the Lagrangian."""
-        old, new = self._lagrangian
-        old[...] = self.g + self.multipliers @ self.jac
-        new[...] = g + self.multipliers @ jac
-        pairs.push(self.x, self.trial, old, new)
+        old, new = (self.multipliers @ jacobian for jacobian in (self.jac, jac))
+        old += self.g
+        new += g
+        dtype = self.x.dtype
+        pairs.push(self.x, self.trial, old.astype(dtype, copy=False), new.astype(dtype, copy=False))
 
     def _hold(self) -> None:
         """The gradient of the Lagrangian, the least step to what is to hold, and how to keep that.
@@ -328,7 +334,7 @@ class SQP:
             sides = sides + np.array([margin, -margin])
         g = np.asarray(self.g, np.float64)
         solve_subproblem(
-            g, (hessian.dense, matrix, hessian.gamma + shift, hessian.rows),
+            g, (hessian.dense, matrix, hessian.gamma + shift, hessian.basis, hessian.rows),
             (c, self.jac, sides, weights), self._step_box,
             (_TOLERANCE * max(float(abs(g).max()), TINY), _EXACT * self.limit), s, v, self._work,
         )  # fmt: skip
@@ -481,11 +487,10 @@ class SQP:
             free = self.box.free(self.x, self.g + v @ self.jac)
         if not (active.any() and free.any()):
             return
-        part = self.jac[active][:, free].T
-        scale = np.linalg.norm(part, axis=0)
+        part = self._balance(np.flatnonzero(active), free)
+        scale = np.linalg.norm(part[:, :-1], axis=0)
         scale[scale == 0.0] = 1.0
-        slope = -self.g[free].astype(np.float64)
-        best = np.linalg.lstsq(part / scale, slope, rcond=None)[0] / scale
+        best = np.linalg.lstsq(part[:, :-1] / scale, part[:, -1], rcond=None)[0] / scale
         if not np.isfinite(best).all():
             return
         equal = self.sides[0] == self.sides[1]
@@ -496,6 +501,18 @@ class SQP:
             self.optimality = optimality
         else:
             v[...] = before
+
+    def _balance(self, active: Any, free: Any) -> Any:
+        """The matrix of J^T and -g, of these constraints and variables; its R where it is long."""
+        parts = []
+        for first in range(0, free.size, _LONG):
+            of = slice(first, first + _LONG)
+            some = np.empty((int(free[of].sum()), active.size + 1))
+            for j, i in enumerate(active):
+                some[:, j] = self.jac[i, of][free[of]]
+            some[:, -1] = -self.g[of][free[of]]
+            parts.append(np.linalg.qr(some, mode="r") if free.size > _LONG else some)
+        return np.concatenate(parts)
 
     def _optimality(self) -> float:
         size = abs(self.multipliers)
@@ -524,9 +541,11 @@ class SQP:
 
     def _ratio(self, f: float) -> Any:
         c, terms = self._seen[0], self._sizes
-        merit, trial = self.f + self._penalty(self.c, terms), f + self._penalty(c, terms)
-        scale = abs(self.f) + float(abs(self.multipliers) @ terms)
-        return ratio(merit, trial, self.predicted, scale, self.noise, 0.0)
+        if self._judged is None or self._judged[0] != f:
+            merit, trial = self.f + self._penalty(self.c, terms), f + self._penalty(c, terms)
+            scale = abs(self.f) + float(abs(self.multipliers) @ terms)
+            self._judged = f, ratio(merit, trial, self.predicted, scale, self.noise, 0.0)
+        return self._judged[1]
 
     def _penalty(self, c: Any, terms: Any) -> float:
         """The weighted violations; of those too small to count their part of the Lagrangian.
@@ -544,7 +563,10 @@ class SQP:
 
     def _terms(self, s: Any) -> Any:
         """Sizes of the sums that the linearised constraints are."""
-        return abs(self.c) + abs(self.jac) @ abs(s)
+        sizes = np.zeros(self.c.size)
+        _sizes_of_products(self.jac, s, sizes)
+        sizes += abs(self.c)
+        return sizes
 
     def _missed(self, c: Any, terms: Any) -> Any:
         """The violations, but for roundoff and what is far below the tolerance."""
@@ -553,7 +575,7 @@ class SQP:
 
     def expect(self, precision: float) -> None:
         """Take f to be given in this relative precision."""
-        self.noise = precision / EPS * NOISE
+        self.noise, self._judged = precision / EPS * NOISE, None
 
     def _is_better(self, f: float, violation: float, than: float, violated: float) -> bool:
         """Whether a point is better than another: less violated, or both hardly and lower."""

@@ -460,6 +460,7 @@ class Solver:
         if self._table.verbose:
             self._table.row(self, step, method.rho, weight)
 
+    @np.errstate(invalid="ignore")
     def _violation(self, c: np.ndarray) -> float:
         assert self.constraints is not None
         return float(violations(self.constraints.sides, c).max(initial=0.0))

@@ -32,7 +32,7 @@ import numpy as np
 from ..kernels import EPS, kernel
 from ..models.face import factor_gram
 
-__all__ = ["penalized_workspace", "solve_penalized"]
+__all__ = ["penalized_workspace", "sizes_of_products", "solve_penalized"]
 
 #: w_i |J_i|^2 in units of the curvature of B: large, that few rounds are needed; and how it grows
 #: in a round that did not bring the residual down by _SLOW.
@@ -59,8 +59,12 @@ _ARMIJO = 1e-4
 #: width of the box; shifts of a Newton matrix, in units of the stiffest curvature and of that of B:
 #: always, and of one not definite.
 _LITTLE_CURVATURE, _REGULAR, _FIRST_SHIFT = 1e-3, 1e-13, 1e-2
-#: Lines of the small part of the workspace after its five matrices.
-_LINES = 6
+#: Proximal points, and by how much less their distance counts from one to the next.
+_PROXIMAL, _LESS = 30, 0.1
+#: Steps in the coordinates a round, shortenings of one.
+_SMALL_STEPS, _SMALL_CUTS = 100, 25
+#: Lines of the small part of the workspace after its matrices.
+_LINES = 14
 
 
 def penalized_workspace(n: int, p: int, rank: int, dense: bool) -> tuple[np.ndarray, ...]:
@@ -73,14 +77,14 @@ def penalized_workspace(n: int, p: int, rank: int, dense: bool) -> tuple[np.ndar
     return (
         np.zeros((5, n)), np.zeros((7, p)), np.zeros((matrices * k + _LINES, max(k, 1))),
         np.zeros((5, max(k, p, 1)), np.int64), np.zeros(n, np.int32), np.zeros((2, n + 1), np.int8),
-        np.zeros((0 if dense else k, _BLOCK)), np.zeros(0 if dense else n, np.int32),
+        np.zeros((_BLOCK, 0 if dense else k + rank)), np.zeros(0 if dense else n, np.int32),
     )  # fmt: skip
 
 
 @kernel
-def _multiply(model, v, line, out):
+def _multiply(model, v, lines, out):
     """out = B v: by the matrix, or gamma v + Q^T K Q v with K for `matrix`."""
-    dense, matrix, gamma, rows = model
+    dense, matrix, gamma, _, rows = model
     n = v.size
     if dense:
         for i in range(n):
@@ -90,26 +94,63 @@ def _multiply(model, v, line, out):
                 total += row[j] * v[j]
             out[i] = total
         return
-    rank = rows.shape[0]
+    rank = matrix.shape[0]
+    products, curved = lines[0], lines[1]
     for i in range(n):
         out[i] = gamma * v[i]
-    for j in range(rank):
-        line[j] = _dot(rows[j], v)
+    for j in range(rows.shape[0]):
+        products[j] = _dot(rows[j], v)
+    _combine(model, products, curved)
     for j in range(rank):
         row = matrix[j]
         total = 0.0
         for l in range(rank):
-            total += row[l] * line[l]
-        if total != 0.0:
-            _add(total, rows[j], out)
+            total += row[l] * curved[l]
+        products[j] = total
+    _spread(model, products, curved)
+    for j in range(rows.shape[0]):
+        if curved[j] != 0.0:
+            _add(curved[j], rows[j], out)
+
+
+@kernel
+def _combine(model, products, out):
+    """out = Q v from the products of the rows with v."""
+    basis = model[3]
+    for i in range(basis.shape[1]):
+        out[i] = 0.0
+    for j in range(basis.shape[0]):
+        factor, row = products[j], basis[j]
+        for i in range(row.size):
+            out[i] += factor * row[i]
+
+
+@kernel
+def _spread(model, w, out):
+    """The factors of the rows in Q^T w."""
+    basis = model[3]
+    for j in range(basis.shape[0]):
+        row = basis[j]
+        total = 0.0
+        for i in range(row.size):
+            total += w[i] * row[i]
+        out[j] = total
 
 
 @kernel
 def _dot(row, v):
-    total = 0.0
-    for i in range(v.size):
-        total += row[i] * v[i]
-    return total
+    """Four sums that are added up at the end: each addition of one waits for that before it."""
+    a = b = c = d = 0.0
+    n = v.size
+    fours = n - n % 4
+    for i in range(0, fours, 4):
+        a += row[i] * v[i]
+        b += row[i + 1] * v[i + 1]
+        c += row[i + 2] * v[i + 2]
+        d += row[i + 3] * v[i + 3]
+    for i in range(fours, n):
+        a += row[i] * v[i]
+    return (a + b) + (c + d)
 
 
 @kernel
@@ -118,6 +159,13 @@ def _dot_of_sizes(row, v):
     for i in range(v.size):
         total += abs(row[i] * v[i])
     return total
+
+
+@kernel
+def sizes_of_products(jac, s, out):
+    """out = |J| |s|."""
+    for i in range(out.size):
+        out[i] = _dot_of_sizes(jac[i], s)
 
 
 @kernel
@@ -155,11 +203,11 @@ def _penalty(r, linear, v, w, z, active):
 
 
 @kernel
-def _value(g, model, linear, v, w, s, line, found):
+def _value(g, model, linear, v, w, s, lines, found):
     """The function at s and the size of its terms, with B s, r, z and what is active in `found`."""
     c, jac, _, _ = linear
     bs, r, z, active = found
-    _multiply(model, s, line, bs)
+    _multiply(model, s, lines, bs)
     for i in range(r.size):
         r[i] = c[i] + _dot(jac[i], s)
     value, size = _penalty(r, linear, v, w, z, active)
@@ -218,7 +266,7 @@ def _dense_direction(model, stiff, face, shift, gradient, a, d):
     face : (held, which, count)
         Whether a variable is held, and the numbers of those that are not.
     """
-    _, matrix, _, _ = model
+    matrix = model[1]
     jac, _, w, active = stiff
     _, which, count = face
     for k in range(count):
@@ -247,44 +295,48 @@ def _dense_direction(model, stiff, face, shift, gradient, a, d):
 
 
 @kernel
-def _whole_gram(rows, jac, scales, gram):
+def _whole_gram(model, jac, scales, panel, spare, gram):
     """Inner products of all rows, those of the constraints scaled to length 1."""
-    rank, p = rows.shape[0], jac.shape[0]
-    for i in range(p):
+    size = model[1].shape[0] + jac.shape[0]
+    for i in range(jac.shape[0]):
         length = math.sqrt(_dot(jac[i], jac[i]))
         scales[i] = 1.0 / length if length > 0.0 else 0.0
-    for i in range(rank + p):
-        a = rows[i] if i < rank else jac[i - rank]
-        factor = 1.0 if i < rank else scales[i - rank]
+    for i in range(size):
         for j in range(i + 1):
-            other = 1.0 if j < rank else scales[j - rank]
-            b = rows[j] if j < rank else jac[j - rank]
-            gram[i, j] = gram[j, i] = factor * other * _dot(a, b)
+            gram[i, j] = 0.0
+    for i in range(spare.size):
+        spare[i] = i
+    _add_columns(model, jac, scales, spare, panel, 1.0, gram)
+    for i in range(size):
+        for j in range(i):
+            gram[j, i] = gram[i, j]
 
 
 @kernel
-def _add_columns(rows, jac, scales, variables, panel, sign, gram):
+def _add_columns(model, jac, scales, variables, panel, sign, gram):
     """The lower triangle of gram += sign times the inner products over some variables."""
-    rank, p = rows.shape[0], jac.shape[0]
+    rows = model[4]
+    rank, p = model[1].shape[0], jac.shape[0]
     for first in range(0, variables.size, _BLOCK):
         block = variables[first : first + _BLOCK]
         m = block.size
-        for i in range(rank):
-            row, out = rows[i], panel[i]
+        for i in range(rows.shape[0]):
+            row = rows[i]
             for k in range(m):
-                out[k] = row[block[k]]
+                panel[k, rank + p + i] = row[block[k]]
+        for k in range(m):
+            _combine(model, panel[k, rank + p :], panel[k])
         for i in range(p):
-            row, out, scale = jac[i], panel[rank + i], scales[i]
+            row, scale = jac[i], scales[i]
             for k in range(m):
-                out[k] = scale * row[block[k]]
+                panel[k, rank + i] = scale * row[block[k]]
         for i in range(rank + p):
-            a, line = panel[i], gram[i]
-            for j in range(i + 1):
-                b = panel[j]
-                total = 0.0
-                for k in range(m):
-                    total += a[k] * b[k]
-                line[j] += sign * total
+            line = gram[i]
+            for k in range(m):
+                column = panel[k]
+                factor = sign * column[i]
+                for j in range(i + 1):
+                    line[j] += factor * column[j]
 
 
 @kernel
@@ -293,11 +345,10 @@ def _renew_gram(model, stiff, face, small, marks, panel, spare):
 
     Those of before are changed where fewer variables are others than are free, or held.
     """
-    rows = model[3]
     jac, scales, _, _ = stiff
     held, which, count = face
     before = marks[1]
-    n, size = held.size, rows.shape[0] + jac.shape[0]
+    n, size = held.size, model[1].shape[0] + jac.shape[0]
     gram, whole = small[5 * size : 6 * size], small[:size]
     came = gone = 0
     if before[n] > 0:
@@ -316,7 +367,7 @@ def _renew_gram(model, stiff, face, small, marks, panel, spare):
                 if held[i] != before[i] and (held[i] == 0) == (sign > 0.0):
                     spare[m] = i
                     m += 1
-            _add_columns(rows, jac, scales, spare[:m], panel, sign, gram)
+            _add_columns(model, jac, scales, spare[:m], panel, sign, gram)
         before[n] += 1
     else:
         by_held = n - count < count
@@ -329,26 +380,27 @@ def _renew_gram(model, stiff, face, small, marks, panel, spare):
                 if held[i] != 0:
                     spare[m] = i
                     m += 1
-            _add_columns(rows, jac, scales, spare[:m], panel, -1.0, gram)
+            _add_columns(model, jac, scales, spare[:m], panel, -1.0, gram)
         else:
-            _add_columns(rows, jac, scales, which[:count], panel, 1.0, gram)
+            _add_columns(model, jac, scales, which[:count], panel, 1.0, gram)
         before[n] = 1
     for i in range(n):
         before[i] = held[i]
 
 
 @kernel
-def _low_rank_direction(model, stiff, face, shift, gradient, small, order, d):
-    """The same by coordinates in which the Newton matrix is gamma I and a small matrix."""
-    _, matrix, gamma, rows = model
-    jac, scales, w, active = stiff
-    _, which, count = face
-    rank, p = rows.shape[0], jac.shape[0]
+def _reduce(model, stiff, count, shift, inner, small, order):
+    """The Newton matrix in coordinates W of the rows, factorised; how many, -1 if not definite.
+
+    `inner` has the inner products of all rows over the `count` free variables.
+    """
+    _, matrix, gamma, _, _ = model
+    _, scales, w, active = stiff
+    rank, p = matrix.shape[0], scales.size
     size = rank + p
     gram, factor = small[size : 2 * size], small[2 * size : 3 * size]
-    a, kl, free = small[3 * size : 4 * size], small[4 * size : 5 * size], small[5 * size : 6 * size]
-    last = 6 * size
-    residual, product, part = small[last], small[last + 1], small[last + 2]
+    a, kl = small[3 * size : 4 * size], small[4 * size : 5 * size]
+    residual = small[6 * size]
     chosen = order[2]
     k = 0
     for i in range(size):
@@ -357,9 +409,9 @@ def _low_rank_direction(model, stiff, face, shift, gradient, small, order, d):
             k += 1
     for i in range(k):
         for j in range(i + 1):
-            gram[i, j] = gram[j, i] = free[chosen[i], chosen[j]]
+            gram[i, j] = gram[j, i] = inner[chosen[i], chosen[j]]
     columns = factor_gram(gram, k, count, factor, order, residual)
-    pivots, ends = order[0], order[1]
+    ends = order[1]
     # K' L, then L^T K' L with gamma and the shift
     for i in range(k):
         row = kl[i]
@@ -386,17 +438,33 @@ def _low_rank_direction(model, stiff, face, shift, gradient, small, order, d):
             scaled, row, line = factor[i, j], a[j], kl[i]
             for l in range(j + 1):
                 row[l] += scaled * line[l]
-    if not (gamma + shift > 0.0 and _cholesky(a, columns)):
+    return columns if gamma + shift > 0.0 and _cholesky(a, columns) else -1
+
+
+@kernel
+def _low_rank_direction(model, stiff, face, shift, gradient, small, order, d):
+    """The same by coordinates in which the Newton matrix is gamma I and a small matrix."""
+    _, matrix, gamma, _, rows = model
+    jac, scales, _, _ = stiff
+    _, which, count = face
+    rank, p = matrix.shape[0], jac.shape[0]
+    size = rank + p
+    factor, a, last = small[2 * size : 3 * size], small[3 * size : 4 * size], 6 * size
+    product, part, of_all, line = small[last + 1], small[last + 2], small[last + 3], small[last + 4]
+    columns = _reduce(model, stiff, count, shift, small[5 * size : last], small, order)
+    if columns < 0:
         return False
+    chosen, pivots = order[2], order[0]
     # W b = L^-1 Z_F b, by the rows of the pivots
+    for i in range(rows.shape[0]):
+        line[i] = -_dot_listed(rows[i], gradient, which, count)
+    _combine(model, line, of_all)
     for l in range(columns):
         row = chosen[pivots[l]]
-        scale = 1.0 if row < rank else scales[row - rank]
-        line = rows[row] if row < rank else jac[row - rank]
-        total = 0.0
-        for j in range(count):
-            total -= line[which[j]] * gradient[which[j]]
-        product[l] = scale * total
+        product[l] = of_all[row]
+        if row >= rank:
+            own = row - rank
+            product[l] = -scales[own] * _dot_listed(jac[own], gradient, which, count)
     for l in range(columns):
         row = factor[pivots[l]]
         total = product[l]
@@ -414,20 +482,41 @@ def _low_rank_direction(model, stiff, face, shift, gradient, small, order, d):
         part[l] = total / factor[pivots[l], l]
     for j in range(count):
         d[which[j]] = -gradient[which[j]] / (gamma + shift)
+    for i in range(rank):
+        of_all[i] = 0.0
     for l in range(columns):
         row = chosen[pivots[l]]
-        scaled = part[l] if row < rank else part[l] * scales[row - rank]
-        line = rows[row] if row < rank else jac[row - rank]
-        for j in range(count):
-            d[which[j]] += scaled * line[which[j]]
+        if row < rank:
+            of_all[row] = part[l]
+        else:
+            own = row - rank
+            _add_listed(part[l] * scales[own], jac[own], which, count, d)
+    _spread(model, of_all, line)
+    for i in range(rows.shape[0]):
+        if line[i] != 0.0:
+            _add_listed(line[i], rows[i], which, count, d)
     return True
 
 
 @kernel
-def _curve(model, stiff, d, line, out):
+def _dot_listed(row, v, which, count):
+    total = 0.0
+    for j in range(count):
+        total += row[which[j]] * v[which[j]]
+    return total
+
+
+@kernel
+def _add_listed(factor, row, which, count, out):
+    for j in range(count):
+        out[which[j]] += factor * row[which[j]]
+
+
+@kernel
+def _curve(model, stiff, d, lines, out):
     """out = the Newton matrix times d."""
     jac, _, w, active = stiff
-    _multiply(model, d, line, out)
+    _multiply(model, d, lines, out)
     for i in range(active.size):
         if active[i] != 0:
             factor = w[i] * _dot(jac[i], d)
@@ -456,7 +545,7 @@ def _find_target(s, gradient, box, model, stiff, stiffness, room, d, careful):
     lower, upper = box[0], box[1]
     (held, which), shifted, curved, work = room
     _, _, small, order, _, marks, panel, spare = work
-    line = small[small.shape[0] - 1]
+    lines = small[small.shape[0] - 2 :]
     n = s.size
     dense = model[0]
     steep = 0.0
@@ -473,7 +562,7 @@ def _find_target(s, gradient, box, model, stiff, stiffness, room, d, careful):
                 which[count] = i
                 count += 1
         if moved:  # what those that go to their bounds bring with them
-            _curve(model, stiff, d, line, curved)
+            _curve(model, stiff, d, lines, curved)
             for i in range(n):
                 shifted[i] = gradient[i] + curved[i]
         else:
@@ -498,7 +587,7 @@ def _find_target(s, gradient, box, model, stiff, stiffness, room, d, careful):
                 return 0
         changed = False
         if not careful:
-            _curve(model, stiff, d, line, curved)
+            _curve(model, stiff, d, lines, curved)
         for i in range(n):
             end = s[i] + d[i]
             if held[i] == 0:
@@ -522,9 +611,217 @@ def _find_target(s, gradient, box, model, stiff, stiffness, room, d, careful):
 
 
 @kernel
+def _is_definite(model, stiff, n, small, order):
+    """Whether B is, of which `small` has the inner products of the rows."""
+    active = stiff[3]
+    for i in range(active.size):
+        active[i] = 0
+    return _reduce(model, stiff, n, 0.0, small, small, order) >= 0
+
+
+@kernel
+def _place(a, g, model, stiff, box, s, held, products, lines):
+    """The s of coordinates a, which of its variables the box holds, and the products Z s."""
+    _, matrix, gamma, _, rows = model
+    jac, scales, _, _ = stiff
+    rank, stored = matrix.shape[0], rows.shape[0]
+    factors, sums = lines[0], lines[1]
+    _spread(model, a, factors)
+    for i in range(stored):
+        sums[i] = 0.0
+    for i in range(scales.size):
+        products[rank + i] = 0.0
+    for first in range(0, s.size, _BLOCK):
+        end = min(first + _BLOCK, s.size)
+        out = s[first:end]
+        for k in range(end - first):
+            out[k] = -g[first + k]
+        for i in range(stored):
+            if factors[i] != 0.0:
+                _add(-factors[i], rows[i, first:end], out)
+        for i in range(scales.size):
+            if a[rank + i] != 0.0:
+                _add(-a[rank + i] * scales[i], jac[i, first:end], out)
+        for k in range(end - first):
+            low, up, to = box[0, first + k], box[1, first + k], out[k] / gamma
+            held[first + k] = 0 if low < to < up else 1
+            out[k] = min(max(to, low), up)
+        for i in range(stored):
+            sums[i] += _dot(rows[i, first:end], out)
+        for i in range(scales.size):
+            products[rank + i] += scales[i] * _dot(jac[i, first:end], out)
+    _combine(model, sums, products)
+
+
+@kernel
+def _miss(a, products, model, linear, stiff, v, line, missed):
+    """What a lacks of the slope of the rest at these products, and its size; see `_approach`."""
+    _, matrix, gamma, _, _ = model
+    c, _, _, _ = linear
+    _, scales, w, active = stiff
+    rank = matrix.shape[0]
+    total = 0.0
+    for i in range(rank):
+        missed[i] = a[i]
+        for j in range(rank):
+            missed[i] -= matrix[i, j] * products[j]
+        total += missed[i] / gamma * (missed[i] / gamma)
+    r, z = line[: c.size], missed[rank:]
+    for i in range(c.size):
+        r[i] = c[i] + (products[rank + i] / scales[i] if scales[i] > 0.0 else 0.0)
+    _penalty(r, linear, v, w, z, active)
+    for i in range(c.size):
+        if scales[i] > 0.0:
+            z[i] = a[rank + i] - z[i] / scales[i]
+            part = z[i] * scales[i] * scales[i] / w[i]
+            total += part * part
+        else:
+            z[i] = 0.0
+    return math.sqrt(total)
+
+
+@kernel
+def _eliminate(a, k, b):
+    """Overwrite b by the solution of a x = b, with pivots; False if there is none."""
+    for j in range(k):
+        pivot = j
+        for i in range(j + 1, k):
+            if abs(a[i, j]) > abs(a[pivot, j]):
+                pivot = i
+        if not (abs(a[pivot, j]) > 0.0 and math.isfinite(a[pivot, j])):
+            return False
+        if pivot != j:
+            for l in range(j, k):
+                a[j, l], a[pivot, l] = a[pivot, l], a[j, l]
+            b[j], b[pivot] = b[pivot], b[j]
+        own = a[j]
+        for i in range(j + 1, k):
+            row = a[i]
+            factor = row[j] / own[j]
+            if factor != 0.0:
+                for l in range(j + 1, k):
+                    row[l] -= factor * own[l]
+                b[i] -= factor * b[j]
+    for j in range(k - 1, -1, -1):
+        for l in range(j + 1, k):
+            b[j] -= a[j, l] * b[l]
+        b[j] /= a[j, j]
+    return True
+
+
+@kernel
+def _approach(g, model, linear, stiff, v, box, s, work, s_new):
+    r"""Bring s and v to the solution, or nearer, where B is definite.
+
+    The function is g^T s + gamma/2 s^T s and a function h of few products Z s, so that s minimises
+    it if s(a) = P(-(g + Z^T a) / gamma) does, for an a that is the slope of h at Z s(a). These are
+    as many equations as rows, linear by pieces. Newton's steps are shortened until what is missed
+    of them falls. All variables change at once between the faces of the box, so there is no
+    way from bound to bound. The multipliers become what the method of multipliers has them.
+
+    Where gamma is small beside the slope, few variables are between their bounds, and steps may
+    come to nothing. Then the caller adds a multiple of the squared distance to the s of now, which
+    becomes smaller (proximal points, Rockafellar 1976).
+
+    Returns
+    -------
+    found : bool
+        Whether it is the solution, but for the last digits of the multipliers.
+    """
+    _, matrix, gamma, _, rows = model
+    _, scales, w, active = stiff
+    _, _, small, _, which, marks, panel, spare = work
+    n, rank = s.size, matrix.shape[0]
+    size = rank + scales.size
+    held, before = marks[0, :n], marks[1]
+    newton, inner, last = small[size : 2 * size], small[5 * size : 6 * size], 6 * size
+    a, a_new, missed, products = small[last], small[last + 1], small[last + 2], small[last + 3]
+    d, line, lines = small[last + 4], small[last + 5], small[small.shape[0] - 2 :]
+    for i in range(rows.shape[0]):
+        lines[0, i] = _dot(rows[i], s)
+    _combine(model, lines[0], line)
+    for i in range(rank):
+        a[i] = 0.0
+        for j in range(rank):
+            a[i] += matrix[i, j] * line[j]
+    for i in range(scales.size):
+        a[rank + i] = v[i] / scales[i] if scales[i] > 0.0 else 0.0
+    _place(a, g, model, stiff, box, s_new, held, products, lines)
+    far = _miss(a, products, model, linear, stiff, v, line, missed)
+    last_change = math.inf
+    found = False
+    for _step in range(_SMALL_STEPS):
+        count = 0
+        for i in range(n):
+            if held[i] == 0:
+                which[count] = i
+                count += 1
+        _renew_gram(model, stiff, (held, which, count), small, marks, panel, spare)
+        for i in range(size):
+            row = newton[i]
+            d[i] = -missed[i]
+            for j in range(size):
+                row[j] = 0.0
+            if i >= rank:
+                own = i - rank
+                if active[own] != 0 and scales[own] > 0.0:
+                    factor = w[own] / (scales[own] * scales[own]) / gamma
+                    for j in range(size):
+                        row[j] = factor * inner[max(i, j), min(i, j)]
+            else:
+                for l in range(rank):
+                    factor = matrix[i, l] / gamma
+                    if factor != 0.0:
+                        for j in range(size):
+                            row[j] += factor * inner[max(l, j), min(l, j)]
+            row[i] += 1.0
+            largest = 0.0
+            for j in range(size):
+                largest = max(largest, abs(row[j]))
+            for j in range(size):
+                row[j] /= largest
+            d[i] /= largest
+        if not _eliminate(newton, size, d):
+            break
+        t = 1.0
+        nearer = False
+        for _cut in range(_SMALL_CUTS):
+            for i in range(size):
+                a_new[i] = a[i] + t * d[i]
+            _place(a_new, g, model, stiff, box, s_new, held, products, lines)
+            far_new = _miss(a_new, products, model, linear, stiff, v, line, missed)
+            if far_new <= (1.0 - _ARMIJO * t) * far:
+                nearer = True
+                break
+            t *= 0.5
+        if not nearer:
+            break
+        far = far_new
+        for i in range(size):
+            a[i] = a_new[i]
+        same = t == 1.0
+        for i in range(n):
+            same = same and held[i] == before[i]
+            s[i] = s_new[i]
+        if same:
+            found = True
+            change = largest = 0.0
+            for i in range(scales.size):
+                if scales[i] > 0.0:
+                    to = a[rank + i] * scales[i]
+                    change, largest = max(change, abs(to - v[i])), max(largest, abs(to))
+                    v[i] = to
+            if not change > _SETTLED_MULTIPLIERS * largest or change > _SLOW * last_change:
+                break
+            last_change = change
+            far = _miss(a, products, model, linear, stiff, v, line, missed)
+    return found
+
+
+@kernel
 def _largest_curvature(model):
     """A bound on the diagonal of B, up to a factor."""
-    dense, matrix, gamma, _ = model
+    dense, matrix, gamma, _, _ = model
     largest = abs(gamma) if not dense else 0.0
     for i in range(matrix.shape[0]):
         largest = max(largest, abs(matrix[i, i] + (0.0 if dense else gamma)))
@@ -538,9 +835,10 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
     Parameters
     ----------
     g : float64 array, shape (n,)
-    model : (dense, matrix, gamma, rows)
+    model : (dense, matrix, gamma, basis, rows)
         Whether B is the matrix, of shape (n, n); else it is gamma I + Q^T K Q, K the matrix, of
-        shape (rank, rank), and Q the rows, of shape (rank, n). All float64.
+        shape (rank, rank), and Q = basis^T rows, of shapes (rank, rank) and (rank, n).
+        All float64 but the rows.
     linear : (c, jac, sides, weights)
         float64 arrays of shapes (p,), (p, n), (2, p) with l and u, and (p,).
     box : float64 array, shape (2, n)
@@ -564,15 +862,15 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
     gradient, bs, d, s_new, bs_new = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
     r, z, r_new, z_new, w, scales = lines[0], lines[1], lines[2], lines[3], lines[4], lines[5]
     squares = lines[6]
-    line = small[small.shape[0] - 1]
+    lines = small[small.shape[0] - 2 :]
     held, active, active_new = marks[0, :n], order[3, :p], order[4, :p]
     marks[1, n] = 0  # no Gram matrix on a face is known
-    slope, width = 0.0, 0.0
+    steep, width = 0.0, 0.0
     for i in range(n):
-        slope, width = max(slope, abs(g[i])), max(width, upper[i] - lower[i])
+        steep, width = max(steep, abs(g[i])), max(width, upper[i] - lower[i])
     curvature = _largest_curvature(model)
-    if slope > 0.0 and width > 0.0:
-        curvature = max(curvature, _LITTLE_CURVATURE * slope / width)
+    if steep > 0.0 and width > 0.0:
+        curvature = max(curvature, _LITTLE_CURVATURE * steep / width)
     if curvature == 0.0:
         curvature = 1.0
     for i in range(p):
@@ -583,15 +881,36 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
         s[i] = min(max(s[i], lower[i]), upper[i])
     found, found_new = (bs, r, z, active), (bs_new, r_new, z_new, active_new)
     stiff = jac, scales, w, active
+    definite = False
     if not dense:
-        _whole_gram(model[3], jac, scales, small)
+        _whole_gram(model, jac, scales, work[6], work[7], small)
+        definite = width > 0.0 and _is_definite(model, stiff, n, small, order)
     steps = skip = skipped = 0
     last = math.inf
     for _round in range(_ROUNDS):
         stiffest = curvature
         for i in range(p):
             stiffest = max(stiffest, w[i] * squares[i])
-        value, size = _value(g, model, linear, v, w, s, line, found)
+        if definite and not _approach(g, model, linear, stiff, v, box, s, work, s_new):
+            near = max(model[2], steep / width)
+            solved = False
+            for i in range(p):
+                z_new[i] = v[i]
+            for _trip in range(_PROXIMAL):
+                for i in range(n):
+                    gradient[i] = g[i] - near * s[i]
+                nearer = dense, model[1], model[2] + near, model[3], model[4]
+                if not _approach(gradient, nearer, linear, stiff, v, box, s, work, s_new):
+                    break
+                near *= _LESS
+                if near < _LESS * model[2]:
+                    solved = _approach(g, model, linear, stiff, v, box, s, work, s_new)
+                    if solved:
+                        break
+            if not solved:
+                for i in range(p):
+                    v[i] = z_new[i]
+        value, size = _value(g, model, linear, v, w, s, lines, found)
         idle = 0
         for _step in range(_STEPS):
             for i in range(n):
@@ -656,7 +975,7 @@ def solve_penalized(g, model, linear, box, tolerance, s, v, work):
                         to = upper[i]
                     s_new[i] = to
                     slope += gradient[i] * (to - s[i])
-                value_new, size_new = _value(g, model, linear, v, w, s_new, line, found_new)
+                value_new, size_new = _value(g, model, linear, v, w, s_new, lines, found_new)
                 noise = 2.0 * EPS * max(size, size_new)
                 if slope < 0.0 and value_new <= value + _ARMIJO * slope + noise:
                     moved = True
