@@ -17,14 +17,14 @@ from ..kernels import VectorFunction
 from . import machine
 
 __all__ = [
-    "BLOCK", "add_combination", "add_multiple", "clone", "conjugate", "copy",
+    "BLOCK", "LARGE", "SMALL", "add_combination", "add_multiple", "clone", "conjugate", "copy",
     "difference_products", "difference_sizes", "divide", "dot", "foresee", "forget", "is_tensor",
     "largest_number", "max_abs", "move", "multiply_rows", "multiply_rows_by_three", "norm2",
     "projected_norms", "read_only", "rotate_rows", "scale", "slope_between", "step_to",
     "store_pair", "zeros",
 ]  # fmt: skip
 
-BLOCK = machine.BLOCK
+BLOCK, SMALL, LARGE = machine.BLOCK, machine.SMALL, machine.LARGE
 
 
 def _standard() -> Any:
