@@ -91,6 +91,11 @@ def norm2(v):
 
 
 @kernel
+def norms(v):
+    return max_abs(v), norm2(v)
+
+
+@kernel
 def copy(v, out):
     # not out[:] = v, whose check of the shapes numba compiles for two seconds
     for i in range(v.size):
@@ -125,6 +130,19 @@ def add_multiple(base, factor, v, out):
         value = np.float64(out[i])
         square += value * value
     return square
+
+
+@vector_kernel
+def advance(z, t, d, r, alpha, hd):
+    zz = 0.0
+    rr = 0.0
+    for i in range(z.size):
+        z[i] = z[i] + t * d[i]
+        r[i] = r[i] + alpha * hd[i]
+        value, rest = np.float64(z[i]), np.float64(r[i])
+        zz += value * value
+        rr += rest * rest
+    return zz, rr
 
 
 @vector_kernel

@@ -215,6 +215,14 @@ def norm2(v: Any) -> float:
     return math.sqrt(dot(scaled, scaled)) / inverse
 
 
+def norms(v: Any) -> tuple[float, float]:
+    if _foreseen.of(v, "square") is None:
+        largest, square = _numbers(_largest(_wide(v)), _product(v, v))
+        if largest == 0.0 or SMALL < square < LARGE:
+            return largest, math.sqrt(square)
+    return max_abs(v), norm2(v)
+
+
 def copy(v: Any, out: Any) -> None:
     out[...] = v
     if _foreseen.about:
@@ -242,6 +250,13 @@ def divide(v: Any, divisor: float, out: Any) -> None:
 def add_multiple(base: Any, factor: float, v: Any, out: Any) -> float:
     _put(_wide(base) + factor * _wide(v), out)
     return dot(out, out)
+
+
+def advance(z: Any, t: float, d: Any, r: Any, alpha: float, hd: Any) -> tuple[float, float]:
+    _put(_wide(z) + t * _wide(d), z)
+    _put(_wide(r) + alpha * _wide(hd), r)
+    zz, rr = _numbers(_product(z, z), _product(r, r))
+    return zz, rr
 
 
 def slope_between(x: Any, x_trial: Any, g: Any) -> float:
