@@ -13,7 +13,7 @@ import numpy as np
 from .kernels import EPS, kernel, vector_function
 from .records import RULE
 from .subproblems.table import SUBPROBLEMS, Subproblem
-from .vectors import difference_products, difference_sizes
+from .vectors import LARGE, SMALL, difference_products, difference_sizes
 
 __all__ = [
     "RuleParameters",
@@ -218,6 +218,9 @@ def noise_between(f, f_trial, slope, slope_trial):
 @vector_function(0, inline=True)
 def is_clear(x, x_trial, g, g_trial, noise):
     """Whether the gradient changes by more than its noise does: else a pair says nothing."""
+    _, _, yy = difference_products(x, x_trial, g, g_trial, 1.0, 1.0)
+    if SMALL < yy < LARGE:
+        return math.sqrt(yy) > _CLEAR * noise
     s_max, y_max = difference_sizes(x, x_trial, g, g_trial)
     if not (s_max > 0.0 and y_max > 0.0 and math.isfinite(1.0 / s_max)):
         return True  # which `absorb` sees to

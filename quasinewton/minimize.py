@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any, Never
 import numpy as np
 from scipy.optimize import HessianUpdateStrategy, OptimizeResult, OptimizeWarning
 
-from .box import Box
 from .display.progress_bar import progress
 from .methods import CONSTRAINED, METHODS, default_method, unknown_method
 from .options import Options, refuse, users_level
 from .status import Status
 
 if TYPE_CHECKING:
+    from .box import Box
     from .constraints import Constraints
     from .objective import HessianOperator
-    from .solver import Solver
 
 __all__ = [
     "arc_hybrid",
@@ -255,8 +254,9 @@ def _run(
     if isinstance(hess, HessianUpdateStrategy) and options.get("resume") is None:
         options = {"enriched": False, **options}  # it wants to see every step
     constraints = constraints if _are_some(constraints) else None
-    solver = _solver(method, x0, options, tol, bounds, constraints)
-    from .solver.loop import StopIterationRaised
+    from .solver.loop import StopIterationRaised, open_solver
+
+    solver = open_solver(method, x0, options, tol, bounds, constraints)
 
     if isinstance(callback, progress):
         solver.announce = callback.announce
@@ -372,36 +372,6 @@ def forget(error: BaseException) -> None:
     result = names.pop(_OURS, None)
     if result is not None and names.get("result") is result:
         del names["result"]
-
-
-def _solver(
-    method: str | None, x0: Any, options: dict[str, Any], tol: float | None, bounds: Any,
-    constraints: Any,
-) -> Solver:  # fmt: skip
-    """A new solver, or the one of the checkpoint that the options name."""
-    from .solver import Solver, as_start
-
-    given = Options.named(options, tol)
-    parsed = Options.parse(given)
-    resume = parsed.resume
-    if resume is None:
-        assert method is not None
-        return Solver(x0, method, parsed, bounds, constraints)
-    # None takes back what the file says
-    changes = dict.fromkeys(options.keys() & parsed.state().keys()) | given
-    solver = Solver.load(resume, changes)
-    if method is not None and method != solver.method:
-        raise ValueError(f"`method` is {method!r}, {resume} is a run of {solver.method!r}")
-    start = as_start(x0)
-    if bounds is not None:
-        box = Box.parse(bounds, start.shape[0], start.dtype)
-        if box is not solver.box and (box is None or not box.equals(solver.box)):
-            raise ValueError(f"`bounds` are not those of the run in {resume}")
-    if solver.box is not None and start.shape == solver.x0.shape and np.isfinite(start).all():
-        start = solver.box.project(start)  # as where the run began
-    if start.dtype != solver.x0.dtype or not np.array_equal(start, solver.x0, equal_nan=True):
-        raise ValueError(f"`x0` is not the start of the run in {resume}")
-    return solver
 
 
 def _callback(callback: Callable[..., Any] | None) -> Callable[[Any], Any] | None:

@@ -10,16 +10,17 @@ one batch to the next.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Never
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from . import saving
 from .methods import QUASI_NEWTON, unknown_method
 from .objective import as_pair, as_value
 from .options import Options, refuse
-from .solver import Solver, as_start
+from .solver import Solver, as_start, checkpoint, open_solver
 from .status import Status
 from .vectors import clone, dot
 
@@ -34,7 +35,9 @@ _MANY, _SMALLER = 10, 0.38
 _GROWTH = 2.0
 _TESTS = ("norm", "inner")
 #: Options of `minimize` that a run over batches cannot serve.
-_REFUSED = ("checkpoint", "resume", "noise", "check_curvature", "check_derivatives")
+_REFUSED = ("noise", "check_curvature", "check_derivatives")
+#: Generators of random numbers whose state a checkpoint may hold.
+_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 #: What ends a run on a batch too.
 _FINAL = (Status.MAXITER, Status.MAXTIME, Status.UNBOUNDED, Status.NONFINITE_START, Status.CALLBACK)
 
@@ -91,8 +94,9 @@ def minimize_sum(
         epochs and batch, its size. StopIteration ends the run.
     tol, options
         As in `quasinewton.minimize`; `gtol` and what else is about f counts on all samples only.
-        Limits of iterations are off by default. ``checkpoint``, ``resume``, ``noise``,
-        ``check_curvature`` and ``check_derivatives`` are refused, and `maxfev` is `maxepochs`.
+        Limits of iterations are off by default. ``noise``, ``check_curvature`` and
+        ``check_derivatives`` are refused, and `maxfev` is `maxepochs`. A run that goes on by
+        ``resume`` is given the same arguments; `batch` and `seed` are those of its start.
     bounds : optional
         As in `quasinewton.minimize`.
     batch : int, optional
@@ -154,23 +158,27 @@ def minimize_sum(
         fun, jac, start, samples, method, callback, batch, groups, steps, overlap, test, theta,
         maxepochs, full_after,
     )  # fmt: skip
-    given = Options.named(options, tol)
+    given = {"maxiter": math.inf, **Options.named(options, tol)}
     for name in _REFUSED:
         if given.get(name):
             raise ValueError(f"option `{name}` is not for `minimize_sum`")
     if "maxfev" in given:
         raise ValueError("option `maxfev` is not for `minimize_sum`: give `maxepochs`")
-    run = _Run(
-        _Functions(fun, jac, args, start), Solver(
-            start, method, {"maxiter": math.inf, **given}, bounds,
-        ), samples, np.random.default_rng(seed),
-    )  # fmt: skip
-    run.groups, run.steps = groups, steps
+    resume = Options.parse(given).resume
+    state = None if resume is None else checkpoint.read(resume)
+    solver = open_solver(method, start, given, bounds=bounds, state=state)
+    run = _Run(_Functions(fun, jac, args, start), solver, samples, np.random.default_rng(seed))
+    run.groups, run.steps, run.wanted = groups, steps, size
     run.kept = min(groups - 1, round(overlap * groups))
     run.inner, run.theta = test == "inner", theta
     run.most, run.full_after = maxepochs * samples, full_after * samples
     run.callback = callback
-    return run.result(run.go(size))
+    if state is not None:
+        try:
+            run.restore(state)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise checkpoint.CheckpointError(f"{resume}: {error}") from error
+    return run.go()
 
 
 def _checked(
@@ -258,44 +266,72 @@ class _Run:
         self, functions: _Functions, solver: Solver, samples: int, rng: np.random.Generator
     ) -> None:
         self.functions, self.solver, self.samples, self.rng = functions, solver, samples, rng
+        self.status = Status.RUNNING
         self.order = np.empty(0, np.int64)  # of the samples whose turn has not come
         self.parts: list[_Part] = []  # of the batch, at the point of the solver
-        self.size = 0
+        self.slopes: list[Any] = []  # their gradients at the first point of the batch
+        self.size = 0  # of the batch, 0 between two
+        self.wanted = 0  # the size of the next one
+        self.error = 0.0  # of the gradient of the batch, as a part of it
+        self.end: float = 0  # the iteration after which the batch ends
         self.total: Any = None  # of the gradients of the last batches of one size
         self.summed = 0
         self.batches: dict[str, list[float]] = {
             name: [] for name in ("size", "epochs", "fun", "error")
         }
 
-    def go(self, size: int) -> Status:
-        """Run to the end; the status."""
+    def go(self) -> OptimizeResult:
+        """Run to the end; what `minimize_sum` returns."""
+        path = self.solver.options.checkpoint
+        if path is None:
+            for _ in self._iterate():
+                pass
+            return self._result()
+        with checkpoint.Place(path) as place:
+            place.write(self.state())  # tells, before any work, whether that can be done
+            schedule = checkpoint.Schedule(self.solver.options)
+            for _ in self._iterate():
+                if schedule.due(self.solver.nit):
+                    place.write(self.state())
+            place.write(self.state())
+        return self._result()
+
+    def _iterate(self) -> Iterator[None]:
+        """Iterations to the end, which `status` tells; `state` may be taken between them."""
         solver = self.solver
-        while True:
-            self.size = self.samples if self.functions.nfev >= self.full_after else size
+        while self.status is Status.RUNNING:
+            if not self.size:
+                self._begin_batch()
+            while solver.running and solver.nit < self.end and self.functions.nfev < self.most:
+                self._step()
+                yield
             everything = self.size == self.samples
-            self._begin_batch()
-            error, size = (0.0, self.size) if everything else self._size_wanted()
-            if solver.running:
-                self._make_steps(math.inf if everything else self.steps)
-            elif solver.status is Status.CONVERGED:
-                size = max(size, 2 * self.size)
-            for name, value in (
-                ("size", self.size), ("epochs", self.functions.nfev / self.samples),
-                ("fun", solver.f), ("error", error),
-            ):  # fmt: skip
-                self.batches[name].append(value)
             if solver.status in _FINAL or (everything and not solver.running):
-                return solver.status
-            if self.functions.nfev >= self.most:
-                return Status.MAXFEV
-            # on all samples no batch is evaluated twice at a point
-            if size * (self.steps + 1) >= self.samples * self.steps:
-                size = self.samples
+                self.status = solver.status
+            elif self.functions.nfev >= self.most:
+                self.status = Status.MAXFEV
+            else:
+                self.batches = self._batches()
+                # on all samples no batch is evaluated twice at a point
+                if self.wanted * (self.steps + 1) >= self.samples * self.steps:
+                    self.wanted = self.samples
+                self.size = 0
+
+    def _batches(self) -> dict[str, list[float]]:
+        """What is to be told of the batches, with the one of now."""
+        here = {
+            "size": self.size, "epochs": self.functions.nfev / self.samples, "fun": self.solver.f,
+            "error": self.error,
+        }  # fmt: skip
+        return {name: [*values, here[name]] for name, values in self.batches.items()}
 
     def _begin_batch(self) -> None:
         """Draw a batch and let the solver know of it."""
         solver = self.solver
-        if self.size == self.samples:
+        full = self.functions.nfev >= self.full_after
+        self.size = self.samples if full else self.wanted
+        everything = self.size == self.samples
+        if everything:
             divided = [np.arange(self.samples)]
             kept: list[_Part] = []
         else:
@@ -305,11 +341,16 @@ class _Run:
             divided = np.array_split(fresh, self.groups - len(kept))
         x = solver.x
         self.parts = kept + self._evaluate(x, [some for some in divided if len(some)])
+        self.slopes = [part.g for part in self.parts]
         f, g = _mean(self.parts)
         if solver.g is None:
             solver.tell(f, g)
-            return
-        solver.renew(f, g)
+        else:
+            solver.renew(f, g)
+        self.error, self.wanted = (0.0, self.size) if everything else self._size_wanted()
+        if solver.status is Status.CONVERGED:
+            self.wanted = max(self.wanted, 2 * self.size)
+        self.end = math.inf if everything else solver.nit + self.steps
 
     def _draw(self, count: int, held: np.ndarray) -> np.ndarray:
         """So many samples that are not held, of which each has its turn before any has another."""
@@ -377,27 +418,24 @@ class _Run:
     def _held(self) -> int:
         return sum(len(part.batch) for part in self.parts)
 
-    def _make_steps(self, steps: float) -> None:
-        """Iterations on the batch as it is."""
+    def _step(self) -> None:
+        """One iteration on the batch as it is."""
         solver, everything = self.solver, self.size == self.samples
-        slopes = self.parts
-        end = solver.nit + steps
-        while solver.running and solver.nit < end and self.functions.nfev < self.most:
-            x = solver.ask()
-            if everything:
-                solver._method.expect_noise(0.0, 0.0)
-                parts = self._evaluate(x, [self.parts[0].batch])
-            else:
-                solver._method.expect_noise(_noise(slopes, x - solver.x), 0.0)
-                divided = [part.batch for part in self.parts]
-                if not self.kept:
-                    divided = [np.concatenate(divided)]
-                parts = self._evaluate(x, divided)
-            before = solver.version
-            solver.tell(*_mean(parts))
-            if solver.version != before and (self.kept or everything):
-                self.parts = parts
-            self._report()
+        x = solver.ask()
+        if everything:
+            solver._method.expect_noise(0.0, 0.0)
+            parts = self._evaluate(x, [self.parts[0].batch])
+        else:
+            solver._method.expect_noise(_noise(self.slopes, x - solver.x), 0.0)
+            divided = [part.batch for part in self.parts]
+            if not self.kept:
+                divided = [np.concatenate(divided)]
+            parts = self._evaluate(x, divided)
+        before = solver.version
+        solver.tell(*_mean(parts))
+        if solver.version != before and (self.kept or everything):
+            self.parts = parts
+        self._report()
 
     def _report(self) -> None:
         if self.callback is None:
@@ -410,17 +448,95 @@ class _Run:
         except StopIteration:
             self.solver.stop(Status.CALLBACK)
 
-    def result(self, status: Status) -> OptimizeResult:
-        """What `minimize_sum` returns."""
+    def _result(self) -> OptimizeResult:
         solver = self.solver
-        solver.stop(status)
+        solver.stop(self.status)
         result = solver.finish()
         result.nfev, result.njev = self.functions.nfev, self.functions.njev
         result.epochs, result.batch = self.functions.nfev / self.samples, self.size
-        if status is Status.MAXFEV:
+        if self.status is Status.MAXFEV:
             result.message = f"The epochs are spent, {result.epochs:.6g} of them (`maxepochs`)."
-        result.batches = {name: np.array(values) for name, values in self.batches.items()}
+        result.batches = {name: np.array(values) for name, values in self._batches().items()}
         return result
+
+    def state(self) -> dict[str, Any]:
+        """All that the iterations to come depend on, as a checkpoint holds it."""
+        generator = self.rng.bit_generator
+        state: dict[str, Any] = {
+            "samples": self.samples, "size": self.size, "wanted": self.wanted,
+            "error": self.error, "end": self.end, "batches": self.batches, "order": self.order,
+            "counts": [self.functions.nfev, self.functions.njev],
+            "generator": _plain(generator.state), "summed": self.summed, "total": self.total,
+            "lengths": [len(part.batch) for part in self.parts],
+            "values": [part.f for part in self.parts],
+        }  # fmt: skip
+        if self.parts:
+            state["parts"] = np.concatenate([part.batch for part in self.parts])
+            state["gradients"] = np.array([part.g for part in self.parts])
+            state["slopes"] = np.array(self.slopes)
+        return self.solver._state() | {f"sum.{name}": value for name, value in state.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`; ValueError or another where it cannot be one of this run."""
+        saved = saving.part(dict(state), "sum.")
+        if not saved:
+            raise ValueError("this run is none of `minimize_sum`")
+        if saved["samples"] != self.samples:
+            raise ValueError(f"the run has {saved['samples']} samples, got {self.samples}")
+        self.functions.nfev, self.functions.njev = map(int, saved["counts"])
+        self.size, self.wanted, self.summed = (
+            int(saved[name]) for name in ("size", "wanted", "summed")
+        )
+        self.error, self.end = float(saved["error"]), float(saved["end"])
+        self.batches = {name: list(map(float, saved["batches"][name])) for name in self.batches}
+        self.order = self._indices(saved["order"])
+        self.rng = _generator(saved["generator"])
+        x = self.solver.x0
+        if saved["total"] is not None:
+            self.total = self.solver._vector("sum of gradients", saved["total"])
+        lengths = [int(length) for length in saved["lengths"]]
+        if not lengths:
+            return
+        for name in ("gradients", "slopes"):
+            saving.check_shape(name, saved, (len(lengths), *x.shape))
+            if saved[name].dtype != x.dtype:
+                raise ValueError(f"{name} have dtype {saved[name].dtype}, expected {x.dtype}")
+        saving.check_shape("parts", saved, (sum(lengths),))
+        batches = np.split(self._indices(saved["parts"]), np.cumsum(lengths)[:-1])
+        self.parts = [
+            _Part(batch, float(f), g)
+            for batch, f, g in zip(batches, saved["values"], saved["gradients"], strict=True)
+        ]
+        self.slopes = list(saved["slopes"])
+
+    def _indices(self, array: np.ndarray) -> np.ndarray:
+        if array.dtype != np.int64 or array.ndim != 1 or np.any(array // self.samples):
+            raise ValueError("the samples are numbered wrong")
+        return array
+
+
+def _plain(state: Any) -> Any:
+    """The state of a generator of random numbers as JSON holds it."""
+    if isinstance(state, Mapping):
+        return {name: _plain(value) for name, value in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray | np.generic) else state
+
+
+def _generator(state: Mapping[str, Any]) -> np.random.Generator:
+    """The generator whose state it was."""
+    name = state["bit_generator"]
+    if name not in _GENERATORS:
+        raise ValueError(f"the generator of random numbers {name!r} is not known")
+    made = getattr(np.random, name)()
+    made.state = _like(state, made.state)
+    return np.random.Generator(made)
+
+
+def _like(state: Any, example: Any) -> Any:
+    """A state from JSON, with arrays where the example has some."""
+    if isinstance(example, Mapping):
+        return {name: _like(state[name], value) for name, value in example.items()}
+    return np.array(state, example.dtype) if isinstance(example, np.ndarray) else state
 
 
 def _mean(parts: list[_Part]) -> tuple[float, Any]:
@@ -436,14 +552,14 @@ def _mean(parts: list[_Part]) -> tuple[float, Any]:
     return f, g
 
 
-def _noise(parts: list[_Part], step: Any) -> float:
-    """Noise of each of the two values of f at the ends of a step, by the slopes of the parts.
+def _noise(gradients: list[Any], step: Any) -> float:
+    """Noise of each of the two values of f at the ends of a step, by the gradients of the parts.
 
     On the batch f changes by another amount than on all samples; that is shared between the two.
     """
-    k = len(parts)
+    k = len(gradients)
     if k < 2:
         return 0.0
-    slopes = [dot(part.g, step) for part in parts]
+    slopes = [dot(g, step) for g in gradients]
     noise = float(np.std(slopes, ddof=1)) / math.sqrt(2.0 * k)
     return noise if math.isfinite(noise) else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import math
 
@@ -10,6 +11,7 @@ import pytest
 
 from quasinewton import Status, minimize, minimize_sum
 from quasinewton.methods import QUASI_NEWTON
+from quasinewton.solver import checkpoint
 
 N, n = 1000, 5
 RNG = np.random.default_rng(0)
@@ -145,7 +147,6 @@ REFUSED = [
     ({"full_after": -1}, ValueError, "`full_after`"), ({"jac": None}, ValueError, "`jac`"),
     ({"method": "trust_cg"}, ValueError, "trust_cg"), ({"callback": 1}, TypeError, "`callback`"),
     ({"options": {"noise": 1.0}}, ValueError, "option `noise`"),
-    ({"options": {"checkpoint": "a"}}, ValueError, "option `checkpoint`"),
     ({"options": {"maxfev": 3}}, ValueError, "`maxepochs`"),
 ]  # fmt: skip
 
@@ -178,3 +179,87 @@ def test_tensors_agree_with_arrays():
     assert torch.is_tensor(t.x) and t.success
     np.testing.assert_allclose(t.x.numpy(), r.x, atol=1e-6)
     assert np.array_equal(t.batches["size"][:2], r.batches["size"][:2])
+
+
+RUNS = [
+    {}, {"overlap": 0.5}, {"test": "inner", "steps": 1, "theta": 3.0}, {"full_after": 1.0},
+    {"seed": np.random.Generator(np.random.MT19937(3))}, {"bounds": [(None, 2.5)] * n},
+]  # fmt: skip
+
+
+def same(a, b):
+    for name in ("x", "jac"):
+        assert np.array_equal(a[name], b[name])
+    for name in ("fun", "nit", "nfev", "njev", "status", "batch"):
+        assert a[name] == b[name]
+    assert a.batches.keys() == b.batches.keys()
+    assert all(np.array_equal(a.batches[name], b.batches[name]) for name in a.batches)
+
+
+@pytest.mark.parametrize("more", RUNS)
+@pytest.mark.parametrize("method", ["trust_hybrid", "arc_lsr1"])
+def test_a_run_that_was_stopped_goes_on_bit_for_bit(method, more, tmp_path):
+    """After each iteration, in a batch and between two, by the callback, or by the epochs."""
+
+    def run(stop_at=math.inf, maxepochs=40.0, **options):
+        def callback(state):
+            if state.nit == stop_at:
+                raise StopIteration
+
+        return minimize_sum(
+            squares, np.zeros(n), N, method=method, options={"gtol": 1e-8, **options},
+            callback=callback, maxepochs=maxepochs, **{**more, "seed": copy.deepcopy(seed)},
+        )  # fmt: skip
+
+    seed, path = more.get("seed", 0), tmp_path / "run.npz"
+    whole = run()
+    assert whole.nit > 8
+    for stop_at in range(1, whole.nit, 4):  # in any part of a batch
+        stopped = run(stop_at, checkpoint=path)
+        assert stopped.nit == stop_at and stopped.status == Status.CALLBACK
+        same(run(resume=path), whole)
+    run(maxepochs=1.0, checkpoint=path)
+    for maxepochs in (2.0, 3.5, 40.0):
+        resumed = run(maxepochs=maxepochs, resume=path)
+    same(resumed, whole)
+
+
+def test_a_run_that_died_goes_on_bit_for_bit_from_its_last_checkpoint(tmp_path):
+    path, calls = tmp_path / "run.npz", []
+
+    def fun(x, batch):
+        calls.append(None)
+        if len(calls) == 23:
+            raise RuntimeError("the power failed")
+        return squares(x, batch)
+
+    whole = minimize_sum(squares, np.zeros(n), N)
+    with pytest.raises(RuntimeError, match="power"):
+        minimize_sum(fun, np.zeros(n), N, options={"checkpoint": path, "checkpoint_every": 2})
+    same(minimize_sum(fun, np.zeros(n), N, options={"resume": path}), whole)
+
+
+def test_checkpoints_of_other_runs_are_refused(tmp_path):
+    path, other = tmp_path / "run.npz", tmp_path / "other.npz"
+    minimize_sum(squares, np.zeros(n), N, maxepochs=1.0, options={"checkpoint": path})
+    minimize(
+        squares, np.zeros(n), (np.arange(N),), jac=True, method="trust_hybrid",
+        options={"checkpoint": other},
+    )  # fmt: skip
+    for changes, file, message in (
+        ({}, other, "none of `minimize_sum`"), ({"samples": N - 1}, path, "1000 samples"),
+        ({"method": "arc_lsr1"}, path, "`method` is"), ({"x0": np.ones(n)}, path, "`x0` is not"),
+    ):  # fmt: skip
+        call = {"x0": np.zeros(n), "samples": N, **changes}
+        with pytest.raises(ValueError, match=message):
+            minimize_sum(squares, options={"resume": file}, **call)
+    state = checkpoint.read(path)
+    for name, value in (
+        ("parts", state["sum.parts"] + N), ("order", np.zeros((2, 2), np.int64)),
+        ("slopes", state["sum.slopes"][:1]), ("gradients", state["sum.gradients"] * 1j),
+        ("generator", {"bit_generator": "seed"}), ("counts", ["many"]), ("values", []),
+        ("batches", {}), ("lengths", [-1]),
+    ):  # fmt: skip
+        checkpoint.write(path, {**state, f"sum.{name}": value})
+        with pytest.raises(checkpoint.CheckpointError):
+            minimize_sum(squares, np.zeros(n), N, options={"resume": path})

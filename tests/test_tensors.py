@@ -438,6 +438,33 @@ def test_the_host_waits_twice_in_an_iteration(method, options, dtype, waits):
     assert accepted > 20 and most <= 2, most
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_host_waits_twice_for_a_product(dtype, waits):
+    """... two times more for the trial after the last one, and once for a trial's gradient."""
+    n = 500
+    solver = Solver(start(n, dtype), "trust_cg", {"gtol": 0.0, "enriched": False})
+    solver.tell(float(fun(solver.ask())), grad(solver.ask()))
+    products = accepted = 0
+    while solver.running and products + accepted < 100:
+        direction, version = solver.direction, solver.version
+        if direction is not None:
+            hd = hessp(solver.x, direction)
+            waits.clear()
+            solver.tell_product(hd)
+            assert len(waits) <= (2 if solver.direction is not None else 4)
+            products += 1
+        else:
+            x = solver.ask()
+            f, g = float(fun(x)), grad(x)
+            waits.clear()
+            solver.tell(f, g)
+            if solver.version > version:
+                assert len(waits) <= 1
+                accepted += 1
+        assert all(count < n for _, count in waits)
+    assert products > 20 and accepted > 5
+
+
 @pytest.mark.parametrize("options", [{}, {"memory": 4}], ids=["reduced", "pairs"])
 @pytest.mark.parametrize("method", QUASI_NEWTON)
 def test_what_is_foreseen_is_what_is_found(method, options, monkeypatch):

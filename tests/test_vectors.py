@@ -126,9 +126,13 @@ def max_abs(m):
     return [v], {RETURNED: (*largest(v), 0.0, 0.0)}
 
 
+def norm2_of(v):
+    return np.sqrt(np.sum(wide(v) ** 2)) if np.isfinite(v).all() else math.nan
+
+
 def norm2(m):
     v = m.vector()
-    exact = np.sqrt(np.sum(wide(v) ** 2)) if np.isfinite(v).all() else math.nan
+    exact = norm2_of(v)
     return [v], {RETURNED: (exact, exact, m.n * EPS)}
 
 
@@ -186,6 +190,26 @@ def add_multiple(m):
     exact, size = base + change, abs(base) + abs(change)
     square = exact @ exact, size @ size, 4.0 * m.eps + m.n * EPS
     return [base, factor, v, m.out(base)], {3: (exact, size, m.eps), RETURNED: square}
+
+
+def norms(m):
+    v = m.vector()
+    exact = np.array([*largest(v), norm2_of(v)])
+    return [v], {RETURNED: (exact, exact, m.n * EPS)}
+
+
+def advance(m):
+    moves, ends = [], []
+    for _ in range(2):
+        factor, v, change, exponent = m.multiple()
+        base = m.vector(exponent + m.rng.uniform(-2.0, 2.0))
+        moves.append([base, factor, v])
+        ends.append((base + change, abs(base) + abs(change)))
+    (z, z_size), (r, r_size) = ends
+    squares = np.array([z @ z, r @ r]), np.array([z_size @ z_size, r_size @ r_size])
+    return [*moves[0], *moves[1]], {
+        0: (z, z_size, m.eps), 3: (r, r_size, m.eps), RETURNED: (*squares, 4.0 * m.eps + m.n * EPS)
+    }  # fmt: skip
 
 
 def move(m):
@@ -258,8 +282,8 @@ def add_combination(m):
 PASSES = {
     f.__name__: f
     for f in (
-        max_abs, norm2, projected_norms, dot, copy, scale, divide, add_multiple, step_to, move,
-        slope_between, conjugate, difference_sizes,
+        max_abs, norm2, norms, projected_norms, dot, copy, scale, divide, add_multiple, advance,
+        step_to, move, slope_between, conjugate, difference_sizes,
         difference_products, store_pair, multiply_rows, multiply_rows_by_three, rotate_rows,
         add_combination,
     )

@@ -59,8 +59,8 @@ from ..vectors import (
     foresee,
     forget,
     is_tensor,
-    max_abs,
     norm2,
+    norms,
     projected_norms,
     scale,
     slope_between,
@@ -258,8 +258,7 @@ def _norms(points, x, g, state):
     """
     if state[0].bounded != 0:
         return projected_norms(x, g, points[5], points[6])
-    g_max = max_abs(g)
-    g_norm = norm2(g) if math.isfinite(g_max) else math.nan
+    g_max, g_norm = norms(g)
     return g_max, g_norm, g_norm
 
 

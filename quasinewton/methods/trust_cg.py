@@ -24,7 +24,7 @@ from ..kernels import EPS, TINY
 from ..saving import fill, set_numbers
 from ..subproblems.projected_cg import ProjectedCG
 from ..subproblems.steihaug import SteihaugCG
-from ..vectors import copy, largest_number, max_abs, move, norm2, projected_norms, zeros
+from ..vectors import copy, largest_number, move, norm2, norms, projected_norms, zeros
 
 if TYPE_CHECKING:
     from ..box import Box
@@ -187,8 +187,7 @@ class TrustCG:
         """max|x - P(x - g)|_i and |x - P(x - g)|, and |g| where no bound holds the variable."""
         if self.box is not None:
             return projected_norms(x, g, self.box.lower, self.box.upper)  # type: ignore[no-any-return]
-        g_max = max_abs(g)
-        g_norm = norm2(g) if math.isfinite(g_max) else math.nan
+        g_max, g_norm = norms(g)
         return g_max, g_norm, g_norm
 
     def _ratio(self, f: float) -> Any:

@@ -18,6 +18,8 @@ import math
 
 from ..kernels import SQUARE, inline_kernel, vector_function
 from ..vectors import (
+    LARGE,
+    SMALL,
     difference_products,
     difference_sizes,
     multiply_rows,
@@ -89,17 +91,20 @@ def absorb(x, x_trial, g, g_trial, change, rows, ring, state):
         False, and nothing has changed, where the pair is zero or not finite.
     """
     m = ring.size
-    s_max, y_max = difference_sizes(x, x_trial, g, g_trial)
-    if s_max == 0.0 or not (math.isfinite(s_max) and math.isfinite(y_max)):
-        return False
-    s_inverse = 1.0 / s_max
-    y_inverse = 1.0 / y_max if y_max > 0.0 else 0.0
-    if not math.isfinite(s_inverse):
-        return False
-    if not math.isfinite(y_inverse):
-        y_inverse = 0.0
-        y_max = 0.0
+    s_max = y_max = s_inverse = y_inverse = 1.0
     ss, sy, yy = difference_products(x, x_trial, g, g_trial, s_inverse, y_inverse)
+    if not (SMALL < ss < LARGE and SMALL < yy < LARGE):
+        s_max, y_max = difference_sizes(x, x_trial, g, g_trial)
+        if s_max == 0.0 or not (math.isfinite(s_max) and math.isfinite(y_max)):
+            return False
+        s_inverse = 1.0 / s_max
+        y_inverse = 1.0 / y_max if y_max > 0.0 else 0.0
+        if not math.isfinite(s_inverse):
+            return False
+        if not math.isfinite(y_inverse):
+            y_inverse = 0.0
+            y_max = 0.0
+        ss, sy, yy = difference_products(x, x_trial, g, g_trial, s_inverse, y_inverse)
     s_norm = math.sqrt(ss)
     y_norm = math.sqrt(yy)
     curvature = (y_max / s_max) * (y_norm / s_norm)

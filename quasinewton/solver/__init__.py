@@ -2,6 +2,7 @@
 
 from .loop import Solver
 from .loop import as_start as as_start
+from .loop import open_solver as open_solver
 
 __all__ = ["Solver"]
 

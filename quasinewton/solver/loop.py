@@ -45,7 +45,7 @@ from .stopping import Limits, start, stop
 if TYPE_CHECKING:
     from .compiled import Evaluation
 
-__all__ = ["Solver", "StopIterationRaised", "as_start"]
+__all__ = ["Solver", "StopIterationRaised", "as_start", "open_solver"]
 
 _start_limits, _stop = plain(start), plain(stop)
 _RUNNING = int(Status.RUNNING)
@@ -770,7 +770,13 @@ class Solver:
             a run that was told f at x0 those of the start: `initial_weight`,
             `initial_trust_radius` and `model`.
         """
-        state = checkpoint.read(path)
+        return cls._load(path, checkpoint.read(path), options)
+
+    @classmethod
+    def _load(
+        cls, path: str | os.PathLike[str], state: dict[str, Any],
+        options: Mapping[str, Any] | None,
+    ) -> Solver:  # fmt: skip
         try:
             stored = dict(state["options"])
             if stored.get("checkpoint") is not None:
@@ -1188,6 +1194,36 @@ class Solver:
             row += (self._method.violation,)
         for record, value in zip(self._history.values(), row, strict=True):
             record.append(value)
+
+
+def open_solver(
+    method: str | None, x0: Any, options: Mapping[str, Any], tol: float | None = None,
+    bounds: Any = None, constraints: Any = None, state: dict[str, Any] | None = None,
+) -> Solver:  # fmt: skip
+    """A new solver, or the one of the checkpoint that the option `resume` names.
+
+    `state` is what that file holds, if it has been read. Without `resume` the method is not None.
+    """
+    given = Options.named(options, tol)
+    parsed = Options.parse(given)
+    resume = parsed.resume
+    if resume is None:
+        return Solver(x0, method, parsed, bounds, constraints)
+    # None takes back what the file says
+    changes = dict.fromkeys(options.keys() & parsed.state().keys()) | given
+    solver = Solver._load(resume, checkpoint.read(resume) if state is None else state, changes)
+    if method is not None and method != solver.method:
+        raise ValueError(f"`method` is {method!r}, {resume} is a run of {solver.method!r}")
+    start = as_start(x0)
+    if bounds is not None:
+        box = Box.parse(bounds, start.shape[0], start.dtype)
+        if box is not solver.box and (box is None or not box.equals(solver.box)):
+            raise ValueError(f"`bounds` are not those of the run in {resume}")
+    if solver.box is not None and start.shape == solver.x0.shape and np.isfinite(start).all():
+        start = solver.box.project(start)  # as where the run began
+    if start.dtype != solver.x0.dtype or not np.array_equal(start, solver.x0, equal_nan=True):
+        raise ValueError(f"`x0` is not the start of the run in {resume}")
+    return solver
 
 
 def _closing(objective: Objective, steps: Iterator[Solver]) -> Iterator[Solver]:

@@ -23,6 +23,7 @@ from ..kernels import kernel
 from ..saving import fill, set_numbers
 from ..vectors import (
     add_multiple,
+    advance,
     conjugate,
     divide,
     dot,
@@ -147,10 +148,9 @@ class SteihaugCG:
         if not self.zz + t * (2.0 * self.zd + t * self.dd) < 1.0:
             self._finish_on_boundary(curvature)
             return
-        self.zz = add_multiple(self.z, t, self.d, self.z)
+        self.zz, rr = advance(self.z, t, self.d, self.r, alpha, hd)
         self.q -= 0.5 * t * self.rr
         self._keep(self.z)
-        rr = add_multiple(self.r, alpha, hd, self.r)
         enough = self.tolerance if self.products < self.late else self.late_tolerance
         if math.sqrt(rr) <= max(enough, self.tolerance) or self.products >= self.most:
             self._finish_inside()

@@ -17,14 +17,14 @@ from ..kernels import VectorFunction
 from . import machine
 
 __all__ = [
-    "BLOCK", "add_combination", "add_multiple", "clone", "conjugate", "copy",
-    "difference_products", "difference_sizes", "divide", "dot", "foresee", "forget", "is_tensor",
-    "largest_number", "max_abs", "move", "multiply_rows", "multiply_rows_by_three", "norm2",
-    "projected_norms", "read_only", "rotate_rows", "scale", "slope_between", "step_to",
-    "store_pair", "zeros",
+    "BLOCK", "LARGE", "SMALL", "add_combination", "add_multiple", "advance", "clone", "conjugate",
+    "copy", "difference_products", "difference_sizes", "divide", "dot", "foresee", "forget",
+    "is_tensor", "largest_number", "max_abs", "move", "multiply_rows", "multiply_rows_by_three",
+    "norm2", "norms", "projected_norms", "read_only", "rotate_rows", "scale", "slope_between",
+    "step_to", "store_pair", "zeros",
 ]  # fmt: skip
 
-BLOCK = machine.BLOCK
+BLOCK, SMALL, LARGE = machine.BLOCK, machine.SMALL, machine.LARGE
 
 
 def _standard() -> Any:
@@ -98,12 +98,16 @@ projected_norms = _function(
     `lower` and `upper` are the bounds; NaN where an element of g is not finite.""",
 )  # fmt: skip
 norm2 = _function("norm2", 0, "Euclidean norm of v, without overflow or harmful underflow.")
+norms = _function("norms", 0, "Both: the largest absolute value of v, and its norm.")
 dot = _function("dot", 0, "a.b")
 copy = _function("copy", 0, "out = v")
 scale = _function("scale", 1, "out = factor v")
 divide = _function("divide", 0, "out = v / divisor")
 add_multiple = _function(
     "add_multiple", 0, "out = base + factor v, where out may be base; its squared norm."
+)
+advance = _function(
+    "advance", 0, "z = z + t d and r = r + alpha hd; the squared norms of both."
 )
 slope_between = _function("slope_between", 0, "(x_trial - x).g")
 step_to = _function("step_to", 0, "out = x_trial - x")

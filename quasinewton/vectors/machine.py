@@ -14,18 +14,23 @@ from ..kernels import HUGE, TINY, kernel, vector_kernel
 
 #: Elements of an n-vector that a blocked pass holds in the first-level cache.
 BLOCK = 1024
+#: Bounds on sums of squares that are taken without scaling: no square that counts has overflowed
+#: or vanished.
+SMALL, LARGE = 1e-280, 1e280
+#: The bits of a float64 but for its sign.
+_MAGNITUDE = 0x7FFFFFFFFFFFFFFF
 
 
 @vector_kernel
 def max_abs(v):
-    largest = 0.0
-    strange = 0
+    # of the bits, whose order as integers is that of the numbers, with NaN above all: for a maximum
+    # of floats LLVM uses no SIMD, as that would not keep NaN
+    top = np.int64(0)
     for i in range(v.size):
-        value = abs(np.float64(v[i]))
-        if not value <= HUGE:
-            strange += 1
-        largest = max(largest, value)
-    return largest if strange == 0 else math.nan
+        top = max(top, np.float64(v[i]).view(np.int64) & _MAGNITUDE)
+    bits = np.int64(top)
+    largest = bits.view(np.float64)
+    return largest if largest <= HUGE else math.nan
 
 
 @kernel
@@ -75,13 +80,19 @@ def _sum_squares(v, inverse):
 
 @kernel
 def norm2(v):
+    square = _sum_squares(v, 1.0)
+    if SMALL < square < LARGE:
+        return math.sqrt(square)
     largest = max_abs(v)
     if largest == 0.0 or not math.isfinite(largest):
         return largest
-    if 1e-140 < largest < 1e140:
-        return math.sqrt(_sum_squares(v, 1.0))
     inverse = 1.0 / max(largest, TINY)
     return math.sqrt(_sum_squares(v, inverse)) / inverse
+
+
+@kernel
+def norms(v):
+    return max_abs(v), norm2(v)
 
 
 @kernel
@@ -119,6 +130,19 @@ def add_multiple(base, factor, v, out):
         value = np.float64(out[i])
         square += value * value
     return square
+
+
+@vector_kernel
+def advance(z, t, d, r, alpha, hd):
+    zz = 0.0
+    rr = 0.0
+    for i in range(z.size):
+        z[i] = z[i] + t * d[i]
+        r[i] = r[i] + alpha * hd[i]
+        value, rest = np.float64(z[i]), np.float64(r[i])
+        zz += value * value
+        rr += rest * rest
+    return zz, rr
 
 
 @vector_kernel
@@ -192,17 +216,36 @@ def store_pair(x, x_trial, g, g_trial, s_factors, y_factors, along, s_row, z_row
         z_row[i] = (np.float64(g_trial[i]) - np.float64(g[i])) * y_inverse * y_unit - along * s
 
 
+# Rows are streamed four at a time: what they are multiplied with is read, and made float64, once
+# for all four, and the memory is asked for four places at once.
+
+
 @vector_kernel
 def multiply_rows(rows, v, out):
     count, n = rows.shape
+    fours = count - count % 4
     out[:] = 0.0
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
         part = v[block]
-        for j in range(count):
+        for j in range(0, fours, 4):
+            ra, rb = rows[j, block], rows[j + 1, block]
+            rc, rd = rows[j + 2, block], rows[j + 3, block]
+            pa = pb = pc = pd = 0.0
+            for i in range(part.size):
+                value = np.float64(part[i])
+                pa += value * np.float64(ra[i])
+                pb += value * np.float64(rb[i])
+                pc += value * np.float64(rc[i])
+                pd += value * np.float64(rd[i])
+            out[j] += pa
+            out[j + 1] += pb
+            out[j + 2] += pc
+            out[j + 3] += pd
+        for j in range(fours, count):
             row = rows[j, block]
             p = 0.0
-            for i in range(row.size):
+            for i in range(part.size):
                 p += np.float64(row[i]) * np.float64(part[i])
             out[j] += p
 
@@ -210,11 +253,38 @@ def multiply_rows(rows, v, out):
 @vector_kernel
 def multiply_rows_by_three(rows, a, b, c, out):
     count, n = rows.shape
+    fours = count - count % 4
     out[:, :] = 0.0
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
         part_a, part_b, part_c = a[block], b[block], c[block]
-        for j in range(count):
+        for j in range(0, fours, 4):
+            ra, rb = rows[j, block], rows[j + 1, block]
+            rc, rd = rows[j + 2, block], rows[j + 3, block]
+            aa = ab = ac = ad = ba = bb = bc = bd = ca = cb = cc = cd = 0.0
+            for i in range(ra.size):
+                va, vb, vc = np.float64(part_a[i]), np.float64(part_b[i]), np.float64(part_c[i])
+                r = np.float64(ra[i])
+                aa += r * va
+                ba += r * vb
+                ca += r * vc
+                r = np.float64(rb[i])
+                ab += r * va
+                bb += r * vb
+                cb += r * vc
+                r = np.float64(rc[i])
+                ac += r * va
+                bc += r * vb
+                cc += r * vc
+                r = np.float64(rd[i])
+                ad += r * va
+                bd += r * vb
+                cd += r * vc
+            sums = ((aa, ab, ac, ad), (ba, bb, bc, bd), (ca, cb, cc, cd))
+            for k in range(3):
+                for l in range(4):
+                    out[k, j + l] += sums[k][l]
+        for j in range(fours, count):
             row = rows[j, block]
             pa = 0.0
             pb = 0.0
@@ -232,32 +302,33 @@ def multiply_rows_by_three(rows, a, b, c, out):
 @vector_kernel
 def add_combination(alpha, v, rows, w, base, out, buffer):
     count, n = rows.shape
-    moved = False
+    fours = count - count % 4
+    changed = 0
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
         part, old, new = v[block], base[block], out[block]
         size = part.size
         for i in range(size):
             buffer[i] = alpha * np.float64(part[i])
-        j = 0
-        while j + 1 < count:
-            a = w[j]
-            b = w[j + 1]
-            if a != 0.0 or b != 0.0:
-                first, second = rows[j, block], rows[j + 1, block]
+        for j in range(0, fours, 4):
+            a, b, c, d = w[j], w[j + 1], w[j + 2], w[j + 3]
+            if a != 0.0 or b != 0.0 or c != 0.0 or d != 0.0:
+                ra, rb = rows[j, block], rows[j + 1, block]
+                rc, rd = rows[j + 2, block], rows[j + 3, block]
                 for i in range(size):
-                    buffer[i] += a * np.float64(first[i]) + b * np.float64(second[i])
-            j += 2
-        if j < count and w[j] != 0.0:
-            a = w[j]
-            first = rows[j, block]
-            for i in range(size):
-                buffer[i] += a * np.float64(first[i])
+                    buffer[i] += (a * np.float64(ra[i]) + b * np.float64(rb[i])) + (
+                        c * np.float64(rc[i]) + d * np.float64(rd[i])
+                    )
+        for j in range(fours, count):
+            if w[j] != 0.0:
+                row, a = rows[j, block], w[j]
+                for i in range(size):
+                    buffer[i] += a * np.float64(row[i])
         for i in range(size):
             x = old[i]
             new[i] = x + buffer[i]
-            moved = moved or new[i] != x
-    return moved
+            changed += new[i] != x
+    return changed > 0
 
 
 @vector_kernel

@@ -17,9 +17,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, to_device
 
 from ..kernels import TINY
-
-#: Bounds on squares that are taken without scaling.
-_SMALL, _LARGE = 1e-280, 1e280
+from .machine import LARGE, SMALL
 
 #: Elements of a vector for which rows of lower precision are made float64 at a time.
 BLOCK = 65536
@@ -92,13 +90,13 @@ def foresee(points: Any, g: Any, rows: Any, kept: int, pairs: int) -> None:
         other = xp.astype(y / y_norm - cosine * s_unit, rows.dtype, copy=False)
         three = xp.stack([_wide(direction), _wide(other), wide])
         half = rows.shape[0] // 2
-        asked += [_largest(s)[None], _largest(y)[None], ss[None], sy[None], yy[None]]
+        asked += [ss[None], sy[None], yy[None]]
         for part in (rows[:pairs], rows[half : half + pairs]):
             asked.append(xp.reshape(three @ _wide(part).T, (-1,)))
         asked.append(xp.reshape(three @ three.T, (-1,)))
     numbers = _on_host(xp.concat([xp.astype(v, xp.float64, copy=False) for v in asked]))
     g_max, gg, slope = map(float, numbers[:3])
-    if not (math.isfinite(g_max) and _SMALL < gg < _LARGE):
+    if not (math.isfinite(g_max) and SMALL < gg < LARGE):
         return
     known: dict[str, Any] = {"largest": g_max, "square": gg}
     _foreseen.about[_place(g)] = known
@@ -112,14 +110,14 @@ def foresee(points: Any, g: Any, rows: Any, kept: int, pairs: int) -> None:
         known.clear()
         known.update(square=float(first[kept]))
     else:
-        s_max, y_max, ss, sy, yy = map(float, numbers[3:8])
-        if not (_SMALL < ss < _LARGE and _SMALL < yy < _LARGE):
+        ss, sy, yy = map(float, numbers[3:6])
+        if not (SMALL < ss < LARGE and SMALL < yy < LARGE):
             return
         inner = numbers[-9:].reshape(3, 3)
-        first, second = numbers[8:-9].reshape(2, 3, pairs)
+        first, second = numbers[6:-9].reshape(2, 3, pairs)
         _foreseen.pair = {
-            "sizes": (s_max, y_max), "products": (ss, sy, yy), "rows": (direction, other),
-            "inner": inner, "parts": (first, second), "g": _place(g),
+            "products": (ss, sy, yy), "rows": (direction, other), "inner": inner,
+            "parts": (first, second),
         }  # fmt: skip
     _foreseen.about[_place(g)]["slope"] = slope
 
@@ -207,7 +205,7 @@ def norm2(v: Any) -> float:
     square = _foreseen.of(v, "square")
     if square is None:
         square = dot(v, v)
-    if _SMALL < square < _LARGE:  # no square that counts has overflowed or vanished
+    if SMALL < square < LARGE:  # no square that counts has overflowed or vanished
         return math.sqrt(square)
     largest = max_abs(v)
     if largest == 0.0 or not math.isfinite(largest):
@@ -215,6 +213,14 @@ def norm2(v: Any) -> float:
     inverse = 1.0 / max(largest, TINY)
     scaled = _wide(v) * inverse
     return math.sqrt(dot(scaled, scaled)) / inverse
+
+
+def norms(v: Any) -> tuple[float, float]:
+    if _foreseen.of(v, "square") is None:
+        largest, square = _numbers(_largest(_wide(v)), _product(v, v))
+        if largest == 0.0 or SMALL < square < LARGE:
+            return largest, math.sqrt(square)
+    return max_abs(v), norm2(v)
 
 
 def copy(v: Any, out: Any) -> None:
@@ -246,6 +252,13 @@ def add_multiple(base: Any, factor: float, v: Any, out: Any) -> float:
     return dot(out, out)
 
 
+def advance(z: Any, t: float, d: Any, r: Any, alpha: float, hd: Any) -> tuple[float, float]:
+    _put(_wide(z) + t * _wide(d), z)
+    _put(_wide(r) + alpha * _wide(hd), r)
+    zz, rr = _numbers(_product(z, z), _product(r, r))
+    return zz, rr
+
+
 def slope_between(x: Any, x_trial: Any, g: Any) -> float:
     known = _foreseen.of(g, "slope")
     if known is not None:
@@ -269,8 +282,6 @@ def conjugate(d: Any, beta: float, r: Any) -> None:
 
 
 def difference_sizes(x: Any, x_trial: Any, g: Any, g_trial: Any) -> tuple[float, float]:
-    if _foreseen.pair is not None:
-        return _foreseen.pair["sizes"]  # type: ignore[no-any-return]
     s_max, y_max = _numbers(
         _largest(_wide(x_trial) - _wide(x)), _largest(_wide(g_trial) - _wide(g))
     )
