@@ -40,6 +40,8 @@ and with the packages named below; the sections after them are older, and say so
 later: with n < 100 the hybrids take SR1 wherever the function looks quadratic
 ([theory](theory.md)). On the 36 users' problems of that size `trust_hybrid` then needs 0.97 times
 the points given here (0.94 to 1e-8), and solves the same; NIST's regressions: 48 and 53 as here.
+The newcomer's list, and the hybrids' lines for n < 100 of CUTEst and of the classical problems,
+are of the code with it.
 
 ## What users bring
 

@@ -125,7 +125,7 @@ def vector_kernel(func: F) -> F:
 
 
 #: Seconds of a processor for which Python takes the place of patient kernels that are not compiled.
-PATIENCE = 4.0
+PATIENCE = 6.0
 #: Elements of the vectors up to which it does: where a call takes the cube of it, the square, some
 #: hundred passes, and where Python leaves all passes to `vector_kernel`s.
 CUBE, SQUARE, PASSES, MANY = 30, 99, 1000, 10_000
