@@ -33,9 +33,11 @@ from ..kernels import (
     CUBE,
     EPS,
     MANY,
+    PASSES,
     SQUARE,
     inline_kernel,
     kernel,
+    patient,
     pointer_kernel,
     vector_function,
     view_kernel,
@@ -359,6 +361,10 @@ def solve_by_spectrum(ring, gram, work, lines, state, rule):
     record.alpha = alpha
 
 
+#: The same for a reduced model, whose rank is small while Python takes its place.
+_solve_reduced_by_spectrum: Any = patient(solve_by_spectrum.compiled, 1, PASSES)  # type: ignore
+
+
 @inline_kernel
 def _solve_definite(ring, gram, work, lines, state, rule):
     """The step of a definite model, -alpha g + U c with c in lines[6]; NaN if that cannot be."""
@@ -668,7 +674,8 @@ class QuasiNewton:
         numbers: tuple[float, ...] = self.find(self.points, *self.arrays)
         while numbers[-1] < 0.0:
             _, ring, gram, work, lines, state, rule = self.arrays
-            solve_by_spectrum(ring, gram, work, lines, state, rule)
+            solve = _solve_reduced_by_spectrum if self.model.reduced else solve_by_spectrum
+            solve(ring, gram, work, lines, state, rule)
             numbers = self.find(self.points, *self.arrays)
         return numbers
 
