@@ -86,8 +86,6 @@ __all__ = [
     "InBox",
     "QuasiNewton",
     "begin",
-    "find_trial_in_span",
-    "find_trial_reduced",
     "finder",
     "give_up_model",
     "goes_on",
@@ -647,7 +645,8 @@ class QuasiNewton:
         self.arrays = (
             model.rows, model.ring, model.gram, model.work, model.lines, self.state, self.rule
         )
-        self.find = finder(x0, options)
+        self.kernel = main_kernel(x0, options, box is not None)
+        self.find = self.kernel
         if box is not None:
             self.find = InBox(x0, options, model.most)
         elif model.reduced:
@@ -659,12 +658,7 @@ class QuasiNewton:
 
     def waits(self) -> bool:
         """Whether Python takes the place of machine code that is not there yet."""
-        function: Any = self.find
-        if function is find_trial_in_span:
-            function = find_trial_reduced
-        elif isinstance(function, InBox):
-            function = step_in_box
-        waits: bool = function.waits(self.model.n)
+        waits: bool = self.kernel.waits(self.model.n)
         return waits
 
     def _find_trial(self) -> None:

@@ -243,7 +243,7 @@ def renew_reduced(points, rows, ring, gram, work, lines, state):
     gram : float64 array, shape (rows_of(r, m), r)
         A and, where `inverted`, its inverse, in units of `unit` and 1 / `unit`; and `parts`.
     work : float64 array
-        Not used.
+        Not used: models of all kinds are renewed by the same arguments.
     lines : float64 array, shape (>= 8, >= r)
         Workspace.
     state : STATE array
@@ -269,7 +269,8 @@ def renew_reduced(points, rows, ring, gram, work, lines, state):
         record.applied = record.rank = record.stored = 0
     before = rank = record.rank
     if spanned and record.stored != 0:
-        rank += 1 if split(points[7], rows, rank, step, lines[0], lines[7]) > 0.0 else 0
+        along = split(points[7], rows, rank, step, lines[0], lines[7])
+        rank += 1 if along > 0.0 else 0
     rest = split(g, rows, rank, h_new, lines[0], lines[7])
     if record.stored != 0:
         absorb(zero, step, h, h_new, (record.theta, record.theta_noise), pairs, ring, state)

@@ -32,8 +32,6 @@ from ..methods.quasi_newton import (
     InBox,
     QuasiNewton,
     begin,
-    find_trial_in_span,
-    find_trial_reduced,
     give_up_model,
     goes_on,
     make_no_room,
@@ -41,7 +39,6 @@ from ..methods.quasi_newton import (
     renew_nothing,
     solve_by_spectrum,
     start_state,
-    step_in_box,
     wants_gradient,
 )
 from ..models.model import planes
@@ -578,19 +575,17 @@ def _call(
     here for pointers to any, and then kept from compiling more. The types of the arguments depend
     on the dtype alone: to ask numba for them takes longer than a small solve.
     """
-    find: Any = method.find
-    boxed = isinstance(find, InBox)
+    box: Any = method.find
+    boxed = isinstance(box, InBox)
     function = kernels[1 if boxed else 0]
     renewal: tuple[Any, Any] = renew_nothing, make_no_room
     if method.model.reduced:
         renewal = renew_reduced, make_room
     elif boxed:
-        renewal = find.renew, make_no_room
-    if find is find_trial_in_span:
-        find = find_trial_reduced
-    named = (receive, *renewal, *((step_in_box,) if boxed else (find, solve_by_spectrum)))
+        renewal = box.renew, make_no_room
+    named = (receive, *renewal, method.kernel, *(() if boxed else (solve_by_spectrum,)))
     moves = tuple(getattr(move, "compiled", move) for move in named)
-    args = (limits, arrays, method.find.box) if boxed else (limits, arrays)
+    args = (limits, arrays, box.box) if boxed else (limits, arrays)
     if not hasattr(function, "disable_compile"):  # NUMBA_DISABLE_JIT
         return function(evaluation.function, *moves, *args)
     key = function, moves, arrays[0].dtype
