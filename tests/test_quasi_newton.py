@@ -145,3 +145,15 @@ def test_a_first_step_that_gains_little_of_what_it_should_is_not_taken(method, j
     else:
         result = minimize(value, [1.3], jac=slope, method=method)
     assert result.success and result.fun < 0.02 and abs(result.x[0] - 1.0) < 0.01
+
+
+def test_small_curvatures_keep_their_digits_where_the_function_looks_quadratic():
+    """Variables in units of 1e-6 and 1e3, noise in f, differences with a step for each variable."""
+    units = np.array([1e-6, 1e3])
+
+    def fun(x):
+        z = x / units
+        return float(((z - 1.0) ** 2).sum()) + 1e-10 * np.sin(1e9 * z.sum())
+
+    for options in ({"finite_diff_rel_step": [1e-5, 1e-6]}, {"eps": 1e-5 * units}):
+        assert minimize(fun, 3.0 * units, options=options).fun < 1e-6

@@ -2,7 +2,7 @@ r"""What one pair does to a quasi-Newton matrix, in orthonormal coordinates: a p
 
 An update changes :math:`B = \gamma I + C` and, where its inverse H is kept, that too. It is a
 kernel with the arguments of `update`, a number in `KINDS`, and its line in `update`. The hybrid
-takes SR1 where that keeps B definite and changes it by a bounded factor, by any factor where the
+takes SR1 where that keeps B definite and changes it by a bounded factor, a larger one where the
 function looks quadratic; BFGS where its denominators are safely positive; and SR1 for any other
 pair. So it sees negative curvature where the function has it, and keeps the safety of BFGS where
 it has not.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ...kernels import inline_kernel
 from ..symmetric import multiply_symmetric
-from .bfgs import BOUNDED, BY_ANY, NEVER, bfgs
+from .bfgs import bfgs
 from .sr1 import sr1
 
 __all__ = ["KINDS", "SR1", "update"]
@@ -21,6 +21,10 @@ __all__ = ["KINDS", "SR1", "update"]
 KINDS = {"lsr1": 0, "lbfgs": 1, "hybrid": 2}
 
 SR1, BFGS, HYBRID = KINDS["lsr1"], KINDS["lbfgs"], KINDS["hybrid"]
+
+#: Factors by which the hybrid lets SR1 change the determinant of B: where the function looks
+#: quadratic, and elsewhere. A larger one would lose the digits of small curvatures.
+_FREE, _MODERATE = 1e6, 10.0
 
 
 @inline_kernel
@@ -60,10 +64,10 @@ def update(gamma, curvature, quadratic, k, lines, matrix, inverse, state):
     multiply_symmetric(matrix, lines[0, :k], lines[2, :k])
     used = False
     if kind == BFGS or kind == HYBRID:
-        yielding = BY_ANY if quadratic else BOUNDED
-        if kind == BFGS:
-            yielding = NEVER
-        used = bfgs(gamma, t, c, k, lines, matrix, inverse, state, yielding)
+        most = 0.0
+        if kind == HYBRID:
+            most = _FREE if quadratic else _MODERATE
+        used = bfgs(gamma, t, c, k, lines, matrix, inverse, state, most)
     if kind == SR1 or (kind == HYBRID and not used):
         used = sr1(gamma, t, c, k, lines, matrix, inverse, state)
     return used

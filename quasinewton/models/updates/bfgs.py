@@ -12,41 +12,35 @@ import math
 from ...kernels import kernel
 from ..symmetric import multiply_symmetric
 
-__all__ = ["BOUNDED", "BY_ANY", "NEVER", "bfgs"]
-
-#: Whether BFGS leaves a pair to SR1: never; where that keeps B definite and changes its determinant
-#: by a bounded factor; by any factor.
-NEVER, BOUNDED, BY_ANY = range(3)
+__all__ = ["bfgs"]
 
 #: Cosine of s and y, and of s and Bs, below which the curvature of a pair is roundoff. No more:
 #: along a curved valley as steep as 1e16 times its floor true cosines are as small as 1e-12.
 _SKIP = 1e-13
 #: Cosine of s and y - Bs, below which those of SR1 are.
 _SKIP_SR1 = 1e-8
-#: Bound on the change that SR1 is preferred with.
+#: Bound on the norm of the change that SR1 is preferred with, where B is not definite.
 _CHANGE = 10.0
 
 
 @kernel
-def _prefers_sr1(sy, sbs, yhy, yielding):
-    """Whether SR1 keeps a definite B so, and changes its determinant by no more than it may.
+def _prefers_sr1(sy, sbs, yhy, most):
+    """Whether SR1 keeps a definite B so, and changes its determinant by at most this factor.
 
     SR1 multiplies the determinant by (yHy - sy)/(sy - sBs), which is at least 1 where sy > sBs.
     """
     gap, growth = sy - sbs, yhy - sy
-    if yielding == BY_ANY:
-        return (gap > 0.0 and growth > 0.0) or (gap < 0.0 and growth < 0.0)
     if gap > 0.0:
-        return growth < _CHANGE * gap
-    return growth < 0.0 and growth < gap / _CHANGE and growth > _CHANGE * gap
+        return growth < most * gap
+    return growth < 0.0 and growth < gap / most and growth > most * gap
 
 
 @kernel
-def bfgs(gamma, t, c, k, lines, matrix, inverse, state, yielding):
+def bfgs(gamma, t, c, k, lines, matrix, inverse, state, most):
     """The BFGS update, which leaves s and z as they are where it is not made.
 
-    Arguments of `updates.update`, which has filled lines[2] with ``matrix s``; and NEVER, BOUNDED
-    or BY_ANY.
+    Arguments of `updates.update`, which has filled lines[2] with ``matrix s``; and by which factor
+    SR1 may change the determinant of B in its place, 0 for never.
     """
     record = state[0]
     s, z, bs, y, hy = lines[0, :k], lines[1, :k], lines[2, :k], lines[3, :k], lines[4, :k]
@@ -74,9 +68,9 @@ def bfgs(gamma, t, c, k, lines, matrix, inverse, state, yielding):
         multiply_symmetric(inverse, y, hy)
         for i in range(k):
             yhy += y[i] * hy[i]
-    if yielding != NEVER and abs(sy - sbs) > _SKIP_SR1 * s_norm * math.sqrt(residual_square):
+    if most > 0.0 and abs(sy - sbs) > _SKIP_SR1 * s_norm * math.sqrt(residual_square):
         if record.inverted != 0:
-            if _prefers_sr1(sy, sbs, yhy, yielding):
+            if _prefers_sr1(sy, sbs, yhy, most):
                 return False
         elif record.dense != 0 and residual_square * sy <= _CHANGE * yy * abs(sy - sbs):
             return False
