@@ -10,12 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import NonlinearConstraint
 
 import quasinewton
 from quasinewton import problems
 from quasinewton.cli import main
-from quasinewton.cli.tables import Run, Table, best, failed
-from quasinewton.methods import COMPILING, METHODS
+from quasinewton.cli.tables import (
+    SCIPY_CONSTRAINED,
+    Run,
+    Table,
+    best,
+    failed,
+    multiplier_table,
+)
+from quasinewton.cli.target import Target
+from quasinewton.methods import COMPILING, CONSTRAINED, METHODS, default_method
 
 SCIPY = ("L-BFGS-B", "BFGS", "CG", "trust-ncg", "trust-krylov", "Newton-CG")
 
@@ -239,7 +248,9 @@ def test_problems(capsys):
     assert main(["problems"]) == 0
     out = capsys.readouterr().out
     lines = {line.split()[0]: line for line in out.splitlines()}
-    assert set(problems.names()) <= set(lines)
+    kinds = ({}, {"bounded": True}, {"constrained": True})
+    assert {name for kind in kinds for name in problems.names(**kind)} <= set(lines)
+    assert " bc " in lines["hs71"] and " c " in lines["hs6"] and " b " in lines["hs45"]
     assert problems.get("wood").description in lines["wood"] and " 4 " in lines["wood"]
 
 
@@ -247,6 +258,74 @@ def test_a_problem_brings_its_bounds(capsys):
     assert main(["solve", "hs45"]) == 0
     out = capsys.readouterr().out
     assert "hs45" in out and "converged" in out.lower()
+
+
+@pytest.mark.parametrize("method", CONSTRAINED)
+def test_solve_with_constraints(method, capsys):
+    assert main(["solve", "hs71", "--method", method, "--gtol", "1e-6"]) == 0
+    out = capsys.readouterr().out
+    assert "2 constraints" in out
+    ours, scipy = rows(out)
+    assert ours["method"] == method and scipy["method"] == "SLSQP"
+    for row in (ours, scipy):
+        assert row["status"] == "converged"
+        assert float(row["f"]) == pytest.approx(problems.get("hs71").fmin, rel=1e-6)
+        assert float(row["violation"]) <= 1e-6
+    # hs71: x1 x2 x3 x4 >= 25 and |x|^2 = 40; both hold it, and move f by their multipliers
+    table = out[out.index("constraint ") :].splitlines()[1:]
+    product, sphere = (line.split() for line in table)
+    assert float(product[4]) == pytest.approx(-0.5522937, rel=1e-4)
+    assert float(sphere[4]) == pytest.approx(0.1614686, rel=1e-4)
+
+
+def test_the_default_method_takes_constraints(capsys):
+    assert main(["solve", "hs43", "--quiet", "--no-compare"]) == 0
+    out = capsys.readouterr().out
+    assert rows(out)[0]["method"] == default_method(4, constrained=True)
+
+
+def test_constraints_that_cannot_be_met_are_1(capsys):
+    assert main(["solve", "infeasible_circles", "--quiet", "--no-compare"]) == 1
+    row = rows(capsys.readouterr().out)[0]
+    assert row["status"] == "infeasible" and float(row["violation"]) > 1e-3
+
+
+def test_compare_with_constraints(capsys):
+    assert main(["compare", "hs43"]) == 0
+    table = rows(capsys.readouterr().out)
+    assert [row["method"] for row in table] == [*CONSTRAINED, *SCIPY_CONSTRAINED]
+    for row in table:
+        if row["method"] in CONSTRAINED or row["method"] == "SLSQP":
+            assert row["status"] == "converged"
+            assert float(row["f"]) == pytest.approx(problems.get("hs43").fmin, rel=1e-5)
+
+
+def test_only_the_largest_multipliers_are_shown():
+    count = 30
+    constraints = NonlinearConstraint(
+        lambda x: np.arange(count) * x[0], np.full(count, -np.inf), np.full(count, 9)
+    )  # fmt: skip
+    target = Target("f", lambda x: x[0], None, None, np.ones(1), constraints=constraints)
+    v = np.where(np.arange(count) == 25, 1.0, 1e-3)
+    run = Run("SLSQP", 0.0, 0.0, 1, 1, 1, 0, 0.0, True, "converged", x=np.ones(1), v=v)
+    lines = multiplier_table(target, run).splitlines()
+    assert len(lines) == 22 and "10 more" in lines[-1]
+    assert any(line.split() == ["25", "-inf", "25", "9", "1"] for line in lines)
+
+
+def test_multipliers_balance_the_gradient_and_have_the_right_signs():
+    # min x1 + x2 in the disc of radius 2^0.5: v = 1/2 at (-1, -1); a side far off has none
+    constraints = NonlinearConstraint(
+        lambda x: np.array([x @ x, x[0]]), np.full(2, -np.inf), np.array([2.0, 9.0]),
+        jac=lambda x: np.array([2 * x, [1.0, 0.0]]),
+    )  # fmt: skip
+    target = Target("f", lambda x: x.sum(), None, None, np.ones(2), constraints=constraints)
+    x, g = -np.ones(2), np.ones(2)
+    v = target.multipliers(x, g, 1e-8)
+    assert v == pytest.approx([0.5, 0.0])
+    assert target.lagrangian(x, g, v) == pytest.approx([0.0, 0.0])
+    assert target.multipliers(x, -g, 1e-8) == pytest.approx([0.0, 0.0])  # the sign would be wrong
+    assert target.violation(2 * x) == pytest.approx(6.0)
 
 
 @pytest.mark.parametrize(
@@ -303,6 +382,9 @@ def test_a_problem_brings_its_bounds(capsys):
         (["solve", "rosenbrock", "--x0", "archive.npy"], "--x0"),
         (["solve", "rosenbrock", "--x0", "folder.npy"], "--x0"),
         (["compare", "rosenbrock", "--plot", "folder.png"], "cannot be written"),
+        (["solve", "hs71", "--method", "trust_cg"], "takes no constraints, which hs71 has"),
+        (["solve", "hs71", "--method", "sqp_hybird"], "did you mean 'sqp_hybrid'"),
+        (["compare", "hs71", "--plot", "runs.png"], "no picture"),
     ],
 )
 def test_wrong_usage_is_one_line_and_2(arguments, expected, module, capsys):

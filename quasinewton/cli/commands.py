@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..methods import METHODS, default_method, unknown_method
+from ..methods import CONSTRAINED, METHODS, default_method, unknown_method
 from .target import Target, UsageError, find_options, find_target, located, unknown
 
 if TYPE_CHECKING:
@@ -110,19 +110,25 @@ def _width() -> int | None:
 
 def _solve(args: argparse.Namespace) -> int:
     target = find_target(args)
-    method = args.method or default_method(target.x0.size, second=bool(args.hessp))
-    if method not in METHODS:
-        raise UsageError(unknown_method(method))
+    constrained = target.constraints is not None
+    known = CONSTRAINED if constrained else METHODS
+    method = args.method or default_method(target.x0.size, constrained, bool(args.hessp))
+    if constrained and method in METHODS:
+        raise UsageError(
+            f"--method: {method} takes no constraints, which {target.label} has; expected one of "
+            f"{', '.join(CONSTRAINED)}"
+        )
+    if method not in known:
+        raise UsageError(unknown_method(method, known))
     options = find_options(args, _SHORTCUTS)
     if not args.quiet:
         options.setdefault("verbose", 3)
     from ..kernels import VectorFunction
     from ..solver.checkpoint import CheckpointError
-    from .tables import INTERRUPTED, Table, run_ours, run_scipy
+    from .tables import INTERRUPTED, Table, multiplier_table, run_ours, run_scipy
 
     tolerance = _tolerance(target, options)
-    print(f"{target.label}, n = {target.x0.size}, method {method}, max|g| <= {tolerance:.3g}\n",
-          flush=True)  # fmt: skip
+    print(f"{_sizes(target)}, method {method}, max|g| <= {tolerance:.3g}\n", flush=True)
     try:
         ours = run_ours(target, method, options, tolerance, compiled=False)
     except (OSError, CheckpointError) as error:
@@ -131,16 +137,19 @@ def _solve(args: argparse.Namespace) -> int:
         raise
     if not args.quiet:
         print()
-    table = Table(_width())
+    table = Table(_width(), constrained)
     print(table.head(), table.row(ours), sep="\n", flush=True)
     interrupted = ours.status == INTERRUPTED
     if VectorFunction.waited > 0.0:
         print("(in Python: the machine code that takes its place is not compiled yet;\n"
               f"`{_PROGRAM} compare` does that, once for all)")  # fmt: skip
     if not args.no_compare and not interrupted:
-        theirs = _guarded(run_scipy, target, "L-BFGS-B", options, tolerance)
+        beside = "SLSQP" if constrained else "L-BFGS-B"
+        theirs = _guarded(run_scipy, target, beside, options, tolerance)
         print(f"SciPy:\n{table.row(theirs)}")
         interrupted = theirs.status == INTERRUPTED
+    if constrained and ours.v is not None:
+        print(f"\n{multiplier_table(target, ours)}")
     if interrupted:
         return 130
     return 0 if ours.converged else 1
@@ -151,6 +160,7 @@ def _compare(args: argparse.Namespace) -> int:
         BOUNDED,
         INTERRUPTED,
         SCIPY,
+        SCIPY_CONSTRAINED,
         Table,
         best,
         one_blas_thread,
@@ -161,11 +171,15 @@ def _compare(args: argparse.Namespace) -> int:
     if args.plot is not None:
         _check_picture(args.plot)
     target = find_target(args)
+    constrained = target.constraints is not None
+    if constrained and args.plot is not None:
+        raise UsageError(f"--plot: no picture is made of problems with constraints: {target.label}")
     options = {"maxtime": _MAXTIME, **find_options(args, _SHORTCUTS)}
     tolerance = _tolerance(target, options)
+    ours = CONSTRAINED if constrained else METHODS
     theirs, left_out = [], []
-    for name, needs in SCIPY.items():
-        if target.box is not None and name not in BOUNDED:
+    for name, needs in (SCIPY_CONSTRAINED if constrained else SCIPY).items():
+        if not constrained and target.box is not None and name not in BOUNDED:
             left_out.append(f"{name} (takes no bounds)")
         elif needs == "matrix" and target.x0.size > _MATRIX_LIMIT:
             left_out.append(f"{name} (an n x n matrix at n > {_MATRIX_LIMIT})")
@@ -176,17 +190,17 @@ def _compare(args: argparse.Namespace) -> int:
         else:
             theirs.append(name)
     f0 = float(target.value(target.x0))
-    table, runs = Table(_width()), []
+    table, runs = Table(_width(), constrained), []
     interrupted = False
     with one_blas_thread() as alone:
         threads = "one thread" if alone else "all threads (one: pip install threadpoolctl)"
-        print(f"{target.label}, n = {target.x0.size}, max|g| <= {tolerance:.3g}\n"
+        print(f"{_sizes(target)}, max|g| <= {tolerance:.3g}\n"
               f"at most {options['maxtime']:g} s a method\n"
               f"seconds of the processor, BLAS with {threads}\n\n{table.head()}",
               flush=True)  # fmt: skip
         try:
-            for name in (*METHODS, *theirs):
-                run = run_ours if name in METHODS else run_scipy
+            for name in (*ours, *theirs):
+                run = run_ours if name in ours else run_scipy
                 if name == next(iter(theirs), None):
                     print("SciPy:")
                 runs.append(
@@ -200,7 +214,7 @@ def _compare(args: argparse.Namespace) -> int:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:  # what is there so far is not lost
             interrupted = True
-            print(f"interrupted after {len(runs)} of {len(METHODS) + len(theirs)} methods")
+            print(f"interrupted after {len(runs)} of {len(ours) + len(theirs)} methods")
     print(f"\n{best(runs, f0)}")
     if left_out:
         print(textwrap.fill(f"left out: {', '.join(left_out)}", _width() or 80,
@@ -209,7 +223,16 @@ def _compare(args: argparse.Namespace) -> int:
         _draw(runs, args.plot)
     if interrupted:
         return 130
-    return 0 if all(run.converged for run in runs if run.method in METHODS) else 1
+    return 0 if all(run.converged for run in runs if run.method in ours) else 1
+
+
+def _sizes(target: Target) -> str:
+    """The name of a target and how large it is."""
+    text = f"{target.label}, n = {target.x0.size}"
+    if target.constraints is None:
+        return text
+    count = target.constraints.lb.size
+    return f"{text}, {count} constraint{'' if count == 1 else 's'}"
 
 
 def _draw(runs: Sequence[Run], file: str) -> None:
@@ -290,17 +313,19 @@ def _problems(args: argparse.Namespace) -> int:
     from .tables import text_table
 
     rows = []
-    # Those with constraints apart: the other commands do not take them.
-    kinds = [{"constrained": True}] if args.constrained else [{}, {"bounded": True}]
+    kinds: list[dict[str, bool]] = [{"constrained": True}]
+    if not args.constrained:
+        kinds += [{}, {"bounded": True}]
     scalable = [name for kind in kinds for name in problems.scalable(**kind)]
     for name in sorted(name for kind in kinds for name in problems.names(**kind)):
         problem = problems.get(name)
         marks = ("*" if name in scalable else " ") + (" " if problem.bounds is None else "b")
+        marks += " " if problem.constraints is None else "c"
         rows.append((name, f"{problem.n} {marks}", problem.description))
-    text = text_table(("name", "n   ", "description"), rows, "<><")
+    text = text_table(("name", "n    ", "description"), rows, "<><")
     text = "\n".join(line[:_width()] for line in text.splitlines())
     print(text)
-    print("* in other sizes too, with --n\nb with bounds")
+    print("* in other sizes too, with --n\nb with bounds\nc with constraints other than bounds")
     return 0
 
 
@@ -360,7 +385,7 @@ def _join_negative(arguments: list[str]) -> list[str]:
 def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     parser = _Parser(
         prog=_PROGRAM,
-        description="Smooth optimization from the command line, with bounds or without.",
+        description="Smooth optimization from the command line, with constraints or without.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -383,7 +408,8 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     solve = command("solve", _solve, "minimise a function, beside SciPy's L-BFGS-B", _SOLVE)
     _add_target(solve)
     solve.add_argument("--method", metavar="M", help=f"{', '.join(METHODS)} (default: "
-                       f"trust_cg with --hessp, else by n)")  # fmt: skip
+                       f"trust_cg with --hessp, else trust_hybrid); with constraints "
+                       f"{', '.join(CONSTRAINED)} (default: sqp_hybrid)")  # fmt: skip
     for key, (kind, text) in _SHORTCUTS.items():
         solve.add_argument(f"--{key}", type=kind, metavar=key.upper(), help=text)
     solve.add_argument("--option", action="append", default=[], metavar="KEY=VALUE",
@@ -412,8 +438,8 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
                        "passes (default 1e-5, in single precision 5e-3)")  # fmt: skip
 
     listing = command("problems", _problems, "list the test problems", _PROBLEMS)
-    listing.add_argument("--constrained", action="store_true", help="those with constraints other "
-                         "than bounds, for `minimize`, in place of the others")  # fmt: skip
+    listing.add_argument("--constrained", action="store_true", help="only those with constraints "
+                         "other than bounds")  # fmt: skip
     return parser, dict(commands.choices)
 
 
@@ -457,6 +483,7 @@ examples:
       --jac scipy.optimize:rosen_der
   {_PROGRAM} solve mymodule:loss_and_gradient --joint --x0 start.npy
   {_PROGRAM} solve rosenbrock --lower -2 --upper 0.5,inf
+  {_PROGRAM} solve hs71        with constraints, beside SLSQP
   {_PROGRAM} solve wood --option verbose=2 \\
       --option rule_parameters.grow=2
 
@@ -465,7 +492,10 @@ verbose=2 shows every tenth line. In the last table, nit are iterations, nfev
 and njev calls of the function and its gradient, nhev products of the Hessian
 with a vector; numba's compilation is not in the seconds, but the first runs on
 a machine with few variables are made in Python, which takes longer. With
-bounds, max|g| is that of the projected gradient, x - P(x - g).
+bounds, max|g| is that of the projected gradient, x - P(x - g). With constraints
+g is the gradient of the Lagrangian f + v.c, for SciPy's methods with the
+multipliers v that make it least; violation is the largest of a constraint, and
+a table of the constraints shows their sides and multipliers.
 
 exit code: 0 if our method reached gtol, else 1; 2 for wrong usage"""
 
@@ -473,7 +503,7 @@ _COMPARE = f"""\
 Run every method of this package and SciPy's on one target, to the same
 max|g| <= gtol, and show the cost of each. Methods that keep an n x n matrix are
 left out for n > {_MATRIX_LIMIT}, SciPy's with Hessian products if there are none,
-and with bounds those that take none.
+and with bounds, or other constraints, those that take none.
 
 examples:
   {_PROGRAM} compare rosenbrock
@@ -481,6 +511,7 @@ examples:
   {_PROGRAM} compare mymodule:f --jac mymodule:gradient \\
       --hessp mymodule:hessp
   {_PROGRAM} compare beale --plot beale.png
+  {_PROGRAM} compare hs71
 
 Calls are counted in the functions themselves, and max|g| is evaluated at each
 result, for all alike: nfev of the function, njev of its gradient, nhev of

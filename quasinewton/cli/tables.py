@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from ..methods import COMPILING, METHODS, is_ready
+from ..methods import COMPILING, CONSTRAINED, METHODS, is_ready
 from ..minimize import minimize
 from ..options import Options
 from ..status import Status
 from .target import Target
 
 __all__ = [
-    "BOUNDED", "INTERRUPTED", "SCIPY", "Run", "Table", "best", "failed", "one_blas_thread",
-    "run_ours", "run_scipy", "text_table",
+    "BOUNDED", "INTERRUPTED", "SCIPY", "SCIPY_CONSTRAINED", "Run", "Table", "best", "failed",
+    "multiplier_table", "one_blas_thread", "run_ours", "run_scipy", "text_table",
 ]  # fmt: skip
 
 #: SciPy's methods for comparison, with what each needs: products with the Hessian, n x n arrays.
@@ -38,6 +38,12 @@ SCIPY: dict[str, str] = {
 #: Those of them that take bounds.
 BOUNDED = ("L-BFGS-B",)
 
+#: Those of SciPy's methods with gradients that take constraints other than bounds.
+SCIPY_CONSTRAINED: dict[str, str] = {"SLSQP": "matrix", "trust-constr": "matrix"}
+
+#: How many constraints are shown with their multipliers.
+_SHOWN = 20
+
 #: In SciPy's options there is no value for "no limit".
 _NO_LIMIT = 10**9
 
@@ -49,9 +55,10 @@ INTERRUPTED = "interrupted"
 class Run:
     """One line of a comparison.
 
-    `nhev` counts products of the Hessian with a vector. `history`, where asked for, holds arrays as
-    the option `history` of `minimize` does - ``fun, optimality, nfev, time`` - over the evaluations
-    that found no higher f than all before.
+    `nhev` counts products of the Hessian with a vector. With constraints, `optimality` is that of
+    the Lagrangian with the multipliers v, and `violation` the largest of a constraint. `history`,
+    where asked for, holds arrays as the option `history` of `minimize` does - ``fun, optimality,
+    nfev, time`` - over the evaluations that found no higher f than all before.
     """
 
     method: str
@@ -65,6 +72,9 @@ class Run:
     converged: bool
     status: str
     history: dict[str, np.ndarray] | None = None
+    violation: float = 0.0
+    x: np.ndarray | None = None
+    v: np.ndarray | None = None
 
     @property
     def evaluations(self) -> int:
@@ -90,11 +100,13 @@ class _Counted:
         maxfev: float = math.inf,
         maxtime: float = math.inf,
         clock: Callable[[], float] = time.perf_counter,
+        constr_tol: float = 0.0,
     ) -> None:
         self._target = target
         self._clock, self._start = clock, clock()
         self._maxfev, self._until = maxfev, time.perf_counter() + maxtime
-        self.best = target.x0, math.inf  # x and f
+        self.best = target.x0, math.inf  # x and f, of the least violation
+        self._constr_tol, self._least = constr_tol, (math.inf, math.inf)
         self.nit = 0
         self.rows: list[tuple[float, ...]] | None = [] if record else None
         self._last: tuple[np.ndarray, float] | None = None  # x and f
@@ -123,8 +135,9 @@ class _Counted:
         self.nfev += 1
         value = self._target.fun(x)
         f = value[0] if self._target.joint else value
-        if f < self.best[1]:
-            self.best = x.copy(), float(f)
+        violation = max(self._target.violation(x), self._constr_tol)
+        if (violation, f) < self._least:
+            self.best, self._least = (x.copy(), float(f)), (violation, float(f))
         if self._target.joint:
             self.njev += 1
             self._at, self._g = x.copy(), np.array(value[1])
@@ -204,17 +217,22 @@ def run_ours(
     Run
         Of status `INTERRUPTED` where the user has ended it.
     """
-    if compiled or not _waits(target, options):
-        _warm_ours(method, target.x0, options, target.box is not None)
+    if compiled or not _waits(method, target, options):
+        _warm_ours(method, target, options)
     counted = _Counted(target, record, clock=clock)
+    functions = dict(counted.functions)
+    if method in CONSTRAINED and not CONSTRAINED[method].second:
+        functions["hessp"] = None
     try:
         result = minimize(
-            x0=target.x0, method=method, options=options, bounds=target.box, **counted.functions
-        )
+            x0=target.x0, method=method, options=options, bounds=target.box,
+            constraints=target.constraints or (), **functions,
+        )  # fmt: skip
         status = Status(result.status).name.lower()
     except KeyboardInterrupt as error:
         result, status = counted.ended(error), INTERRUPTED
-    return _run(method, target, counted, result, counted.seconds(), tolerance, status)
+    limits = tolerance, _constr_tol(options)
+    return _run(method, target, counted, result, counted.seconds(), limits, status)
 
 
 def run_scipy(
@@ -226,41 +244,51 @@ def run_scipy(
     clock: Callable[[], float] = time.perf_counter,
 ) -> Run:
     """Run a method of SciPy, as `run_ours`; of the options those count that limit a run."""
-    _warm_scipy(method)
+    _warm_scipy(method, target.constraints)
     maxfev, maxtime = (options.get(key) or math.inf for key in ("maxfev", "maxtime"))
-    counted = _Counted(target, record, maxfev, maxtime, clock)
+    counted = _Counted(target, record, maxfev, maxtime, clock, _constr_tol(options))
     functions = dict(counted.functions)
     # Where roundoff ends all progress, trust regions shrink on without end: our default limit.
-    most = max(1000, 200 * target.x0.size) if "products" in SCIPY[method] else _NO_LIMIT
-    limits: dict[str, Any] = {"maxiter": options.get("maxiter") or most, "gtol": tolerance}
+    products = SCIPY.get(method) == "products"
+    most = max(1000, 200 * target.x0.size) if products else _NO_LIMIT
+    own: dict[str, Any] = {"maxiter": options.get("maxiter") or most, "gtol": tolerance}
     if method == "L-BFGS-B":
-        limits["ftol"] = 0.0
-        limits["maxfun"] = _NO_LIMIT
+        own["ftol"] = 0.0
+        own["maxfun"] = _NO_LIMIT
         if options.get("memory"):
-            limits["maxcor"] = options["memory"]
+            own["maxcor"] = options["memory"]
+    elif method == "SLSQP":  # whose test is on f, from which it differs by the square of g
+        del own["gtol"]
+        own["ftol"] = tolerance**2
+    elif method == "trust-constr":
+        own["xtol"] = tolerance**2
     elif method == "Newton-CG":
-        del limits["gtol"]
-        limits["xtol"] = np.finfo(float).tiny  # old SciPy fails at 0
+        del own["gtol"]
+        own["xtol"] = np.finfo(float).tiny  # old SciPy fails at 0
     seen = np.full_like(target.x0, np.nan)
 
     def callback(x: np.ndarray) -> None:
         counted.nit += 1
         # Newton's methods have another test: |g| in the 2-norm, or the length of the step.
-        if "products" not in SCIPY[method] or np.array_equal(x, seen):
+        if not products or np.array_equal(x, seen):
             return  # the latter after a rejected step
         seen[:] = x
         if float(np.max(np.abs(counted.grad(x)))) <= tolerance:
             raise StopIteration
 
-    if "products" not in SCIPY[method]:
+    # trust-constr gives its state too.
+    watch = (lambda x, state: callback(x)) if method == "trust-constr" else callback
+    if not products:
         functions["hessp"] = None
+    if target.constraints is not None:
+        functions["constraints"] = target.constraints
     if target.box is not None:
         functions["bounds"] = optimize.Bounds(target.box.lower, target.box.upper)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result = optimize.minimize(
-                x0=target.x0, method=method, options=limits, callback=callback, **functions
+                x0=target.x0, method=method, options=own, callback=watch, **functions
             )
         status = str(result.message).partition("\n")[0].strip(" :.")
         if len(status) > 40:
@@ -269,7 +297,13 @@ def run_scipy(
         result, status = counted.ended(error), str(error)
     except KeyboardInterrupt as error:
         result, status = counted.ended(error), INTERRUPTED
-    return _run(method, target, counted, result, counted.seconds(), tolerance, status)
+    limits = tolerance, _constr_tol(options)
+    return _run(method, target, counted, result, counted.seconds(), limits, status)
+
+
+def _constr_tol(options: Mapping[str, Any]) -> float:
+    """The largest violation of a feasible point."""
+    return float(options.get("constr_tol", Options().constr_tol))
 
 
 def failed(method: str, error: BaseException) -> Run:
@@ -284,12 +318,22 @@ def _run(
     counted: _Counted,
     result: Any,
     seconds: float,
-    tolerance: float,
+    limits: tuple[float, float],  # on the optimality, and on the violation
     status: str,
 ) -> Run:
+    tolerance, constr_tol = limits
     differences = target.grad is None and not target.joint
     njev = counted.njev
-    if differences:
+    violation, v = 0.0, None
+    if target.constraints is not None:
+        x, g = result.x, target.gradient(result.x)
+        violation = target.violation(x)
+        within = max(constr_tol, math.sqrt(np.finfo(np.float64).eps))
+        v = result.v[0] if "v" in result else target.multipliers(x, g, within)
+        optimality = target.optimality(x, target.lagrangian(x, g, v))
+        # As the methods do: roundoff in the terms of the sum is relative to their size.
+        tolerance *= max(1.0, 0.01 * float(abs(g).max()))
+    elif differences:
         # the difference of differences would be another gradient than the one that was used
         optimality = _reached(target, result)
         njev = int(result.get("njev", 0))
@@ -297,7 +341,7 @@ def _run(
         optimality = _reached(target, result)
     else:
         optimality = target.optimality(result.x, target.gradient(result.x))
-    converged = optimality <= tolerance and status != INTERRUPTED
+    converged = optimality <= tolerance and violation <= constr_tol and status != INTERRUPTED
     history = None
     if counted.rows is not None:
         last = math.nan if differences else optimality
@@ -307,6 +351,7 @@ def _run(
     return Run(
         method, float(result.fun), optimality, int(result.nit), counted.nfev, njev,
         counted.nhev, seconds, converged, "converged" if converged else status, history,
+        violation, result.x, v,
     )  # fmt: skip
 
 
@@ -316,8 +361,12 @@ def _reached(target: Target, result: Any) -> float:
     return math.nan if g is None else target.optimality(result.x, g)
 
 
-def _waits(target: Target, options: Mapping[str, Any]) -> bool:
+def _waits(method: str, target: Target, options: Mapping[str, Any]) -> bool:
     """Whether Python takes the place of machine code that is not there yet."""
+    if method in CONSTRAINED:
+        from ..methods.sqp import solve_subproblem
+
+        return bool(solve_subproblem.waits(target.x0.size))
     from ..methods.quasi_newton import main_kernel
 
     parsed = Options.parse({key: options[key] for key in ("memory",) if key in options})
@@ -326,9 +375,7 @@ def _waits(target: Target, options: Mapping[str, Any]) -> bool:
     return waits
 
 
-def _warm_ours(
-    method: str, x0: np.ndarray, options: Mapping[str, Any], bounded: bool
-) -> None:
+def _warm_ours(method: str, target: Target, options: Mapping[str, Any]) -> None:
     """Have numba compile, or load, what such a run needs, before time is taken."""
     from .. import kernels
     from ..methods.quasi_newton import finder
@@ -336,27 +383,32 @@ def _warm_ours(
     kernels.PATIENCE = 0.0  # machine code is what is compared
     deciding = ("memory", "norm", "weight_rule", "enriched")
     kept = {key: options[key] for key in deciding if key in options}
+    x0, bounded, constrained = target.x0, target.box is not None, target.constraints is not None
     parsed = Options.parse(kept)
     if not is_ready(method, x0, parsed, bounded):
         print(COMPILING, file=sys.stderr, flush=True)
     # The kind of the model decides on the kernels; beyond that the size does not matter.
     starts = (np.resize(np.array([-1.2, 1.0], x0.dtype), n) for n in (2, 200, x0.size))
-    start = next(x for x in starts if finder(x, parsed) is finder(x0, parsed))
+    start = next(x for x in starts if constrained or finder(x, parsed) is finder(x0, parsed))
+    unused = constrained and not CONSTRAINED[method].second
     minimize(
-        optimize.rosen, start, jac=optimize.rosen_der, hessp=optimize.rosen_hess_prod,
+        optimize.rosen, start, jac=optimize.rosen_der,
+        hessp=None if unused else optimize.rosen_hess_prod,
         method=method, options={**kept, "maxiter": 60},
         bounds=[(-2.0, 1.0)] * start.size if bounded else None,
+        constraints=optimize.LinearConstraint(np.eye(1, start.size), -0.5) if constrained else (),
     )  # fmt: skip
 
 
-def _warm_scipy(method: str) -> None:
+def _warm_scipy(method: str, constraints: Any = None) -> None:
     """Have SciPy import what it imports late."""
-    hessp = optimize.rosen_hess_prod if "products" in SCIPY[method] else None
+    hessp = optimize.rosen_hess_prod if SCIPY.get(method) == "products" else None
+    some = {} if constraints is None else {"constraints": optimize.LinearConstraint([1, 1], -1)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         optimize.minimize(
             optimize.rosen, [-1.2, 1.0], jac=optimize.rosen_der, hessp=hessp, method=method,
-            options={"maxiter": 3},
+            options={"maxiter": 3}, **some,
         )  # fmt: skip
 
 
@@ -385,7 +437,7 @@ def best(runs: Sequence[Run], f0: float) -> str:
     if not converged:
         return "best: none, since no method converged"
     least = min(run.f for run in converged)
-    lowest = [run for run in converged if run.f - least <= 1e-6 * max(f0 - least, 0.0)]
+    lowest = [run for run in converged if run.f - least <= 1e-6 * abs(f0 - least)]
     calls = min(run.evaluations for run in lowest)
     few = [run.method for run in lowest if run.evaluations == calls]
     names = ", ".join(few[:2]) + (f" and {len(few) - 2} more" if len(few) > 2 else "")
@@ -399,9 +451,10 @@ def best(runs: Sequence[Run], f0: float) -> str:
 #: Columns of a table of runs: head, least width, text of a cell; and in which order they are left
 #: out where the terminal is too narrow.
 _COLUMNS: tuple[tuple[str, int, Callable[[Run], str]], ...] = (
-    ("method", max(map(len, (*METHODS, *SCIPY))), lambda run: run.method),
+    ("method", max(map(len, (*METHODS, *SCIPY, *SCIPY_CONSTRAINED))), lambda run: run.method),
     ("f", 14, lambda run: f"{run.f:.7e}"),
     ("max|g|", 7, lambda run: f"{run.optimality:.1e}"),
+    ("violation", 9, lambda run: f"{run.violation:.1e}"),
     ("nit", 5, lambda run: str(run.nit)),
     ("nfev", 6, lambda run: str(run.nfev)),
     ("njev", 6, lambda run: str(run.njev)),
@@ -419,11 +472,13 @@ class Table:
     ----------
     width : int or None
         Of the terminal; None: of no limit. Columns are left out before a line is longer.
+    constrained : bool, default False
+        Whether there is a column for violations.
     """
 
-    def __init__(self, width: int | None = None) -> None:
+    def __init__(self, width: int | None = None, constrained: bool = False) -> None:
         self._width = width
-        names = [name for name, _, _ in _COLUMNS]
+        names = [name for name, _, _ in _COLUMNS if constrained or name != "violation"]
         for name in _LEFT_OUT:
             if width is None or sum(w + 1 for n, w, _ in _COLUMNS if n in names) - 1 <= width:
                 break
@@ -447,6 +502,22 @@ class Table:
         if self._width is not None and self._columns[-1][0] == "status":
             return line[: max(self._width, len(line) - len(cells[-1]))]  # of the status only
         return line
+
+
+def multiplier_table(target: Target, run: Run) -> str:
+    """The constraints at the result of a run, their sides and multipliers: the largest ones."""
+    assert target.constraints is not None and run.x is not None and run.v is not None
+    c = np.asarray(target.constraints.fun(run.x))
+    sides = zip(target.constraints.lb, c, target.constraints.ub, run.v, strict=True)
+    rows = [
+        (str(i), f"{low:g}", f"{value:.7g}", f"{up:g}", f"{v:.7g}")
+        for i, (low, value, up, v) in enumerate(sides)
+    ]
+    largest = sorted(np.argsort(-abs(run.v), kind="stable")[:_SHOWN])
+    head = ("constraint", "lower", "value", "upper", "multiplier")
+    text = text_table(head, [rows[i] for i in largest], "<>>>>")
+    more = len(rows) - len(largest)
+    return f"{text}\n({more} more, of smaller multipliers)" if more else text
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:

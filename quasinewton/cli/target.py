@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.optimize import NonlinearConstraint, lsq_linear
 
-from ..box import Box
+from ..box import Box, violations
 
 __all__ = ["Target", "UsageError", "find_options", "find_target", "located", "unknown"]
 
@@ -40,6 +41,8 @@ class Target:
     joint : bool
     box : Box or None
         The bounds, with x0 in them.
+    constraints : scipy.optimize.NonlinearConstraint or None
+        The other ones, with `jac` and `hess`; x0 need not meet them.
     """
 
     label: str
@@ -49,6 +52,7 @@ class Target:
     x0: np.ndarray
     joint: bool = False
     box: Box | None = None
+    constraints: NonlinearConstraint | None = None
 
     def value(self, x: np.ndarray) -> Any:
         """The objective alone."""
@@ -69,6 +73,51 @@ class Target:
     def optimality(self, x: np.ndarray, g: np.ndarray) -> float:
         """max|g|, or with bounds that of the projected gradient."""
         return float(np.max(np.abs(g))) if self.box is None else self.box.optimality(x, g)
+
+    def violation(self, x: np.ndarray) -> float:
+        """The largest amount by which a constraint is missed."""
+        if self.constraints is None:
+            return 0.0
+        missed = violations(self._sides(), self.constraints.fun(x))
+        return float(missed.max(initial=0.0))
+
+    def multipliers(self, x: np.ndarray, g: np.ndarray, within: float) -> np.ndarray:
+        """Those v of the right signs with which the gradient of f + v.c is least, squared.
+
+        They are 0 for constraints that are farther than `within` from their sides. For methods
+        that tell none, or tell others.
+        """
+        assert self.constraints is not None
+        c, jac = np.asarray(self.constraints.fun(x)), np.asarray(self.constraints.jac(x))
+        lower, upper = self._sides()
+        v = np.zeros(c.size)
+        low, up = c - lower <= within, upper - c <= within
+        active = low | up
+        if not (active.any() and np.isfinite(jac).all() and np.isfinite(g).all()):
+            return v
+        rows = jac[active]
+        signs = np.where(low[active], -np.inf, 0.0), np.where(up[active], np.inf, 0.0)
+        if self.box is not None:  # bounds are constraints too
+            below = np.where(x - self.box.lower <= within, -np.inf, 0.0)
+            above = np.where(self.box.upper - x <= within, np.inf, 0.0)
+            held = np.flatnonzero((below != 0.0) | (above != 0.0))
+            rows = np.concatenate([rows, np.eye(x.size)[held]])
+            signs = np.append(signs[0], below[held]), np.append(signs[1], above[held])
+        sizes = np.linalg.norm(rows, axis=1)
+        sizes[sizes == 0.0] = 1.0
+        found = lsq_linear((rows / sizes[:, None]).T, -g, bounds=signs, method="bvls")
+        v[active] = (found.x / sizes)[: int(active.sum())]
+        return v
+
+    def lagrangian(self, x: np.ndarray, g: np.ndarray, v: Any) -> np.ndarray:
+        """The gradient of f + v.c, or of f where v is None."""
+        if self.constraints is None or v is None:
+            return g
+        return np.asarray(g + v @ self.constraints.jac(x))
+
+    def _sides(self) -> np.ndarray:
+        assert self.constraints is not None
+        return np.array([self.constraints.lb, self.constraints.ub])
 
 
 def find_target(args: argparse.Namespace) -> Target:
@@ -147,12 +196,8 @@ def _problem(args: argparse.Namespace, name: str, n: int | None) -> Target:
     for option in ("jac", "hessp", "joint"):
         if getattr(args, option):
             raise UsageError(f"--{option} goes with a TARGET of the form package.module:function")
-    names = (*problems.names(), *problems.names(bounded=True))
-    if name in problems.names(constrained=True):
-        raise UsageError(
-            f"{name} has constraints other than bounds, which the command line does not take; "
-            "`quasinewton.minimize` does. The command `problems` lists those for it"
-        )
+    kinds: tuple[dict[str, bool], ...] = ({}, {"bounded": True}, {"constrained": True})
+    names = [known for kind in kinds for known in problems.names(**kind)]
     if name not in names:
         raise UsageError(
             f"{unknown('problem', name, names)} The command `problems` lists them; a "
@@ -161,7 +206,7 @@ def _problem(args: argparse.Namespace, name: str, n: int | None) -> Target:
     try:
         problem = problems.get(name, n)
     except ValueError as error:
-        sizes = (*problems.scalable(), *problems.scalable(bounded=True))
+        sizes = [known for kind in kinds for known in problems.scalable(**kind)]
         others = [other for other in sizes if name in other]
         hint = f"; other sizes: {', '.join(others)}" if name not in others and others else ""
         raise UsageError(f"--n: {error}{hint}") from error
@@ -171,7 +216,10 @@ def _problem(args: argparse.Namespace, name: str, n: int | None) -> Target:
         if x0.shape != problem.x0.shape:
             raise UsageError(f"--x0: expected {problem.n} numbers for {name}, got {x0.size}")
     box = _box("bounds", problem.bounds, x0)
-    return Target(name, problem.fun, problem.grad, problem.hessp, x0, box=box)
+    return Target(
+        name, problem.fun, problem.grad, problem.hessp, x0, box=box,
+        constraints=problem.constraints,
+    )  # fmt: skip
 
 
 def _imported(args: argparse.Namespace) -> Target:
