@@ -665,3 +665,107 @@ def test_a_run_of_many_variables_holds_few_vectors_beside_its_rows():
     tracemalloc.stop()
     assert solver.nit > 3
     assert peak <= 20 + p + 35
+
+
+@pytest.mark.parametrize("method", CONSTRAINED)
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_a_start_where_the_violation_is_largest_is_left(method, scale):
+    # |x|^2 = 1 from its middle: the gradient of the constraint is 0, no first-order step helps
+    circle = NonlinearConstraint(
+        lambda x: scale * (x @ x), scale, scale, jac=lambda x: 2 * scale * x,
+        hess=lambda x, v: 2 * scale * v[0] * np.eye(2),
+    )  # fmt: skip
+    second = {"hess": lambda x: np.zeros((2, 2))} if method == "sqp_newton" else {}
+    result = minimize(
+        lambda x: (x[0] + 2 * x[1], np.array([1.0, 2.0])), np.zeros(2), jac=True, method=method,
+        constraints=circle, **second,
+    )  # fmt: skip
+    assert result.success and result.fun == pytest.approx(-np.sqrt(5.0), abs=1e-5)
+
+
+def test_a_saddle_of_the_violation_is_left():
+    # LOOTSMA's problem of CUTEst: at its start both gradients cancel out
+    cone = NonlinearConstraint(
+        lambda x: np.array([x[2] ** 2 - x[0] ** 2 - x[1] ** 2, x @ x - 4.0]), 0.0, np.inf,
+        jac=lambda x: 2.0 * np.array([[-x[0], -x[1], x[2]], x]),
+    )  # fmt: skip
+    result = minimize(
+        lambda x: x[0] ** 3 - 6 * x[0] ** 2 + 11 * x[0] + x[2], [1.0, 1.0, 0.0],
+        jac=lambda x: np.array([3 * x[0] ** 2 - 12 * x[0] + 11, 0.0, 1.0]),
+        bounds=[(0, None), (0, None), (0, 5)], constraints=cone,
+    )  # fmt: skip
+    assert result.success and result.fun == pytest.approx(np.sqrt(2.0), abs=1e-6)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_a_minimum_of_the_violation_stays_infeasible(shift):
+    # two half-planes apart: whatever is left, the run comes back and says so
+    apart = LinearConstraint([[1.0, 1.0], [1.0, 1.0]], [1.0, -np.inf], [np.inf, -1.0])
+    result = minimize(
+        lambda x: (x @ x, 2 * x), np.array([shift, 0.3]), jac=True, constraints=apart
+    )
+    assert result.status == Status.INFEASIBLE and not result.success
+    assert result.constr_violation == pytest.approx(1.0, abs=0.2)
+
+
+def test_runs_that_leave_a_point_are_saved_bit_for_bit(tmp_path):
+    circle = NonlinearConstraint(lambda x: x @ x, 1.0, 1.0, jac=lambda x: 2 * x)
+
+    def solve(solver, k=-1):
+        run = solver.run(
+            lambda x: (x[0] + 2 * x[1], np.array([1.0, 2.0])), True, constraints=circle
+        )
+        for state in run:
+            if state.nit == k:
+                break
+        return solver
+
+    whole = solve(Solver(np.zeros(2), "sqp_hybrid", constraints=circle))
+    for k in (0, 1):  # at first the point beside the start is the trial
+        part = solve(Solver(np.zeros(2), "sqp_hybrid", constraints=circle), k)
+        part.save(tmp_path / "run.npz")
+        again = solve(Solver.load(tmp_path / "run.npz"))
+        assert again.status == whole.status == Status.CONVERGED
+        assert np.array_equal(again.x, whole.x) and again.nit == whole.nit
+
+
+def test_weights_do_not_fall_while_the_violation_grows():
+    # Rosen & Suzuki's problem as a minimax of four functions under a free variable (CUTEst's
+    # ROSENMMX): far off the multipliers of steps that the length cuts are next to nothing
+    def functions(x):
+        a, b, c, d, u = x
+        f = a**2 + b**2 + 2 * c**2 + d**2 - 5 * a - 5 * b - 21 * c + 7 * d
+        more = np.array([
+            0.0,
+            a**2 + b**2 + c**2 + d**2 + a - b + c - d - 8,
+            a**2 + 2 * b**2 + c**2 + 2 * d**2 - a - d - 10,
+            2 * a**2 + b**2 + c**2 + 2 * a - b - d - 5,
+        ])  # fmt: skip
+        return f + 10.0 * more - u
+
+    def slopes(x):
+        a, b, c, d, _ = x
+        f = np.array([2 * a - 5, 2 * b - 5, 4 * c - 21, 2 * d + 7])
+        more = np.array([
+            np.zeros(4),
+            [2 * a + 1, 2 * b - 1, 2 * c + 1, 2 * d - 1],
+            [2 * a - 1, 4 * b, 2 * c, 4 * d - 1],
+            [4 * a + 2, 2 * b - 1, 2 * c, -1.0],
+        ])  # fmt: skip
+        return np.column_stack([f + 10.0 * more, -np.ones(4)])
+
+    last = np.eye(5)[4]
+    result = minimize(
+        lambda x: (x[4], last), np.zeros(5), jac=True,
+        constraints=NonlinearConstraint(functions, -np.inf, 0.0, jac=slopes),
+    )  # fmt: skip
+    assert result.success and result.fun == pytest.approx(-44.0, abs=1e-5)
+
+
+def test_a_large_gradient_is_no_licence_for_distances():
+    # the room to the bound is 2e-4, which no size of f's unit makes small
+    result = minimize(
+        lambda x: (1e9 * x.sum(), np.full(2, 1e9)), np.full(2, 2e-4), jac=True,
+        bounds=[(0, 1)] * 2, constraints=LinearConstraint([[1.0, 1.0]], -1.0),
+    )  # fmt: skip
+    assert result.success and np.array_equal(result.x, np.zeros(2))

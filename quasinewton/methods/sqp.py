@@ -60,6 +60,12 @@ _WIDE = 1e-3
 _FREE = 0.999
 #: Smaller boxes that are tried where a step of the subproblem gains nothing.
 _RETRIES = 3
+#: Steps in a row that add to the violation, after which no weight falls; the least part of it that
+#: stays of a weight while constraints are missed.
+_DRIFT, _SLOWLY = 2, 0.1
+#: How often a stationary point of the violation is left, the part of the violation at the one
+#: before that it may have, and how far from it a run goes on, beside the variables.
+_LEAVES, _LEFT, _BESIDE = 3, 0.9, 1e-2
 #: Rows of a matrix that are factorised at a time.
 _LONG = 10_000
 #: A step, beside |x|, at the end of a run.
@@ -79,7 +85,7 @@ _ARRAYS = (
 _NUMBERS = (
     "f", "f_best", "violation_best", "violation", "optimality", "radius", "rho", "accepted",
     "stalled", "infeasible", "step_norm", "predicted", "steepest", "noise", "corrected",
-    "rejected_rho", "met",
+    "rejected_rho", "met", "drift", "leaves", "leaving", "violation_left",
 )  # fmt: skip
 
 
@@ -120,6 +126,8 @@ class SQP:
         max|x - P(x - g - J^T v)|, or the largest ``min(|v_i|, distance of c_i from its side)``.
     infeasible : bool
         Whether the violation seems to have a minimum that is not 0 at `x`.
+    leaving : bool
+        Whether the trial is a point beside such an `x`, which is moved to whatever f is there.
     """
 
     def __init__(
@@ -158,6 +166,9 @@ class SQP:
         self.violation = self._largest(self.c)
         self.noise = NOISE
         self.rho, self.rejected_rho = math.nan, -math.inf
+        self.drift = self.leaves = 0
+        self.violation_left = math.inf
+        self.leaving = False
         self.accepted = self.stalled = self.infeasible = self.corrected = self.met = False
         self.step_norm = self.predicted = self.optimality = 0.0
         self.steepest = float(abs(g).max()) or 1.0
@@ -226,7 +237,7 @@ class SQP:
         The values of the constraints there have been seen.
         """
         rho, _, in_noise = self._ratio(f)
-        return bool(in_noise or rho > self._least())
+        return bool(self.leaving or in_noise or rho > self._least())
 
     @np.errstate(all="ignore")
     def receive(self, f: float, g: Any, offered: bool = False) -> None:
@@ -249,9 +260,20 @@ class SQP:
         )
         self.rho, self.accepted = rho, accepted
         length = float(abs(self.trial - self.x).max())
+        if self.leaving:
+            self.leaving, self.accepted = False, known
+            if known:
+                self._move(f, g, c, jac)
+                self._look()
+            else:
+                self.keep(self.trial, f)
+                self.stalled = True
+            return
         if accepted:
             if self.pairs is not None:
                 self._push(self.pairs, g, jac)
+            change = self._missed(c, self._sizes) - self._missed(self.c, self._sizes)
+            self.drift = self.drift + 1 if self._measure() @ change > 0.0 else 0
             self._move(f, g, c, jac)
             if meaningful:
                 self._adapt(rho, length)
@@ -349,11 +371,12 @@ class SQP:
     @np.errstate(all="ignore")
     def _prepare(self) -> None:
         """The step at x within the length, its multipliers, the weights, and the next trial."""
+        self.leaving = False
         self._bound_step()
         norms = np.sqrt(np.einsum("ij,ij->i", self.jac, self.jac))
         np.maximum(self.lengths, norms, out=self.lengths)
-        lengths = np.where(self.lengths > 0.0, self.lengths, 1.0)
-        base, measure = self.steepest / lengths, 1.0 / lengths
+        measure = self._measure()
+        base = self.steepest * measure
         if not self.weights.any():  # the first time
             self.weights[...] = base
         before = self.weights.copy()
@@ -393,6 +416,38 @@ class SQP:
                 and self.predicted <= _STATIONARY * max(abs(self.f), penalty)
             )
             self.stalled = self.stalled or self.infeasible
+            if self.infeasible:
+                self._leave(float(measure @ now))
+
+    def _leave(self, violation: float) -> None:
+        """Have a run go on beside `x`, which may be a saddle or a maximum of the violation.
+
+        Like those points where gradients of constraints vanish or cancel out by symmetry. A minimum
+        has the run come back; so it is left only where less is violated than at the one before.
+        """
+        if self.leaves == _LEAVES or self._inside or not violation <= _LEFT * self.violation_left:
+            return
+        sizes = _BESIDE * np.maximum(1.0, abs(self.x.astype(np.float64)))
+        # Multiples of the golden ratio: a direction that no symmetry has, and that is no secret.
+        parts = np.arange(1, self.x.size + 1) * (0.5 * (math.sqrt(5.0) - 1.0) * (self.leaves + 1))
+        parts %= 1.0
+        step = sizes * np.where(parts < 0.5, parts + 0.5, -parts)
+        trial = self.x + step
+        if self.box is not None:
+            beyond = (trial < self.box.lower) | (trial > self.box.upper)
+            trial = self.box.project(np.where(beyond, self.x - step, trial))
+        if (trial == self.x).all():
+            return
+        self.trial[...] = trial
+        self.s[...] = self.trial - self.x
+        self.step_norm = float(np.linalg.norm(self.s))
+        self.radius = min(max(self.radius, float(sizes.max()) / _BESIDE), self.radius_max)
+        self.leaves, self.violation_left = self.leaves + 1, violation
+        self.leaving, self.corrected, self.stalled = True, False, False
+
+    def _measure(self) -> Any:
+        """What violations are multiplied by, so that the unit of a constraint does not matter."""
+        return 1.0 / np.where(self.lengths > 0.0, self.lengths, 1.0)
 
     def _solve_elastic(self, base: Any, measure: Any, shift: float) -> float:
         """The step, its multipliers, the weights and the decrease predicted, for B + shift I.
@@ -401,6 +456,7 @@ class SQP:
         """
         s, v = self.s, self.multipliers
         s[...], v[...] = 0.0, self.v
+        drifts = self.drift >= _DRIFT
         firm = _FIRM * np.minimum(np.maximum(base, self.weights), _FIRM * base)
         self._solve(self.c, firm, s, v, shift)
         now, left = self._missed(self.c, self._sizes), self._left(s)
@@ -410,9 +466,13 @@ class SQP:
         )
         if self.met:
             size = abs(v)
-            np.maximum(_MORE * size, 0.5 * (self.weights + size), out=self.weights)
+            # While the length holds steps back multipliers are too small, and the penalty may fall
+            # without end along points that are violated more and more.
+            kept = self.weights if drifts else 0.5 * (self.weights + size)
+            np.maximum(_MORE * size, kept, out=self.weights)
         else:
-            weights = np.maximum(np.minimum(self.weights, base), _LEAST * base)
+            least = self.weights if drifts else np.minimum(self.weights, base)
+            weights = np.maximum(np.maximum(least, _SLOWLY * self.weights), _LEAST * base)
             while True:
                 self._solve(self.c, weights, s, v, shift)
                 left = self._left(s)
@@ -514,13 +574,17 @@ class SQP:
             parts.append(np.linalg.qr(some, mode="r") if free.size > _LONG else some)
         return np.concatenate(parts)
 
-    def _optimality(self) -> float:
-        size = abs(self.multipliers)
+    def scaled_optimality(self, scale: float) -> float:
+        """`optimality` with gradients and multipliers divided by `scale`; distances are not."""
+        return self._optimality(scale)
+
+    def _optimality(self, scale: float = 1.0) -> float:
+        size = abs(self.multipliers) / scale
         above = np.where(self.multipliers > 0.0, self.sides[1] - self.c, self.c - self.sides[0])
         gaps = np.minimum(size, np.maximum(above, 0.0))
         if not self.met:  # what is missed has its weight as a multiplier
             gaps = np.where(self._violations(self.c) > 0.0, 0.0, gaps)
-        gradient = self.g + self.multipliers @ self.jac
+        gradient = (self.g + self.multipliers @ self.jac) / scale
         return max(self._projected(self.x, gradient), float(gaps.max(initial=0.0)))
 
     def _projected(self, x: Any, gradient: Any) -> float:
@@ -602,7 +666,8 @@ class SQP:
         self.g[...], self.f = g, float(f)
         self.c[...], self.jac[...] = self._seen
         self.violation = self._largest(self.c)
-        self.f_best = self.violation_best = math.inf
+        self.f_best = self.violation_best = self.violation_left = math.inf
+        self.drift = self.leaves = 0
         self.corrected = False
         self._look()
 

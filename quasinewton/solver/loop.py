@@ -474,7 +474,7 @@ class Solver:
                 return -math.inf, math.inf
             return math.inf, math.inf
         slope = float(abs(method.g).max())
-        return method.f, method.optimality / max(1.0, slope / LARGE_GRADIENT)
+        return method.f, method.scaled_optimality(max(1.0, slope / LARGE_GRADIENT))
 
     def _slopes(self) -> Any:
         """The elements of the gradient along which a step may lead."""
