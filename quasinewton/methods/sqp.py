@@ -159,7 +159,9 @@ class SQP:
         self.s = np.zeros(n)
         self._seen: tuple[Any, Any] = c, jac
         self._judged: tuple[float, Any] | None = None  # f there, and its ratio
-        self._sizes = np.zeros(p)  # of the terms of the constraints at x
+        # Of the constraints at x, and not saved: the sizes of their terms, what of them is roundoff,
+        # and by how much more than that each is missed.
+        self._sizes, self._little, self._now = np.zeros((3, p))
         self._step_box = np.zeros((2, n))
         self._work = penalized_workspace(n, p, len(self.hessian.matrix), self.hessian.dense)
         self.f, self.f_best, self.violation_best = float(f), math.inf, math.inf
@@ -272,7 +274,7 @@ class SQP:
         if accepted:
             if self.pairs is not None:
                 self._push(self.pairs, g, jac)
-            change = self._missed(c, self._sizes) - self._missed(self.c, self._sizes)
+            change = self._missed(c, self._little) - self._now
             self.drift = self.drift + 1 if self._measure() @ change > 0.0 else 0
             self._move(f, g, c, jac)
             if meaningful:
@@ -380,7 +382,7 @@ class SQP:
         if not self.weights.any():  # the first time
             self.weights[...] = base
         before = self.weights.copy()
-        self._sizes = self._terms(self.x)
+        self._size_up()
         most = self._solve_elastic(base, measure, 0.0)
         for _ in range(_RETRIES):
             if self.predicted > 0.0 or self._optimality() <= self.limit * self.steepest:
@@ -445,6 +447,11 @@ class SQP:
         self.leaves, self.violation_left = self.leaves + 1, violation
         self.leaving, self.corrected, self.stalled = True, False, False
 
+    def _size_up(self) -> None:
+        self._sizes = self._terms(self.x)
+        self._little = self._small(self._sizes)
+        self._now = self._missed(self.c, self._little)
+
     def _measure(self) -> Any:
         """What violations are multiplied by, so that the unit of a constraint does not matter."""
         return 1.0 / np.where(self.lengths > 0.0, self.lengths, 1.0)
@@ -459,7 +466,7 @@ class SQP:
         drifts = self.drift >= _DRIFT
         firm = _FIRM * np.minimum(np.maximum(base, self.weights), _FIRM * base)
         self._solve(self.c, firm, s, v, shift)
-        now, left = self._missed(self.c, self._sizes), self._left(s)
+        now, left = self._now, self._left(s)
         most = float(measure @ (now - left))
         self.met = bool(
             measure @ left <= _MET * (measure @ now) or left.max(initial=0.0) <= self.limit
@@ -484,7 +491,7 @@ class SQP:
         side = np.where(v > 0.0, self.sides[1], self.sides[0])
         exact = (v != 0.0) & (left == 0.0)
         lacking = np.where(exact, np.where(exact, side, 0.0) - self.c, self.jac @ s)
-        lacking[exact & (abs(lacking) <= self._small(self._sizes))] = 0.0
+        lacking[exact & (abs(lacking) <= self._little)] = 0.0
         slope = (self.g + v @ self.jac) @ s - v @ lacking
         quadratic = slope + 0.5 * (s @ self.hessian.multiply(s))
         self.predicted = float(self.weights @ (now - left) - quadratic)
@@ -492,7 +499,8 @@ class SQP:
 
     def _left(self, s: Any) -> Any:
         """The violations of the linearised constraints, but for roundoff."""
-        return self._missed(self.c + self.jac @ s, self._terms(abs(self.x) + abs(s)))
+        terms = self._terms(abs(self.x) + abs(s))
+        return self._missed(self.c + self.jac @ s, self._small(terms))
 
     def _correction(self, c: Any) -> bool:
         """Make `trial` the step for the constraints as they are at the trial; False if it is that.
@@ -576,7 +584,7 @@ class SQP:
 
     def scaled_optimality(self, scale: float) -> float:
         """`optimality` with gradients and multipliers divided by `scale`; distances are not."""
-        return self._optimality(scale)
+        return self.optimality if scale == 1.0 else self._optimality(scale)
 
     def _optimality(self, scale: float = 1.0) -> float:
         size = abs(self.multipliers) / scale
@@ -604,14 +612,13 @@ class SQP:
         return float(self._violations(c).max(initial=0.0))
 
     def _ratio(self, f: float) -> Any:
-        c, terms = self._seen[0], self._sizes
         if self._judged is None or self._judged[0] != f:
-            merit, trial = self.f + self._penalty(self.c, terms), f + self._penalty(c, terms)
-            scale = abs(self.f) + float(abs(self.multipliers) @ terms)
+            merit, trial = self.f + self._penalty(self.c), f + self._penalty(self._seen[0])
+            scale = abs(self.f) + float(abs(self.multipliers) @ self._sizes)
             self._judged = f, ratio(merit, trial, self.predicted, scale, self.noise, 0.0)
         return self._judged[1]
 
-    def _penalty(self, c: Any, terms: Any) -> float:
+    def _penalty(self, c: Any) -> float:
         """The weighted violations; of those too small to count their part of the Lagrangian.
 
         f changes by as much as a step brings those down.
@@ -619,8 +626,8 @@ class SQP:
         v = self.multipliers
         side = np.where(v > 0.0, self.sides[1], np.where(v < 0.0, self.sides[0], c))
         gap = c - side
-        gap[abs(gap) > self._small(terms)] = 0.0
-        return float(self.weights @ self._missed(c, terms) + v @ gap)
+        gap[abs(gap) > self._little] = 0.0
+        return float(self.weights @ self._missed(c, self._little) + v @ gap)
 
     def _small(self, terms: Any) -> Any:
         return np.maximum(_ROUNDOFF * terms, _TINY * self.limit)
@@ -632,10 +639,11 @@ class SQP:
         sizes += abs(self.c)
         return sizes
 
-    def _missed(self, c: Any, terms: Any) -> Any:
+    def _missed(self, c: Any, small: Any) -> Any:
         """The violations, but for roundoff and what is far below the tolerance."""
         missed = self._violations(c)
-        return np.where(missed > self._small(terms), missed, 0.0)
+        missed[~(missed > small)] = 0.0
+        return missed
 
     def expect(self, precision: float) -> None:
         """Take f to be given in this relative precision."""
@@ -706,7 +714,7 @@ class SQP:
             method._hold()
             method.products.restore(state, method._held[1])
         method._bound_step()
-        method._sizes = method._terms(method.x)
+        method._size_up()
         return method
 
     def current_model(self) -> CompactModel | None:
