@@ -157,12 +157,12 @@ def minimize(
         lower one; ``constr_violation``, the largest; ``constr_nfev``, ``constr_njev`` and
         ``constr_nhev``, the evaluations of each. `optimality` is then max|x - P(x - grad L)|, or
         the largest ``min(|v_i|, distance of c_i from its side)``, and success means that it is at
-        most `gtol` times max(1, max|g| / 100), and the violation at most `constr_tol`. The model
-        is one of the Hessian of the Lagrangian. If the constraints cannot be met, the run ends
-        where their violation has a minimum, with the status `Status.INFEASIBLE`. For errors of
-        estimates see `quasinewton.standard_errors`. `status` is a `quasinewton.Status`. Only a
-        small gradient, with bounds a small projected one, counts as success. `x` is the best point
-        found in any case; `jac` is NaN if its gradient is not known.
+        most `gtol` with the gradients and v divided by max(1, max|g| / 100), and the violation at
+        most `constr_tol`. The model is one of the Hessian of the Lagrangian. If the constraints
+        cannot be met, the run ends where their violation has a minimum, with the status
+        `Status.INFEASIBLE`. For errors of estimates see `quasinewton.standard_errors`. `status` is
+        a `quasinewton.Status`. Only a small gradient, with bounds a small projected one, counts as
+        success. `x` is the best point found in any case; `jac` is NaN if its gradient is not known.
 
     Raises
     ------

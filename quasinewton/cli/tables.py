@@ -17,6 +17,7 @@ from scipy import optimize
 from ..methods import COMPILING, CONSTRAINED, METHODS, is_ready
 from ..minimize import minimize
 from ..options import Options
+from ..solver.loop import LARGE_GRADIENT
 from ..status import Status
 from .target import Target
 
@@ -330,9 +331,10 @@ def _run(
         violation = target.violation(x)
         within = max(constr_tol, math.sqrt(np.finfo(np.float64).eps))
         v = result.v[0] if "v" in result else target.multipliers(x, g, within)
-        optimality = target.optimality(x, target.lagrangian(x, g, v))
-        # As the methods do: roundoff in the terms of the sum is relative to their size.
-        tolerance *= max(1.0, 0.01 * float(abs(g).max()))
+        slope = target.lagrangian(x, g, v)
+        optimality = target.optimality(x, slope)
+        scale = max(1.0, float(abs(g).max()) / LARGE_GRADIENT)  # as the methods' own test has it
+        near = target.optimality(x, slope / scale) <= tolerance and violation <= constr_tol
     elif differences:
         # the difference of differences would be another gradient than the one that was used
         optimality = _reached(target, result)
@@ -341,7 +343,9 @@ def _run(
         optimality = _reached(target, result)
     else:
         optimality = target.optimality(result.x, target.gradient(result.x))
-    converged = optimality <= tolerance and violation <= constr_tol and status != INTERRUPTED
+    if target.constraints is None:
+        near = optimality <= tolerance
+    converged = near and status != INTERRUPTED
     history = None
     if counted.rows is not None:
         last = math.nan if differences else optimality

@@ -159,8 +159,8 @@ class SQP:
         self.s = np.zeros(n)
         self._seen: tuple[Any, Any] = c, jac
         self._judged: tuple[float, Any] | None = None  # f there, and its ratio
-        # Of the constraints at x, and not saved: the sizes of their terms, what of them is roundoff,
-        # and by how much more than that each is missed.
+        # At x, and not saved: the sizes of the constraints' terms, what of them is roundoff, and by
+        # how much more than that each is missed.
         self._sizes, self._little, self._now = np.zeros((3, p))
         self._step_box = np.zeros((2, n))
         self._work = penalized_workspace(n, p, len(self.hessian.matrix), self.hessian.dense)
