@@ -34,6 +34,7 @@ STYLES = {
     "trust_cg": ("#000000", "-"),
     "arc_lsr1": ("#D55E00", "-"),
     "arc_hybrid": ("#E69F00", "--"),
+    "arc_hybrid r=1": ("#0072B2", "-"),
     "trust_hybrid": ("#E69F00", "-"),
     "L-BFGS-B": ("#009E73", "-"),
     "torch LBFGS": ("#009E73", "--"),
@@ -51,7 +52,7 @@ EARLY = 12
 #: After which the loss of L-BFGS-B is the mark.
 MARK = 80
 #: Methods of this library that take no Hessian products.
-OWN = ("arc_lsr1", "arc_hybrid", "trust_hybrid")
+OWN = ("arc_lsr1", "arc_hybrid", "arc_hybrid r=1", "trust_hybrid")
 
 Group = tuple[str, str, str]
 Methods = dict[str, list[Curve]]

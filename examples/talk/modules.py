@@ -210,8 +210,12 @@ def _optimizer(run, recorder, module: nn.Module) -> tuple[Any, bool, int, float]
             parameters, max_iter=how["inner"], gtol=0.0, **how["options"]
         )
         return optimizer, False, how["batch"], how["overlap"]
-    options = {"enriched": False} if run.method == "trust_cg" else {}
-    return classes[run.method](parameters, gtol=0.0, **options), True, 0, 0.0
+    from .training import OPTIONS
+
+    optimizer = classes[run.method.split()[0]](
+        parameters, gtol=0.0, **OPTIONS.get(run.method, {})
+    )
+    return optimizer, True, 0, 0.0
 
 
 class _Remembered:

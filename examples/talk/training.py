@@ -38,7 +38,15 @@ COLUMNS = (
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
-FULL_BATCH = ("trust_cg", "arc_lsr1", "arc_hybrid", "trust_hybrid", "L-BFGS-B")
+FULL_BATCH = (
+    "trust_cg", "arc_lsr1", "arc_hybrid", "arc_hybrid r=1", "trust_hybrid", "L-BFGS-B",
+)
+#: Options of own methods. The talk's trust-region method makes Newton steps alone. A first step of
+#: length 1 is what L-BFGS takes at most; by default it may be as long as all the weights.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "trust_cg": {"enriched": False},
+    "arc_hybrid r=1": {"initial_trust_radius": 1.0},
+}
 if HAS_TORCH:
     FULL_BATCH += ("torch LBFGS",)
 #: Learning rates tried. The mean over 784 pixels makes gradients of the autoencoders so much
@@ -264,11 +272,10 @@ def _full_batch(method: str, recorder: Recorder, loss: CountedLoss, w: np.ndarra
             options={"maxcor": 10, "maxiter": 10**6, "maxfun": 10**6, "ftol": 0, "gtol": 0},
         )  # fmt: skip
         return
-    own = {"enriched": False} if method == "trust_cg" else {}
     quasinewton.minimize(
-        loss.value, w.copy(), jac=loss.gradient, callback=after, method=method,
+        loss.value, w.copy(), jac=loss.gradient, callback=after, method=method.split()[0],
         hessp=loss.product if method == "trust_cg" else None,
-        options={"gtol": 0, "maxiter": 10**6, **own},
+        options={"gtol": 0, "maxiter": 10**6, **OPTIONS.get(method, {})},
     )  # fmt: skip
 
 
@@ -305,6 +312,7 @@ def _compile(method: str) -> None:
     """Compile what the method needs on a smaller problem, outside the clock."""
     if method in BATCHED:
         method = BATCHED[method]["method"]
+    method = method.split()[0]
     if method in METHODS:
         x = np.linspace(1, 2, 2000, dtype=np.float32)
         quasinewton.minimize(
