@@ -221,24 +221,21 @@ def quick(out, *arguments):
 def test_quick_run(tmp_path):
     """Every method trains on the digits, and every figure is drawn, without a network."""
     pytest.importorskip("tqdm")
+    from examples.talk import results
     from examples.talk.training import FIRST_ORDER, FULL_BATCH
 
     assert quick(tmp_path) == 0
-    ends, starts = {}, {}
-    for experiment in ("classification", "autoencoder", "minibatch"):
-        with (tmp_path / f"{experiment}.csv").open(newline="") as file:
-            for row in csv.DictReader(file):
-                assert row["data"] == "digits"
-                key = experiment, row["network"], row["method"]
-                starts.setdefault(key, float(row["train"]))
-                ends[key] = row
-    for key, end in ends.items():
-        assert float(end["train"]) < starts[key], key
-        assert float(end["epochs"]) >= 5
-        assert float(end["seconds"]) >= float(end["inside"]) > 0
-        assert float(end["test"]) > 0  # the last row has all columns
-    methods = {method for _, _, method in ends}
-    assert methods == {*FULL_BATCH, *FIRST_ORDER, *BATCHED}
+    found = set()
+    for experiment in results.EXPERIMENTS:
+        for (images, _, samples), methods in results.read(tmp_path, experiment).items():
+            assert (images, samples) == ("digits", "400")
+            for method, (curve,) in methods.items():
+                found.add(method)
+                assert curve.train[-1] < curve.train[0], curve.key
+                assert curve.epochs[-1] >= 5
+                assert curve.seconds[-1] >= curve.inside[-1] > 0
+                assert curve.test[-1] > 0  # the last row has all columns
+    assert found == {*FULL_BATCH, *FIRST_ORDER, *BATCHED}
     drawn = {path.stem for path in tmp_path.glob("*.png")}
     assert {"classification_digits_64-32-10_400", "autoencoder_digits_400", "minibatch", "timings",
             "reconstructions_digits_400", "rosenbrock_paths", "rosenbrock_loss"} <= drawn
@@ -249,6 +246,7 @@ def test_what_was_run_is_not_run_again(tmp_path, monkeypatch):
     """Even without the files of single runs. Another seed is, with the rates chosen before."""
     pytest.importorskip("tqdm")
     from examples.talk import __main__ as talk
+    from examples.talk import results
 
     monkeypatch.setattr(talk, "FULL_BATCH", ("arc_hybrid",))
     network = Network((64, 4, 10))
@@ -263,12 +261,13 @@ def test_what_was_run_is_not_run_again(tmp_path, monkeypatch):
     monkeypatch.setattr(talk, "train", counted)
     assert quick(tmp_path, "--only", "classification") == 0
     assert len(made) == 9 + 4
-    rows = (tmp_path / "classification.csv").read_text()
+    before = results._runs(tmp_path / "classification.csv")
     shutil.rmtree(tmp_path / "runs")
     assert quick(tmp_path, "--only", "classification", "--seeds", "0", "1") == 0
     assert len(made) == 9 + 8 and {run.seed for run in made[13:]} == {1}
-    both = (tmp_path / "classification.csv").read_text().splitlines()
-    assert set(rows.splitlines()) < set(both) and len(both) == len(set(both))
+    after = results._runs(tmp_path / "classification.csv")
+    assert len(before) == 4 and len(after) == 8
+    assert {key: after[key] for key in before} == before
     assert " to " in (tmp_path / "summary.md").read_text()  # the spread of the seeds
 
 

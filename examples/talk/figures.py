@@ -49,8 +49,10 @@ STYLES = {
 }
 #: Epochs of the early phase.
 EARLY = 12
-#: After which the loss of L-BFGS-B is the mark.
-MARK = 80
+#: Epochs after which the loss of L-BFGS-B is a mark.
+MARKS = (40, 80)
+#: Epochs of a run, at least.
+EPOCHS = 80
 #: Methods of this library that take no Hessian products.
 OWN = ("arc_lsr1", "arc_hybrid", "arc_hybrid r=1", "trust_hybrid")
 
@@ -236,18 +238,17 @@ def minibatch(out: Path, pictures: Path) -> None:
     save(figure, pictures / "minibatch.png")
 
 
-def number(value: float, digits: int = 3) -> str:
-    """So many digits, without a power of ten where it can be; '-' for what is not known."""
+def number(value: float, form: str = ".3g") -> str:
+    """Without a power of ten where it can be; '-' for what is not known."""
     if np.isnan(value):
         return "-"
-    return f"{value:.0f}" if 100 <= abs(value) < 1e6 else f"{value:.{digits}g}"
+    return f"{value:.0f}" if 100 <= abs(value) < 1e6 else f"{value:{form}}"
 
 
-def spread(values: Iterable[float], digits: int = 3, most: float = np.inf) -> str:
+def spread(values: Iterable[float], form: str = ".3g", most: float = np.inf) -> str:
     """The median, and in brackets the least and the largest; '> most' where it is not reached."""
     values = [np.inf if np.isnan(v) and np.isfinite(most) else v for v in values]
-    words = ["" if np.isinf(v) else number(v, digits) for v in sorted(values)]
-    words = [word or f"> {most:.0f}" for word in words]
+    words = [f"> {most:.0f}" if np.isinf(v) else number(v, form) for v in sorted(values)]
     middle = words[len(words) // 2]
     return middle if len(set(words)) == 1 else f"{middle} ({words[0]} to {words[-1]})"
 
@@ -271,22 +272,36 @@ def results(groups: dict[Group, Methods], experiment: str) -> list[str]:
             row = [method]
             for methods in chosen.values():
                 curves = methods.get(method, [])
+                form = ".4f" if labelled else ".3g"
                 scores = [np.nanmax(c.accuracy) if labelled else c.test[-1] for c in curves]
-                row.append(f"{spread(c.train[-1] for c in curves)}; {spread(scores)}"
+                row.append(f"{spread(c.train[-1] for c in curves)}; {spread(scores, form)}"
                            if curves else "")  # fmt: skip
             rows.append(row)
         lines += table(["method", *(f"{group[0]}, {group[1]}" for group in chosen)], rows)
     return lines
 
 
-def marks(groups: dict[Group, Methods]) -> list[str]:
+def target_of(methods: Methods) -> float:
+    """The least loss that every method has got to, by the medians of the seeds."""
+    return max(
+        float(np.median([np.nanmin(curve.train) for curve in curves]))
+        for curves in methods.values()
+    )
+
+
+def median(values: Iterable[float]) -> float:
+    """That of the seeds; nan, for what was not reached, is more than any number."""
+    middle = float(np.median([np.inf if np.isnan(v) else v for v in values]))
+    return middle if np.isfinite(middle) else float("nan")
+
+
+def marks(groups: dict[Group, Methods], epochs: int) -> list[str]:
     """Epochs to the loss of L-BFGS-B after so many epochs, seed by seed."""
     shown = (*OWN, "L-BFGS-B", "torch LBFGS", "trust_cg")
     rows = []
     for (data, network, samples), methods in groups.items():
-        if "L-BFGS-B" not in methods:
-            continue
-        targets = {c.key[6]: c.train[c.epochs <= MARK][-1] for c in methods["L-BFGS-B"]}
+        peers = {c.key[6]: c.train[c.epochs <= epochs] for c in methods.get("L-BFGS-B", [])}
+        targets = {seed: losses[-1] for seed, losses in peers.items()}
         reached = {
             method: [
                 curve.reaches(targets[curve.key[6]], "epochs")
@@ -294,23 +309,18 @@ def marks(groups: dict[Group, Methods]) -> list[str]:
             ]
             for method in shown
         }  # fmt: skip
-        ratio = "-"
-        if all(reached[name] for name in ("arc_lsr1", "arc_hybrid")):
-            pairs = zip(reached["arc_lsr1"], reached["arc_hybrid"], strict=False)
-            ratio = spread((a / b for a, b in pairs), 2)
-        rows.append([
-            f"{data}, {network}, {samples}", spread(targets.values()),
-            *(spread(reached[m], 3, MARK) if reached[m] else "" for m in shown), ratio,
-        ])  # fmt: skip
-    header = ["network, images", "loss", *shown, "arc_lsr1 / arc_hybrid"]
-    title = f"### Epochs to the training loss of L-BFGS-B after {MARK} epochs"
-    return [title, "", *table(header, rows)] if rows else []
+        if targets:
+            rows.append([
+                f"{data}, {network}, {samples}", spread(targets.values()),
+                *(spread(reached[m], ".0f", EPOCHS) if reached[m] else "" for m in shown),
+            ])  # fmt: skip
+    title = f"### Epochs to the training loss of L-BFGS-B after {epochs} epochs"
+    return [title, "", *table(["network, images", "loss", *shown], rows)] if rows else []
 
 
 def race(group: Group, methods: Methods, experiment: str) -> list[str]:
     """Cost of every method, and of getting to a loss that all get to; medians over the seeds."""
-    # the least loss that every run has got to
-    target = max(ends(methods, "train", "min"))
+    target = target_of(methods)
     header = ["method", "rate", "steps", "ms a step", "s an epoch", "outside", "steps to it",
               "epochs to it", "seconds to it", "test there"]  # fmt: skip
     rows = []
@@ -323,8 +333,8 @@ def race(group: Group, methods: Methods, experiment: str) -> list[str]:
             *([c.reaches(target, name) for c in curves]
               for name in ("iteration", "epochs", "seconds", "test")),
         ]  # fmt: skip
-        cells = [number(float(np.median(values))) for values in columns]
-        cells[3] = f"{float(np.median(columns[3])):.0f} %"
+        cells = [number(median(values)) for values in columns]
+        cells[3] = f"{median(columns[3]):.0f} %"
         rows.append([method, curves[0].rate, *cells])
     title = f"### {experiment}, {', '.join(group[:2])}, {images_of(group[2])} (target {target:.4g})"
     return [title, "", *table(header, rows)]
@@ -333,7 +343,7 @@ def race(group: Group, methods: Methods, experiment: str) -> list[str]:
 def timings(groups: dict[Group, Methods], pictures: Path) -> None:
     """Bars for the first network: seconds an epoch, the share outside the loss, and of the race."""
     (data, network, samples), methods = next(iter(groups.items()))
-    target = max(ends(methods, "train", "min"))
+    target = target_of(methods)
     figure, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained", sharey=True)
     panels = (
         ("seconds an epoch", lambda c: c.seconds[-1] / c.epochs[-1]),
@@ -341,10 +351,10 @@ def timings(groups: dict[Group, Methods], pictures: Path) -> None:
         (f"seconds to a training loss of {target:.3g}", lambda c: c.reaches(target, "seconds")),
     )
     for ax, (title, value) in zip(axes, panels, strict=True):
-        values = [float(np.median([value(c) for c in curves])) for curves in methods.values()]
+        values = [median(value(c) for c in curves) for curves in methods.values()]
         bars = ax.barh(list(methods), np.nan_to_num(values),
                        color=[STYLES[name][0] for name in methods])  # fmt: skip
-        ax.bar_label(bars, [number(v, 2) for v in values], padding=3)
+        ax.bar_label(bars, [number(v, ".2g") for v in values], padding=3)
         ax.set_title(title)
         ax.margins(x=0.25)
         ax.grid(False)
@@ -361,12 +371,14 @@ def summary(out: Path, pictures: Path) -> None:
         return
     lines = [
         "Of several seeds the median, and in brackets the least and the largest.", "",
-        *marks({**every.get("classification", {}), **every.get("autoencoder", {})}),
     ]  # fmt: skip
+    full_batch = {**every.get("classification", {}), **every.get("autoencoder", {})}
+    for epochs in MARKS:
+        lines += marks(full_batch, epochs)
     for experiment, groups in every.items():
         lines += results(groups, experiment)
-    lines += ["## Cost", "", "Target: the least training loss that every run of the table has got "
-              "to. Outside: share of the seconds outside the loss. Medians of the seeds.", ""]
+    lines += ["## Cost", "", "Target: the least training loss that every method of the table has "
+              "got to. Outside: share of the seconds outside the loss. Medians of the seeds.", ""]
     for experiment, groups in every.items():
         for group, methods in groups.items():
             lines += race(group, methods, experiment)

@@ -1,33 +1,34 @@
 """The files of the runs: joined, and read as curves.
 
-DIR/<experiment>.csv has the rows of all runs of an experiment. A run is known by its first columns.
+DIR/<experiment>.csv has the rows of all runs of an experiment. The first columns say which run a
+row is of, and are empty where it is that of the row above.
 """
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 
-from .training import FIRST_ORDER, FULL_BATCH, KEYS, file_name
+from .minibatch import BATCHED
+from .training import COLUMNS, FIRST_ORDER, FULL_BATCH, KEYS, file_name
 
 __all__ = ["Curve", "best_rates", "join", "known", "read"]
 
 EXPERIMENTS = ("classification", "autoencoder", "minibatch")
-NUMBERS = ("iteration", "epochs", "gradients", "seconds", "inside", "train", "test", "accuracy")
+Key = tuple[str, ...]
 
 
 class Curve:
-    """The columns of one run as arrays, by attribute."""
+    """The columns of one run as arrays, by attribute: those of `COLUMNS` but the first."""
 
-    def __init__(self, rows: list[dict[str, str]]) -> None:
-        self.key = tuple(rows[0][name] for name in KEYS)
-        self.method, self.rate = rows[0]["method"], rows[0]["rate"]
-        for name in NUMBERS:
+    def __init__(self, key: Key, rows: list[str]) -> None:
+        self.key, self.method, self.rate = key, key[3], key[4]
+        columns = zip(*(row.split(",") for row in rows), strict=True)
+        for name, column in zip(COLUMNS[len(KEYS) :], columns, strict=True):
             # + 0.0: a loss of -0.0 is no loss
-            setattr(self, name, np.array([float(row[name] or "nan") for row in rows]) + 0.0)
+            setattr(self, name, np.array([float(value or "nan") for value in column]) + 0.0)
 
     def reaches(self, target: float, column: str) -> float:
         """The value of `column` in the first row with it whose training loss is at the target."""
@@ -41,19 +42,28 @@ def join(out: Path) -> None:
 
     What these have already stays. Of runs that choose a rate the last row is kept.
     """
-    fresh: dict[str, list[str]] = defaultdict(list)
-    header = ""
+    fresh: dict[str, dict[Key, list[str]]] = defaultdict(dict)
     for path in sorted((out / "runs").glob("*.csv")):
-        header, *rows = path.read_text().splitlines(keepends=True)
-        experiment = path.name.split("_")[0]
-        fresh[experiment] += rows[-1:] if experiment == "rates" else rows
-    for experiment, rows in fresh.items():
+        for key, rows in _runs(path).items():
+            fresh[key[0]][key] = rows[-1:] if key[0] == "rates" else rows
+    for experiment, runs in fresh.items():
         joined = out / f"{experiment}.csv"
-        there = {_key(row) for row in rows}
-        kept = joined.read_text().splitlines(keepends=True)[1:] if joined.exists() else []
-        rows += [row for row in kept if _key(row) not in there]
-        joined.write_text("".join([header, *sorted(rows, key=_key)]))
+        lines = [",".join(COLUMNS)]
+        for key, rows in sorted({**_runs(joined), **runs}.items()):
+            lines += [f"{','.join(key)},{rows[0]}", *("," * len(KEYS) + row for row in rows[1:])]
+        joined.write_text("\n".join(lines) + "\n")
     _join_images(out)
+
+
+def _runs(file: Path) -> dict[Key, list[str]]:
+    """The rows of a file by run, without the columns that say of which."""
+    runs: dict[Key, list[str]] = {}
+    for row in file.read_text().splitlines()[1:] if file.exists() else ():
+        *first, rest = row.split(",", len(KEYS))
+        if first[0]:
+            rows = runs.setdefault(tuple(first), [])
+        rows.append(rest)
+    return runs
 
 
 def _join_images(out: Path) -> None:
@@ -90,46 +100,26 @@ def inputs_name(group: tuple[str, str, str]) -> str:
     return f"inputs_{group[0]}_{group[2]}"
 
 
-def _key(row: str) -> tuple[str, ...]:
-    """The first columns of a row, which say of which run it is."""
-    return tuple(row.split(",")[: len(KEYS)])
-
-
-def known(out: Path) -> set[tuple[str, ...]]:
+def known(out: Path) -> set[Key]:
     """The runs that the joined files have."""
-    files = [out / f"{name}.csv" for name in ("rates", *EXPERIMENTS)]
-    return {
-        _key(row) for file in files if file.exists() for row in file.read_text().splitlines()[1:]
-    }
+    return {key for name in ("rates", *EXPERIMENTS) for key in _runs(out / f"{name}.csv")}
 
 
-def best_rates(out: Path) -> dict[tuple[str, ...], float]:
+def best_rates(out: Path) -> dict[Key, float]:
     """The rate of least training loss by (data, network, method)."""
-    tried: dict[tuple[str, ...], list[tuple[float, float]]] = defaultdict(list)
-    if (out / "rates.csv").exists():
-        with (out / "rates.csv").open(newline="") as file:
-            for row in csv.DictReader(file):
-                loss = float(row["train"])
-                key = row["data"], row["network"], row["method"]
-                tried[key].append((np.inf if np.isnan(loss) else loss, float(row["rate"])))
+    tried: dict[Key, list[tuple[float, float]]] = defaultdict(list)
+    for key, rows in _runs(out / "rates.csv").items():
+        loss = float(Curve(key, rows).train[-1])
+        tried[key[1:4]].append((np.inf if np.isnan(loss) else loss, float(key[4])))
     return {key: min(losses)[1] for key, losses in tried.items()}
 
 
 def read(out: Path, experiment: str) -> dict[tuple[str, str, str], dict[str, list[Curve]]]:
     """The curves of all seeds by (data, network, samples) and method."""
-    from .minibatch import BATCHED
-
-    path = out / f"{experiment}.csv"
-    if not path.exists():
-        return {}
-    runs: dict[tuple[str, ...], list[dict[str, str]]] = defaultdict(list)
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            runs[tuple(row[name] for name in KEYS)].append(row)
     order = [*FULL_BATCH, "torch LBFGS", *FIRST_ORDER, *BATCHED]
     data = ("mnist", "fashion", "cifar10", "digits")
     curves = sorted(
-        map(Curve, runs.values()),
+        (Curve(key, rows) for key, rows in _runs(out / f"{experiment}.csv").items()),
         key=lambda c: (c.key[5] != "all", data.index(c.key[1]), c.key[2], order.index(c.method),
                        int(c.key[6])),
     )  # fmt: skip
