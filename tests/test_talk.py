@@ -212,35 +212,63 @@ def test_idx_files_and_checks(tmp_path):
         data._check("fashion", array, np.arange(2), array, np.arange(2))
 
 
+def quick(out, *arguments):
+    from examples.talk.__main__ import main
+
+    return main(["--quick", "--jobs", "1", "--out", str(out), *arguments])
+
+
 def test_quick_run(tmp_path):
     """Every method trains on the digits, and every figure is drawn, without a network."""
     pytest.importorskip("tqdm")
-    from examples.talk.__main__ import main
+    from examples.talk import results
     from examples.talk.training import FIRST_ORDER, FULL_BATCH
 
-    assert main(["--quick", "--jobs", "1", "--out", str(tmp_path)]) == 0
-    ends, starts = {}, {}
-    for experiment in ("classification", "autoencoder", "minibatch"):
-        with (tmp_path / f"{experiment}.csv").open(newline="") as file:
-            for row in csv.DictReader(file):
-                assert row["data"] == "digits"
-                key = experiment, row["network"], row["method"]
-                starts.setdefault(key, float(row["train"]))
-                # of the rates the best
-                end = ends.setdefault((*key, row["rate"]), {})
-                end.update(row)
-    for key, start in starts.items():
-        losses = [float(end["train"]) for other, end in ends.items() if other[:3] == key]
-        assert min(losses) < 0.95 * start, key
-    for end in ends.values():
-        assert float(end["epochs"]) >= 5
-        assert float(end["seconds"]) >= float(end["inside"]) > 0
-    methods = {method for _, _, method in starts}
-    assert methods == {*FULL_BATCH, *FIRST_ORDER, *BATCHED}
-    for name in ("classification_digits", "autoencoder_digits", "reconstructions_digits",
-                 "minibatch", "timings", "rosenbrock_paths", "rosenbrock_loss"):  # fmt: skip
-        assert (tmp_path / f"{name}.png").stat().st_size > 5000, name
+    assert quick(tmp_path) == 0
+    found = set()
+    for experiment in results.EXPERIMENTS:
+        for (images, _, samples), methods in results.read(tmp_path, experiment).items():
+            assert (images, samples) == ("digits", "400")
+            for method, (curve,) in methods.items():
+                found.add(method)
+                assert curve.train[-1] < curve.train[0], curve.key
+                assert curve.epochs[-1] >= 5
+                assert curve.seconds[-1] >= curve.inside[-1] > 0
+                assert curve.test[-1] > 0  # the last row has all columns
+    assert found == {*FULL_BATCH, *FIRST_ORDER, *BATCHED}
+    drawn = {path.stem for path in tmp_path.glob("*.png")}
+    assert {"classification_digits_64-32-10_400", "autoencoder_digits_400", "minibatch", "timings",
+            "reconstructions_digits_400", "rosenbrock_paths", "rosenbrock_loss"} <= drawn
     assert "| arc_lsr1 |" in (tmp_path / "summary.md").read_text()
+
+
+def test_what_was_run_is_not_run_again(tmp_path, monkeypatch):
+    """Even without the files of single runs. Another seed is, with the rates chosen before."""
+    pytest.importorskip("tqdm")
+    from examples.talk import __main__ as talk
+    from examples.talk import results
+
+    monkeypatch.setattr(talk, "FULL_BATCH", ("arc_hybrid",))
+    network = Network((64, 4, 10))
+    monkeypatch.setattr(talk, "networks", lambda experiment, data: [network])
+    made = []
+    train = talk.train
+
+    def counted(run, folder):
+        made.append(run)
+        return train(run, folder)
+
+    monkeypatch.setattr(talk, "train", counted)
+    assert quick(tmp_path, "--only", "classification") == 0
+    assert len(made) == 9 + 4
+    before = results._runs(tmp_path / "classification.csv")
+    shutil.rmtree(tmp_path / "runs")
+    assert quick(tmp_path, "--only", "classification", "--seeds", "0", "1") == 0
+    assert len(made) == 9 + 8 and {run.seed for run in made[13:]} == {1}
+    after = results._runs(tmp_path / "classification.csv")
+    assert len(before) == 4 and len(after) == 8
+    assert {key: after[key] for key in before} == before
+    assert " to " in (tmp_path / "summary.md").read_text()  # the spread of the seeds
 
 
 def test_figures_and_tables_come_from_the_files_kept(tmp_path):
@@ -258,6 +286,34 @@ def test_figures_and_tables_come_from_the_files_kept(tmp_path):
     kept = {path.name for path in (docs / "images" / "talk").glob("*.png")}
     assert drawn == {name for name in kept if not name.startswith("rosenbrock")}
     page = (docs / "talk.md").read_text()
-    tables = page[page.index("## Classification") : page.index("## Timings")]
+    tables = page[page.index("## The marks") : page.index("## Timings")]
     rows = re.findall(r"^\| (?!method).*\|$", tables, re.MULTILINE)
     assert len(rows) > 20 and [row for row in rows if row not in summary] == []
+
+
+def test_spread_of_seeds():
+    from examples.talk.figures import spread
+
+    assert spread([0.125]) == "0.125"
+    assert spread([3.0, 1.0, 2.0]) == "2 (1 to 3)"
+    assert spread([np.nan, 40.0, np.nan], most=80) == "> 80 (40 to > 80)"
+
+
+@pytest.mark.parametrize("method", ["trust_cg", "arc_lsr1", "L-BFGS-B", "Adam", "batch trust_cg"])
+def test_without_torch(method, tmp_path, monkeypatch):
+    """NumPy's networks train where PyTorch is not installed."""
+    from examples.talk import training
+
+    monkeypatch.setattr(training, "HAS_TORCH", False)
+    rate = 1e-2 if method == "Adam" else None
+    run = training.Run(
+        "autoencoder", Network((64, 8, 64), "tanh", "sigmoid", "mse"), "digits", 200, 100, method,
+        12, 0, rate,
+    )  # fmt: skip
+    training.train(run, tmp_path)
+    with (tmp_path / f"{run.name}.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[-1]["train"]) < float(rows[0]["train"])
+    assert float(rows[-1]["epochs"]) >= 12
+    with np.load(tmp_path / f"{run.name}.npz") as file:
+        assert file["outputs"].shape == (10, 64)

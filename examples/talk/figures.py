@@ -4,16 +4,16 @@
 
 If there is DIR/runs, its files are first joined to DIR/<experiment>.csv, and the images that are
 shown to DIR/reconstructions.npz. All figures and tables are made from these, so DIR/runs may be
-deleted then. Pictures go to PICTURES, or DIR. Rosenbrock's are `rosenbrock`'s own.
+deleted then. Pictures go to PICTURES, or DIR; tables to DIR/summary.md. Rosenbrock's pictures are
+`rosenbrock`'s own.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import platform
 import sys
-from collections import defaultdict
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -24,15 +24,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image  # matplotlib depends on it
 
+from .results import Curve, inputs_name, join, read
+from .training import HAS_TORCH, file_name
+
 __all__ = ["machine", "main", "save"]
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart, and dashes beside it.
 STYLES = {
     "trust_cg": ("#000000", "-"),
-    "trust_cg differences": ("#777777", "--"),
     "arc_lsr1": ("#D55E00", "-"),
     "arc_hybrid": ("#E69F00", "--"),
+    "arc_hybrid r=1": ("#0072B2", "-"),
+    "trust_hybrid": ("#E69F00", "-"),
     "L-BFGS-B": ("#009E73", "-"),
+    "torch LBFGS": ("#009E73", "--"),
     "SGD": ("#0072B2", ":"),
     "RMSProp": ("#CC79A7", "-."),
     "Adam": ("#56B4E9", "-"),
@@ -42,102 +47,57 @@ STYLES = {
     "batch arc_hybrid overlap": ("#0072B2", ":"),
     "batch trust_cg": ("#000000", "-"),
 }
-NUMBERS = ("iteration", "epochs", "gradients", "seconds", "inside", "train", "test", "accuracy")
 #: Epochs of the early phase.
 EARLY = 12
-ORDER = ("mnist", "fashion", "cifar10", "digits")
+#: Epochs after which the loss of L-BFGS-B is a mark.
+MARKS = (40, 80)
+#: Epochs of a run, at least.
+EPOCHS = 80
+#: Methods of this library that take no Hessian products.
+OWN = ("arc_lsr1", "arc_hybrid", "arc_hybrid r=1", "trust_hybrid")
+
+Group = tuple[str, str, str]
+Methods = dict[str, list[Curve]]
 
 
 def machine() -> dict[str, object]:
     """Cores and versions."""
-    versions = {name: metadata.version(name) for name in ("numpy", "scipy", "numba")}
+    names = ("numpy", "scipy", "numba", *(("torch",) if HAS_TORCH else ()))
+    versions = {name: metadata.version(name) for name in names}
     return {"cores": os.cpu_count(), "python": platform.python_version(), **versions}
 
 
-class Curve:
-    """The columns of one run as arrays, by attribute."""
-
-    def __init__(self, rows: list[dict[str, str]]) -> None:
-        self.method, self.rate = rows[0]["method"], rows[0]["rate"]
-        for name in NUMBERS:
-            # + 0.0: a loss of -0.0 is no loss
-            setattr(self, name, np.array([float(row[name] or "nan") for row in rows]) + 0.0)
-
-    @property
-    def label(self) -> str:
-        return f"{self.method} (rate {self.rate})" if self.rate else self.method
-
-    def reaches(self, target: float, column: str) -> float:
-        """The value of `column` in the first row whose training loss is at the target."""
-        there = np.flatnonzero(self.train <= target)
-        return float(getattr(self, column)[there[0]]) if there.size else float("nan")
+def images_of(samples: str) -> str:
+    """The size of a training set, in words."""
+    return f"{samples} images"
 
 
-def join(out: Path) -> None:
-    """One CSV of each experiment from those of its runs, and one file of the images to be shown."""
-    texts: dict[str, list[str]] = defaultdict(list)
-    for path in sorted((out / "runs").glob("*.csv")):
-        header, *rows = path.read_text().splitlines(keepends=True)
-        lines = texts[path.name.split("_")[0]]
-        lines += rows if lines else [header, *rows]
-    for experiment, lines in texts.items():
-        (out / f"{experiment}.csv").write_text("".join(lines))
-    images: dict[str, np.ndarray] = {}
-    for (data, network), curves in read(out, "autoencoder").items():
-        for curve in curves:
-            name = shown_name(data, network, curve)
-            path = out / "runs" / f"{name}.npz"
-            if is_deep(network) and path.exists():
-                with np.load(path) as file:
-                    images[f"inputs_{data}"] = _grey(file["inputs"])
-                    images[name] = _grey(file["outputs"])
-    if images:
-        np.savez_compressed(out / "reconstructions.npz", **images)
+def label_of(curves: list[Curve]) -> str:
+    method, rate = curves[0].method, curves[0].rate
+    return f"{method} (rate {rate})" if rate else method
 
 
-def _grey(images: np.ndarray) -> np.ndarray:
-    """Images with values from 0 to 1 in 256 levels, of which no more can be seen."""
-    return np.rint(255.0 * np.clip(images, 0.0, 1.0)).astype(np.uint8)
+def draw(axes, curves: list[Curve], x: str, y: str, **style) -> None:
+    """The curves of a method, one a seed."""
+    colour, dashes = STYLES[curves[0].method]
+    style = {"color": colour, "linestyle": dashes, "label": label_of(curves),
+             "linewidth": 1.8 if len(curves) == 1 else 1.1, **style}  # fmt: skip
+    for curve in curves:
+        values = getattr(curve, y)
+        known = np.isfinite(values)
+        axes.plot(getattr(curve, x)[known], values[known], **style)
+        style["label"] = None
 
 
-def is_deep(network: str) -> bool:
-    """Whether a network has more than one hidden layer; only these images are shown."""
-    return network.count("-") > 2
-
-
-def shown_name(data: str, network: str, curve: Curve) -> str:
-    """The name of an autoencoder's run, in DIR/runs and in reconstructions.npz."""
-    parts = ["autoencoder", data, network, curve.method.replace(" ", "-"), curve.rate]
-    return "_".join(part for part in parts if part)
-
-
-def read(out: Path, experiment: str) -> dict[tuple[str, str], list[Curve]]:
-    """The curves by (data, network); of first-order methods that of the best rate only."""
-    path = out / f"{experiment}.csv"
-    if not path.exists():
-        return {}
-    runs: dict[tuple[str, ...], list[dict[str, str]]] = defaultdict(list)
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            runs[row["data"], row["network"], row["method"], row["rate"]].append(row)
-    best: dict[tuple[str, str, str], Curve] = {}
-    for (data, network, method, _), rows in runs.items():
-        curve = Curve(rows)
-        key = data, network, method
-        if key not in best or not best[key].train[-1] <= curve.train[-1]:
-            best[key] = curve
-    groups: dict[tuple[str, str], list[Curve]] = defaultdict(list)
-    order = list(STYLES)
-    for (data, network, _), curve in sorted(best.items(), key=lambda i: order.index(i[0][2])):
-        groups[data, network].append(curve)
-    return dict(sorted(groups.items(), key=lambda group: ORDER.index(group[0][0])))
-
-
-def draw(axes, curve: Curve, x: str, y: str, **style) -> None:
-    """One curve."""
-    colour, dashes = STYLES[curve.method]
-    style = {"color": colour, "linestyle": dashes, "label": curve.label, "linewidth": 1.8, **style}
-    axes.plot(getattr(curve, x), getattr(curve, y), **style)
+def ends(methods: Methods, name: str, best: str = "") -> list[float]:
+    """The last values of a column of all curves, or with best='max' or 'min' the best."""
+    found = []
+    for curve in (c for curves in methods.values() for c in curves):
+        values = getattr(curve, name)
+        values = values[np.isfinite(values)]
+        if values.size:
+            found.append(float(getattr(values, best)() if best else values[-1]))
+    return found
 
 
 def legend(figure, axes, columns: int = 4) -> None:
@@ -156,54 +116,56 @@ def save(figure, path: Path) -> None:
 
 
 def classification(out: Path, pictures: Path) -> None:
-    """Training loss and test accuracy against epochs, gradients and seconds."""
-    for (data, network), curves in read(out, "classification").items():
-        figure, axes = plt.subplots(2, 3, figsize=(14, 8), layout="constrained", sharey="row")
-        for column, x in enumerate(("epochs", "gradients", "seconds")):
-            for curve in curves:
-                draw(axes[0, column], curve, x, "train")
-                draw(axes[1, column], curve, x, "accuracy")
+    """Training loss and test accuracy against epochs and seconds."""
+    for (data, network, samples), methods in read(out, "classification").items():
+        figure, axes = plt.subplots(2, 2, figsize=(12, 8), layout="constrained", sharey="row")
+        for column, x in enumerate(("epochs", "seconds")):
+            for curves in methods.values():
+                draw(axes[0, column], curves, x, "train")
+                draw(axes[1, column], curves, x, "accuracy")
             axes[0, column].set(yscale="log")
-            axes[1, column].set(xlabel="gradients and products" if x == "gradients" else x)
+            axes[1, column].set(xlabel=x)
         # a line search that fails at the end of its digits is not worth the room
-        most = 1.1 * float(np.median([curve.epochs[-1] for curve in curves]))
+        most = 1.1 * float(np.median(ends(methods, "epochs")))
         axes[0, 0].set_xlim(0, most)
         axes[1, 0].set_xlim(0, most)
         # the rise at the start would hide the differences at the end
-        best = max(np.nanmax(curve.accuracy) for curve in curves)
+        best = max(ends(methods, "accuracy", "max"))
         axes[1, 0].set(ylim=(0.7 * best, 1.03 * best), ylabel="test accuracy")
-        axes[0, 0].set(ylabel="training loss")
         # a run that overfits to zero should not squeeze the others
-        low = min(curve.train[-1] for curve in curves)
-        axes[0, 0].set(ylim=(max(low, 1e-4) / 1.5, 1.3 * curves[0].train[0]))
-        figure.suptitle(f"{data}, {network}, cross-entropy")
-        legend(figure, axes[0, 0])
-        save(figure, pictures / f"classification_{data}.png")
+        low = max(min(ends(methods, "train")), 1e-4) / 1.5
+        start = next(iter(methods.values()))[0].train[0]
+        axes[0, 0].set(ylim=(low, 1.3 * start), ylabel="training loss")
+        figure.suptitle(f"{data}, {network}, cross-entropy, {images_of(samples)}")
+        legend(figure, axes[0, 0], 5)
+        save(figure, pictures / f"classification_{data}_{network}_{samples}.png")
 
 
 def autoencoder(out: Path, pictures: Path) -> None:
     """Training and test error in the early and the late phase."""
     groups = read(out, "autoencoder")
-    for data in dict.fromkeys(data for data, _ in groups):
-        chosen = [(network, curves) for (d, network), curves in groups.items() if d == data]
+    for data, samples in dict.fromkeys((data, samples) for data, _, samples in groups):
+        chosen = [(g[1], methods) for g, methods in groups.items() if g[::2] == (data, samples)]
         figure, axes = plt.subplots(
             len(chosen), 4, figsize=(16, 4.2 * len(chosen)), layout="constrained", squeeze=False
         )
-        for row, (network, curves) in zip(axes, chosen, strict=True):
+        for row, (network, methods) in zip(axes, chosen, strict=True):
+            all_curves = [c for curves in methods.values() for c in curves]
             for ax, part, y in zip(row, ("early", "early", "late", "late"),
                                    ("train", "test") * 2, strict=True):  # fmt: skip
-                for curve in curves:  # the best rate need not be the same for both networks
-                    draw(ax, curve, "epochs", y, label=curve.method)
-                last = max(curve.epochs[-1] for curve in curves)
+                for curves in methods.values():  # rates need not be the same for both networks
+                    draw(ax, curves, "epochs", y, label=curves[0].method)
+                last = max(ends(methods, "epochs"))
                 early = min(EARLY, last / 4)
                 limits = (0, early) if part == "early" else (early, last)
                 shown = np.concatenate([
                     getattr(c, y)[(c.epochs >= limits[0]) & (c.epochs <= limits[1])]
-                    for c in curves
+                    for c in all_curves
                 ])  # fmt: skip
                 shown = shown[np.isfinite(shown)]
                 if shown.size:
-                    ax.set_ylim(shown.min() * 0.95, min(shown.max(), curves[0].train[0]) * 1.05)
+                    most = min(shown.max(), all_curves[0].train[0])
+                    ax.set_ylim(shown.min() * 0.95, most * 1.05)
                 ax.set(xlim=limits, yscale="log", xlabel="epochs",
                        title=f"{part}: {'training' if y == 'train' else 'test'} error")  # fmt: skip
                 ax.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%.3f"))
@@ -211,9 +173,9 @@ def autoencoder(out: Path, pictures: Path) -> None:
                 low, high = ax.get_ylim()
                 ax.set_yticks(np.geomspace(low * 1.05, high * 0.95, 5))
             row[0].set_ylabel(f"{network}\nmean square error")
-        figure.suptitle(f"Autoencoders, {data}")
-        legend(figure, axes[0, 0])
-        save(figure, pictures / f"autoencoder_{data}.png")
+        figure.suptitle(f"Autoencoders, {data}, {images_of(samples)}")
+        legend(figure, axes[0, 0], 5)
+        save(figure, pictures / f"autoencoder_{data}_{samples}.png")
 
 
 def reconstructions(out: Path, pictures: Path) -> None:
@@ -222,15 +184,16 @@ def reconstructions(out: Path, pictures: Path) -> None:
         return
     with np.load(out / "reconstructions.npz") as file:
         stored = dict(file)
-    for (data, network), curves in read(out, "autoencoder").items():
+    for group, methods in read(out, "autoencoder").items():
+        data, network, samples = group
         rows = [
-            (f"{curve.label}: {curve.test[-1]:.4f}", stored[name])
-            for curve in curves
-            if (name := shown_name(data, network, curve)) in stored
+            (f"{label_of(curves)}: {curves[0].test[-1]:.4f}", stored[name])
+            for curves in methods.values()
+            if (name := file_name(curves[0].key)) in stored
         ]
         if not rows:
             continue
-        inputs = stored[f"inputs_{data}"]
+        inputs = stored[inputs_name(group)]
         rows.insert(0, ("input", inputs))
         side = round(inputs.shape[1] ** 0.5)
         figure, axes = plt.subplots(len(rows), 1, figsize=(11, 0.78 * len(rows)))
@@ -241,8 +204,9 @@ def reconstructions(out: Path, pictures: Path) -> None:
             ax.set_xticks([])
             ax.set_yticks([])
             ax.set_ylabel(label, rotation=0, ha="right", va="center")
-        figure.suptitle(f"{data}, {network}: test images and reconstructions (test error)")
-        save(figure, pictures / f"reconstructions_{data}.png")
+        figure.suptitle(f"{data}, {network}, {images_of(samples)}: test images, reconstructions "
+                        "(test error)")  # fmt: skip
+        save(figure, pictures / f"reconstructions_{data}_{samples}.png")
 
 
 def minibatch(out: Path, pictures: Path) -> None:
@@ -254,109 +218,172 @@ def minibatch(out: Path, pictures: Path) -> None:
     figure, axes = plt.subplots(
         2, len(groups), figsize=(max(12, 7 * len(groups)), 8), layout="constrained", squeeze=False
     )
-    for column, (key, curves) in zip(axes.T, groups.items(), strict=True):
-        extra = [c for c in others.get(key, []) if c.method in ("L-BFGS-B", "Adam")]
-        for curve in curves + extra:
+    for column, (key, methods) in zip(axes.T, groups.items(), strict=True):
+        beside = others.get(key, {})
+        extra = {name: beside[name] for name in ("trust_hybrid", "Adam") if name in beside}
+        for name, curves in {**methods, **extra}.items():
             # the best rate of Adam need not be the same for both data
-            label = curve.method if curve in curves else f"{curve.method} (see classification)"
-            draw(column[0], curve, "epochs", "train", label=label)
-            draw(column[1], curve, "epochs", "accuracy")
-        low = min(np.nanmin(c.train) for c in curves)
-        column[0].set(yscale="log", title=f"{key[0]}, {key[1]}", ylabel="training loss",
-                      ylim=(max(low, 1e-4) / 3, 1.3 * curves[0].train[0]))  # fmt: skip
+            label = name if name in methods else f"{name} (see classification)"
+            draw(column[0], curves, "epochs", "train", label=label)
+            draw(column[1], curves, "epochs", "accuracy")
+        low = min(ends(methods, "train", "min"))
+        start = next(iter(methods.values()))[0].train[0]
+        column[0].set(yscale="log", title=", ".join(key[:2]), ylabel="training loss",
+                      ylim=(max(low, 1e-4) / 3, 1.3 * start))  # fmt: skip
         for ax in column:
-            ax.set_xlim(0, 1.05 * float(np.median([c.epochs[-1] for c in curves])))
-        best = max(np.nanmax(c.accuracy) for c in curves + extra)
+            ax.set_xlim(0, 1.05 * float(np.median(ends(methods, "epochs"))))
+        best = max(ends({**methods, **extra}, "accuracy", "max"))
         column[1].set(xlabel="epochs", ylabel="test accuracy", ylim=(0.7 * best, 1.03 * best))
     legend(figure, axes[0, 0], 3)
     save(figure, pictures / "minibatch.png")
 
 
-def timings(out: Path, pictures: Path) -> list[dict[str, object]]:
-    """Seconds per iteration and epoch, the share outside the loss, and the race to a target."""
-    rows: list[dict[str, object]] = []
-    for experiment in ("classification", "autoencoder", "minibatch"):
-        for (data, network), curves in read(out, experiment).items():
-            # the least loss that every method has got to
-            target = max(float(np.nanmin(c.train)) for c in curves)
-            for c in curves:
-                steps = max(c.iteration[-1], 1)
-                accuracy = c.accuracy[np.isfinite(c.accuracy)]
-                rows.append({
-                    "experiment": experiment, "data": data, "network": network,
-                    "method": c.method, "rate": c.rate,
-                    "train": f"{c.train[-1]:.5g}", "test": f"{c.test[-1]:.5g}",
-                    "accuracy": f"{accuracy[-1]:.4f}" if accuracy.size else "",
-                    "best accuracy": f"{accuracy.max():.4f}" if accuracy.size else "",
-                    "ms/iteration": f"{1000 * c.seconds[-1] / steps:.1f}",
-                    "s/epoch": f"{c.seconds[-1] / c.epochs[-1]:.3f}",
-                    "outside": f"{100 * (1 - c.inside[-1] / c.seconds[-1]):.0f} %",
-                    "target": f"{target:.4g}",
-                    "steps to it": f"{c.reaches(target, 'iteration'):.0f}",
-                    "epochs to it": f"{c.reaches(target, 'epochs'):.0f}",
-                    "gradients to it": f"{c.reaches(target, 'gradients'):.0f}",
-                    "seconds to it": f"{c.reaches(target, 'seconds'):.1f}",
-                    "test there": f"{c.reaches(target, 'test'):.4g}",
-                })  # fmt: skip
-    if not rows:
-        return rows
-    with (out / "timings.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    groups = list(dict.fromkeys((r["experiment"], r["data"], r["network"]) for r in rows))
-    first = [r for r in rows if (r["experiment"], r["data"], r["network"]) == groups[0]]
+def number(value: float, form: str = ".3g") -> str:
+    """Without a power of ten where it can be; '-' for what is not known."""
+    if np.isnan(value):
+        return "-"
+    return f"{value:.0f}" if 100 <= abs(value) < 1e6 else f"{value:{form}}"
+
+
+def spread(values: Iterable[float], form: str = ".3g", most: float = np.inf) -> str:
+    """The median, and in brackets the least and the largest; '> most' where it is not reached."""
+    values = [np.inf if np.isnan(v) and np.isfinite(most) else v for v in values]
+    words = [f"> {most:.0f}" if np.isinf(v) else number(v, form) for v in sorted(values)]
+    middle = words[len(words) // 2]
+    return middle if len(set(words)) == 1 else f"{middle} ({words[0]} to {words[-1]})"
+
+
+def table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """A table in Markdown, and an empty line."""
+    lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
+    return [*lines, *("| " + " | ".join(row) + " |" for row in rows), ""]
+
+
+def results(groups: dict[Group, Methods], experiment: str) -> list[str]:
+    """For each size a table of methods by networks."""
+    lines: list[str] = []
+    for samples in dict.fromkeys(group[2] for group in groups):
+        chosen = {group: methods for group, methods in groups.items() if group[2] == samples}
+        labelled = experiment != "autoencoder"
+        score = "best test accuracy" if labelled else "test error at the end"
+        lines += [f"### {experiment}, {images_of(samples)}: training loss at the end, {score}", ""]
+        rows = []
+        for method in dict.fromkeys(m for methods in chosen.values() for m in methods):
+            row = [method]
+            for methods in chosen.values():
+                curves = methods.get(method, [])
+                form = ".4f" if labelled else ".3g"
+                scores = [np.nanmax(c.accuracy) if labelled else c.test[-1] for c in curves]
+                row.append(f"{spread(c.train[-1] for c in curves)}; {spread(scores, form)}"
+                           if curves else "")  # fmt: skip
+            rows.append(row)
+        lines += table(["method", *(f"{group[0]}, {group[1]}" for group in chosen)], rows)
+    return lines
+
+
+def target_of(methods: Methods) -> float:
+    """The least loss that every method has got to, by the medians of the seeds."""
+    return max(
+        float(np.median([np.nanmin(curve.train) for curve in curves]))
+        for curves in methods.values()
+    )
+
+
+def median(values: Iterable[float]) -> float:
+    """That of the seeds; nan, for what was not reached, is more than any number."""
+    middle = float(np.median([np.inf if np.isnan(v) else v for v in values]))
+    return middle if np.isfinite(middle) else float("nan")
+
+
+def marks(groups: dict[Group, Methods], epochs: int) -> list[str]:
+    """Epochs to the loss of L-BFGS-B after so many epochs, seed by seed."""
+    shown = (*OWN, "L-BFGS-B", "torch LBFGS", "trust_cg")
+    rows = []
+    for (data, network, samples), methods in groups.items():
+        peers = {c.key[6]: c.train[c.epochs <= epochs] for c in methods.get("L-BFGS-B", [])}
+        targets = {seed: losses[-1] for seed, losses in peers.items()}
+        reached = {
+            method: [
+                curve.reaches(targets[curve.key[6]], "epochs")
+                for curve in methods.get(method, []) if curve.key[6] in targets
+            ]
+            for method in shown
+        }  # fmt: skip
+        if targets:
+            rows.append([
+                f"{data}, {network}, {samples}", spread(targets.values()),
+                *(spread(reached[m], ".0f", EPOCHS) if reached[m] else "" for m in shown),
+            ])  # fmt: skip
+    title = f"### Epochs to the training loss of L-BFGS-B after {epochs} epochs"
+    return [title, "", *table(["network, images", "loss", *shown], rows)] if rows else []
+
+
+def race(group: Group, methods: Methods, experiment: str) -> list[str]:
+    """Cost of every method, and of getting to a loss that all get to; medians over the seeds."""
+    target = target_of(methods)
+    header = ["method", "rate", "steps", "ms a step", "s an epoch", "outside", "steps to it",
+              "epochs to it", "seconds to it", "test there"]  # fmt: skip
+    rows = []
+    for method, curves in methods.items():
+        columns = [
+            [c.iteration[-1] for c in curves],
+            [1000 * c.seconds[-1] / max(c.iteration[-1], 1) for c in curves],
+            [c.seconds[-1] / c.epochs[-1] for c in curves],
+            [100 * (1 - c.inside[-1] / c.seconds[-1]) for c in curves],
+            *([c.reaches(target, name) for c in curves]
+              for name in ("iteration", "epochs", "seconds", "test")),
+        ]  # fmt: skip
+        cells = [number(median(values)) for values in columns]
+        cells[3] = f"{median(columns[3]):.0f} %"
+        rows.append([method, curves[0].rate, *cells])
+    title = f"### {experiment}, {', '.join(group[:2])}, {images_of(group[2])} (target {target:.4g})"
+    return [title, "", *table(header, rows)]
+
+
+def timings(groups: dict[Group, Methods], pictures: Path) -> None:
+    """Bars for the first network: seconds an epoch, the share outside the loss, and of the race."""
+    (data, network, samples), methods = next(iter(groups.items()))
+    target = target_of(methods)
     figure, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained", sharey=True)
-    names = [str(r["method"]) for r in first]
-    colours = [STYLES[name][0] for name in names]
-    for ax, (column, title) in zip(
-        axes,
-        (("s/epoch", "seconds per epoch"), ("outside", "% of them outside the loss"),
-         ("seconds to it", f"seconds to a training loss of {first[0]['target']}")),
-        strict=True,
-    ):  # fmt: skip
-        values = [float(str(r[column]).removesuffix(" %")) for r in first]
-        bars = ax.barh(names, np.nan_to_num(values), color=colours)
-        labels = ["not reached" if np.isnan(v) else f"{v:g}" for v in values]
-        ax.bar_label(bars, labels, padding=3)
+    panels = (
+        ("seconds an epoch", lambda c: c.seconds[-1] / c.epochs[-1]),
+        ("% of them outside the loss", lambda c: 100 * (1 - c.inside[-1] / c.seconds[-1])),
+        (f"seconds to a training loss of {target:.3g}", lambda c: c.reaches(target, "seconds")),
+    )
+    for ax, (title, value) in zip(axes, panels, strict=True):
+        values = [median(value(c) for c in curves) for curves in methods.values()]
+        bars = ax.barh(list(methods), np.nan_to_num(values),
+                       color=[STYLES[name][0] for name in methods])  # fmt: skip
+        ax.bar_label(bars, [number(v, ".2g") for v in values], padding=3)
         ax.set_title(title)
         ax.margins(x=0.25)
-    for ax in axes:
         ax.grid(False)
     axes[0].invert_yaxis()
-    figure.suptitle(f"{groups[0][1]}, {groups[0][2]}")
+    figure.suptitle(f"{data}, {network}, {images_of(samples)}")
     save(figure, pictures / "timings.png")
-    return rows
 
 
-def summary(out: Path, rows: list[dict[str, object]]) -> None:
-    """The timings as tables in Markdown."""
-    lines = ["Target: the least training loss that every method of the table has got to.", ""]
-    for experiment in dict.fromkeys(r["experiment"] for r in rows):
-        chosen = [r for r in rows if r["experiment"] == experiment]
-        columns = list(dict.fromkeys((r["data"], r["network"]) for r in chosen))
-        score = "best accuracy" if any(r["accuracy"] for r in chosen) else "test"
-        title = score if score != "test" else "test error"
-        lines += [f"### {experiment}: training loss at the end, {title}", "",
-                  "| method | " + " | ".join(f"{d}, {n}" for d, n in columns) + " |",
-                  "|---" * (len(columns) + 1) + "|"]  # fmt: skip
-        for method in dict.fromkeys(r["method"] for r in chosen):
-            cells = {(r["data"], r["network"]): f"{r['train']}, {r[score]}"
-                     for r in chosen if r["method"] == method}  # fmt: skip
-            lines.append(f"| {method} | " + " | ".join(cells.get(c, "") for c in columns) + " |")
-        lines.append("")
-    hidden = ("experiment", "data", "network", "rate", "target")
-    for group in dict.fromkeys((r["experiment"], r["data"], r["network"]) for r in rows):
-        chosen = [r for r in rows if (r["experiment"], r["data"], r["network"]) == group]
-        columns = [c for c in chosen[0] if c not in hidden and any(r[c] for r in chosen)]
-        lines += [f"### {group[0]}, {group[1]}, {group[2]} (target {chosen[0]['target']})", ""]
-        lines += ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
-        for r in chosen:
-            name = f"{r['method']}, {r['rate']}" if r["rate"] else r["method"]
-            cells = [str(name), *(str(r[c]).replace("nan", "-") for c in columns[1:])]
-            lines.append("| " + " | ".join(cells) + " |")
-        lines.append("")
+def summary(out: Path, pictures: Path) -> None:
+    """All tables, and the bars of timings."""
+    every = {name: read(out, name) for name in ("classification", "autoencoder", "minibatch")}
+    every = {name: groups for name, groups in every.items() if groups}
+    if not every:
+        return
+    lines = [
+        "Of several seeds the median, and in brackets the least and the largest.", "",
+    ]  # fmt: skip
+    full_batch = {**every.get("classification", {}), **every.get("autoencoder", {})}
+    for epochs in MARKS:
+        lines += marks(full_batch, epochs)
+    for experiment, groups in every.items():
+        lines += results(groups, experiment)
+    lines += ["## Cost", "", "Target: the least training loss that every method of the table has "
+              "got to. Outside: share of the seconds outside the loss. Medians of the seeds.", ""]
+    for experiment, groups in every.items():
+        for group, methods in groups.items():
+            lines += race(group, methods, experiment)
     (out / "summary.md").write_text("\n".join(lines))
+    timings(next(iter(every.values())), pictures)
 
 
 def main(out: Path, pictures: Path | None = None) -> None:
@@ -365,11 +392,8 @@ def main(out: Path, pictures: Path | None = None) -> None:
     pictures = pictures or out
     pictures.mkdir(parents=True, exist_ok=True)
     join(out)
-    for draw_all in (classification, autoencoder, reconstructions, minibatch):
+    for draw_all in (classification, autoencoder, reconstructions, minibatch, summary):
         draw_all(out, pictures)
-    rows = timings(out, pictures)
-    if rows:
-        summary(out, rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A finite sum, some of its terms at a time, on the steppable solver.
+"""A finite sum, some of its terms at a time: settings, batches, and NumPy's steppable solver.
 
 On every batch the solver makes a few steps. Both ends of a pair, and the ratio of actual to
 predicted reduction, come from the same batch; what the solver has learnt stays when the next one
@@ -7,7 +7,7 @@ comes, by `Solver.renew`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -64,15 +64,19 @@ def batches(
 
 
 def train_in_batches(
-    recorder, w: np.ndarray, seed: int, method: str, batch: int, inner: int, overlap: float,
-    options: dict[str, Any],
+    recorder, loss_on: Callable, samples: int, w: np.ndarray, seed: int, method: str, batch: int,
+    inner: int, overlap: float, options: dict[str, Any],
 ) -> None:  # fmt: skip
     """Drive a `Solver` with `inner` steps a batch until the recorder ends the run.
 
     Parameters
     ----------
     recorder : Recorder
-        Makes the losses, counts, and raises when the epochs are spent.
+        Raises when the epochs are spent.
+    loss_on : callable
+        Indices of samples to the loss on them.
+    samples : int
+        Of them all.
     w : array
         The start; the weights of the last step are written into it.
     seed : int
@@ -83,8 +87,8 @@ def train_in_batches(
         See `batches`.
     """
     solver = Solver(w, method, {"gtol": 0, "maxiter": 10**6, **options})
-    for chosen in batches(len(recorder.data.x), batch, overlap, np.random.default_rng(seed)):
-        loss = recorder.loss(chosen)
+    for chosen in batches(samples, batch, overlap, np.random.default_rng(seed)):
+        loss = loss_on(chosen)
         x = solver.x
         f, g = loss.value(x), loss.gradient(x)
         if solver.g is None:

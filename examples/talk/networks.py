@@ -72,6 +72,8 @@ class Network:
     ----------
     n : int
         Number of weights.
+    names : list of str
+        Of the activations of every layer but the input.
     """
 
     def __init__(
@@ -90,13 +92,18 @@ class Network:
         if loss == "cross_entropy" and output != "identity":
             raise ValueError(f"`output` must be 'identity' with cross_entropy, got {output!r}")
         self.sizes, self.loss = sizes, loss
-        self._names = [hidden] * (len(sizes) - 2) + [output]
+        self.names = [hidden] * (len(sizes) - 2) + [output]
         self.n = sum((a + 1) * b for a, b in pairwise(sizes))
+
+    @property
+    def name(self) -> str:
+        """Its widths."""
+        return "-".join(map(str, self.sizes))
 
     @property
     def activations(self) -> list[Activation]:
         """Of every layer but the input. By name, so that a network can be pickled."""
-        return [ACTIVATIONS[name] for name in self._names]
+        return [ACTIVATIONS[name] for name in self.names]
 
     def layers(self, w: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """The parts of `w` as (W_l, b_l) of every layer; views."""
@@ -212,6 +219,13 @@ class Loss:
                 r_delta = r_error
         return result
 
+    def evaluate(self, w: np.ndarray) -> tuple[float, float | None]:
+        """The loss, and the share of labels that are right."""
+        value = self.value(w)
+        if self.network.loss == "mse":
+            return value, None
+        return value, float(np.mean(self._outputs[-1].argmax(axis=1) == self.targets))
+
     def _move(self, w: np.ndarray) -> None:
         """Make `w` the point whose passes are kept."""
         w = np.asarray(w, self.inputs.dtype)
@@ -304,7 +318,7 @@ def cost_of_products(samples: int = 2000, repeats: int = 5) -> list[dict[str, ob
             least = {name: min(values) for name, values in seconds.items()}
             rows.append(
                 {
-                    "network": "-".join(map(str, network.sizes)), "dtype": np.dtype(dtype).name,
+                    "network": network.name, "dtype": np.dtype(dtype).name,
                     "gradient": least["gradient"],
                     "product": least["product"] / least["gradient"],
                     "further": least["further"] / least["gradient"],

@@ -1,5 +1,7 @@
 """One training run: a method on a network and data, recorded as it goes.
 
+Where PyTorch is installed the networks are modules (`modules`), else NumPy's (`networks`).
+
 An *epoch* is one pass over the training samples of any kind: value, value and gradient, or
 Hessian product. *gradients* counts gradients and products, in units of all samples. Seconds are
 those of the processor in this process; recording is not in them.
@@ -8,9 +10,13 @@ those of the processor in this process; recording is not in them.
 from __future__ import annotations
 
 import csv
+import functools
+import importlib.util
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.optimize
@@ -18,20 +24,33 @@ import scipy.optimize
 import quasinewton
 from quasinewton.methods import METHODS
 
-from .data import Data
-from .minibatch import BATCHED, train_in_batches
-from .networks import Loss, Network
+from .data import Data, load
+from .minibatch import BATCHED, batches, train_in_batches
+from .networks import Loss
 
-__all__ = ["COLUMNS", "FIRST_ORDER", "FULL_BATCH", "Run", "train"]
+__all__ = ["COLUMNS", "FIRST_ORDER", "FULL_BATCH", "HAS_TORCH", "KEYS", "Run", "file_name", "train"]
 
+#: The columns that say which run a row is of.
+KEYS = ("experiment", "data", "network", "method", "rate", "samples", "seed")
 COLUMNS = (
-    "experiment", "data", "network", "method", "rate", "seed", "iteration", "epochs", "gradients",
-    "seconds", "inside", "train", "test", "accuracy",
-)  # fmt: skip
+    *KEYS, "iteration", "epochs", "gradients", "seconds", "inside", "train", "test", "accuracy",
+)
 
-FULL_BATCH = ("trust_cg", "trust_cg differences", "arc_lsr1", "arc_hybrid", "L-BFGS-B")
-#: Learning rates tried; of each method the one of least training loss at the end is shown.
-#: The mean over 784 pixels makes gradients of the autoencoders so much smaller.
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+
+FULL_BATCH = (
+    "trust_cg", "arc_lsr1", "arc_hybrid", "arc_hybrid r=1", "trust_hybrid", "L-BFGS-B",
+)
+#: Options of own methods. The talk's trust-region method makes Newton steps alone. A first step of
+#: length 1 is what L-BFGS takes at most; by default it may be as long as all the weights.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "trust_cg": {"enriched": False},
+    "arc_hybrid r=1": {"initial_trust_radius": 1.0},
+}
+if HAS_TORCH:
+    FULL_BATCH += ("torch LBFGS",)
+#: Learning rates tried. The mean over 784 pixels makes gradients of the autoencoders so much
+#: smaller.
 FIRST_ORDER = {
     "SGD": {"cross_entropy": (0.01, 0.1, 1.0), "mse": (1.0, 10.0, 100.0)},
     "RMSProp": {"cross_entropy": (1e-4, 1e-3, 1e-2), "mse": (1e-4, 1e-3, 1e-2)},
@@ -42,22 +61,47 @@ FIRST_ORDER_BATCH = 128
 
 @dataclass(frozen=True)
 class Run:
-    """What to run: a network on data by a method; `rate` is of first-order methods."""
+    """What to run: a network on data by a method; `rate` is of first-order methods.
+
+    `samples` and `test_samples` are numbers of images, None for all.
+    """
 
     experiment: str
-    network: Network
-    data: Data
+    network: Any
+    dataset: str
+    samples: int | None
+    test_samples: int | None
     method: str
     epochs: float
     seed: int
     rate: float | None = None
 
     @property
+    def data(self) -> Data:
+        """Loaded here, so that processes need not be sent it."""
+        return _load(self.dataset, self.samples, self.test_samples, self.seed)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The first columns of its rows."""
+        return (
+            self.experiment, self.dataset, self.network.name, self.method,
+            "" if self.rate is None else f"{self.rate:g}", str(self.samples or "all"),
+            str(self.seed),
+        )  # fmt: skip
+
+    @property
     def name(self) -> str:
         """Of its file."""
-        parts = (self.experiment, self.data.name, _sizes(self.network), self.method,
-                 "" if self.rate is None else f"{self.rate:g}")  # fmt: skip
-        return "_".join(part.replace(" ", "-") for part in parts if part)
+        return file_name(self.key)
+
+
+def file_name(key: tuple[str, ...]) -> str:
+    """The name of the file of a run whose rows begin so."""
+    return "_".join(part.replace(" ", "-") for part in key if part)
+
+
+_load = functools.lru_cache(maxsize=1)(load)
 
 
 class Spent(Exception):
@@ -65,19 +109,22 @@ class Spent(Exception):
 
 
 class Recorder:
-    """Counts what a run asks for, and writes a row of its CSV now and then.
+    """Counts what a run asks for, and writes its rows.
+
+    Of a method that takes all samples at once there is a row an iteration, since its training
+    loss is known. The test set, and the training loss of others, are looked at now and then.
 
     Parameters
     ----------
     run : Run
     file : Path
-        Written row by row, so a run that is stopped keeps what it had.
+    test, whole : callables
+        The weights, or None where a module has them, to loss and accuracy on the test set and
+        on all training samples.
     """
 
-    def __init__(self, run: Run, file: Path) -> None:
-        self.run = run
-        self.network, self.data = run.network, run.data
-        self.labelled = run.network.loss == "cross_entropy"
+    def __init__(self, run: Run, file: Path, test: Callable, whole: Callable) -> None:
+        self.run, self._test, self._whole = run, test, whole
         self.epochs = self.gradients = self.inside = 0.0
         self.iteration = 0
         self._mark = 0.0
@@ -85,44 +132,47 @@ class Recorder:
         self._file = file.open("w", newline="")
         self._rows = csv.writer(self._file)
         self._rows.writerow(COLUMNS)
-        targets_test = self.data.labels_test if self.labelled else self.data.x_test
-        self._test = Loss(self.network, self.data.x_test, targets_test)
-        self._train = self.loss(slice(None))
         self.began = time.process_time()
 
-    def loss(self, samples) -> CountedLoss:
-        """The loss on some of the training samples."""
-        targets = self.data.labels if self.labelled else self.data.x
-        return CountedLoss(self, Loss(self.network, self.data.x[samples], targets[samples]))
+    def counted(self, call: Callable, share: float, epochs: float = 1, gradients: float = 1):
+        """`call`, counted as so many epochs and gradients on a share of the samples, and timed."""
 
-    def step(self, w: np.ndarray, train: float | None = None) -> None:
+        def counted(*arguments):
+            began = time.process_time()
+            answer = call(*arguments)
+            self.inside += time.process_time() - began
+            self.epochs += epochs * share
+            self.gradients += gradients * share
+            return answer
+
+        counted.share = share  # type: ignore[attr-defined]
+        return counted
+
+    def step(self, w: np.ndarray | None = None, train: float | None = None) -> None:
         """To be called after every iteration with the weights, and the training loss if known."""
         self.iteration += 1
         spent = self.epochs >= self.run.epochs
-        if spent or self.epochs >= self._mark:
-            self.record(w, train)
+        if spent or self.epochs >= self._mark or train is not None:
+            self.record(w, train, spent)
         if spent:
             raise Spent
 
-    def record(self, w: np.ndarray, train: float | None = None) -> None:
+    def record(
+        self, w: np.ndarray | None = None, train: float | None = None, last: bool = True
+    ) -> None:
         """Write a row."""
         began = time.process_time()
-        self._mark = max(self.epochs + 1, 1.12 * self.epochs)
-        w = np.asarray(w, np.float32)
-        if train is None:
-            train = self._train.loss.value(w)
-        test = self._test.value(w)
-        accuracy = ""
-        if self.labelled:
-            outputs = self._test._outputs[-1]
-            accuracy = f"{np.mean(outputs.argmax(axis=1) == self.data.labels_test):.4f}"
-        run = self.run
+        test = accuracy = ""
+        if last or self.epochs >= self._mark:
+            self._mark = max(self.epochs + 1, 1.12 * self.epochs)
+            loss, share = self._test(w)
+            test, accuracy = f"{loss:.5g}", "" if share is None else f"{share:.4f}"
+            if train is None:
+                train, _ = self._whole(w)
         self._rows.writerow((
-            run.experiment, self.data.name, _sizes(self.network), run.method,
-            "" if run.rate is None else f"{run.rate:g}", run.seed, self.iteration,
-            f"{self.epochs:.3f}", f"{self.gradients:.3f}",
-            f"{began - self.began - self._aside:.4f}", f"{self.inside:.4f}",
-            f"{train + 0.0:.7g}", f"{test:.7g}", accuracy,
+            *self.run.key, self.iteration, f"{self.epochs:.2f}", f"{self.gradients:.2f}",
+            f"{began - self.began - self._aside:.4g}", f"{self.inside:.4g}",
+            f"{train + 0.0:.6g}", test, accuracy,
         ))  # fmt: skip
         self._file.flush()
         self._aside += time.process_time() - began
@@ -132,152 +182,142 @@ class Recorder:
         self._file.close()
 
 
-class CountedLoss:
-    """A `Loss` whose calls a `Recorder` counts and times."""
-
-    def __init__(self, recorder: Recorder, loss: Loss) -> None:
-        self.recorder, self.loss = recorder, loss
-        self.share = loss.samples / len(recorder.data.x)
-
-    def value(self, w: np.ndarray) -> float:
-        self.recorder.epochs += self.share
-        return self._timed(self.loss.value, w)
-
-    def gradient(self, w: np.ndarray) -> np.ndarray:
-        """The gradient where the value was just asked for: the second half of one pass."""
-        self.recorder.gradients += self.share
-        return self._timed(self.loss.gradient, w)
-
-    def gradient_alone(self, w: np.ndarray) -> np.ndarray:
-        """The gradient anywhere: a pass of its own."""
-        self.recorder.epochs += self.share
-        return self.gradient(w)
-
-    def product(self, w: np.ndarray, d: np.ndarray) -> np.ndarray:
-        self.recorder.epochs += self.share
-        self.recorder.gradients += self.share
-        return self._timed(self.loss.product, w, d)
-
-    def _timed(self, call, *arguments):
-        began = time.process_time()
-        answer = call(*arguments)
-        self.recorder.inside += time.process_time() - began
-        return answer
-
-
 def train(run: Run, folder: Path) -> str:
     """Run, writing folder/<name>.csv, and of an autoencoder some images as it returns them.
 
-    The network works in float32 whatever the method. Returns the name of the run.
+    The network works in float32 whatever the method. The file has its name when it is whole.
+    Returns the name of the run.
     """
-    w = run.network.start(run.seed, np.float32)
     _compile(run.method)
-    recorder = Recorder(run, folder / f"{run.name}.csv")
+    part = folder / f"{run.name}.part"
+    targets, targets_test = (
+        (run.data.labels, run.data.labels_test) if run.network.loss == "cross_entropy"
+        else (run.data.x, run.data.x_test)
+    )  # fmt: skip
+    shown = run.data.x_test[:10]
+    if HAS_TORCH:
+        import torch
+
+        from .modules import Samples, build, train_module
+
+        torch.set_num_threads(1)
+        module = build(run.network, run.seed)
+        samples = Samples(module, run.network, run.data.x, targets)
+        test = Samples(module, run.network, run.data.x_test, targets_test)
+        recorder = Recorder(run, part, lambda w: test.evaluate(), lambda w: samples.evaluate())
+        _ended(recorder, None, lambda: train_module(run, recorder, module, samples))
+        with torch.no_grad():
+            outputs = module(torch.from_numpy(shown)).numpy() if targets is run.data.x else None
+    else:
+        w = run.network.start(run.seed, np.float32)
+        whole = Loss(run.network, run.data.x, targets)
+        test = Loss(run.network, run.data.x_test, targets_test)
+        recorder = Recorder(run, part, test.evaluate, whole.evaluate)
+        _ended(recorder, w, lambda: _train(run, recorder, w, targets))
+        outputs = run.network.output(w, shown)
+    if run.experiment == "autoencoder":
+        np.savez(folder / f"{run.name}.npz", inputs=shown, outputs=outputs)
+    part.rename(part.with_suffix(".csv"))
+    return run.name
+
+
+def _ended(recorder: Recorder, w: np.ndarray | None, trained: Callable[[], None]) -> None:
+    """Train, and close the record."""
     recorder.record(w)
     try:
-        if run.rate is not None:
-            with np.errstate(all="ignore"):  # a rate that is too high
-                _first_order(run, recorder, w)
-        elif run.method in BATCHED:
-            train_in_batches(recorder, w, run.seed, **BATCHED[run.method])
-        else:
-            w = _full_batch(run.method, recorder, w)
+        with np.errstate(all="ignore"):  # a rate that is too high
+            trained()
+        recorder.record(w)  # it gave up before
     except Spent:
         pass
     finally:
         recorder.close()
-    if run.experiment == "autoencoder":
-        shown = run.data.x_test[:10]
-        np.savez(folder / f"{run.name}.npz", inputs=shown, outputs=run.network.output(w, shown))
-    return run.name
 
 
-def _full_batch(method: str, recorder: Recorder, w: np.ndarray) -> np.ndarray:
-    loss = recorder.loss(slice(None))
-    last = [w]
+class CountedLoss:
+    """NumPy's loss on some of the training samples, whose calls a `Recorder` counts."""
 
+    def __init__(self, run: Run, recorder: Recorder, targets: np.ndarray, samples) -> None:
+        loss = Loss(run.network, run.data.x[samples], targets[samples])
+        share = loss.samples / len(run.data.x)
+        self.value = recorder.counted(loss.value, share, 1, 0)
+        #: The gradient where the value was just asked for: the second half of one pass.
+        self.gradient = recorder.counted(loss.gradient, share, 0, 1)
+        self.product = recorder.counted(loss.product, share)
+
+
+def _train(run: Run, recorder: Recorder, w: np.ndarray, targets: np.ndarray) -> None:
+    """Train NumPy's network; `w` becomes the weights."""
+
+    def loss_on(samples) -> CountedLoss:
+        return CountedLoss(run, recorder, targets, samples)
+
+    if run.rate is not None:
+        _first_order(run, recorder, loss_on, w)
+    elif run.method in BATCHED:
+        train_in_batches(recorder, loss_on, len(targets), w, run.seed, **BATCHED[run.method])
+    else:
+        _full_batch(run.method, recorder, loss_on(slice(None)), w)
+
+
+def _full_batch(method: str, recorder: Recorder, loss: CountedLoss, w: np.ndarray) -> None:
     def after(intermediate_result):
-        last[0] = np.asarray(intermediate_result.x, np.float32)
-        recorder.step(last[0], intermediate_result.fun)
+        w[:] = intermediate_result.x
+        recorder.step(w, intermediate_result.fun)
 
-    try:
-        if method == "L-BFGS-B":
-            scipy.optimize.minimize(
-                lambda x: (loss.value(x), loss.gradient(x).astype(np.float64)),
-                w.astype(np.float64), jac=True, method=method, callback=after,
-                options={"maxcor": 10, "maxiter": 10**6, "maxfun": 10**6, "ftol": 0, "gtol": 0},
-            )  # fmt: skip
-        else:
-            _drive(recorder, loss, w, method, after)
-        recorder.record(last[0])  # it gave up before
-    except Spent:
-        pass
-    return last[0]
-
-
-def _drive(recorder, loss, w, method, after) -> None:
-    """A method of this package; differences of gradients where its name says so."""
-    name = method.removesuffix(" differences")
-    differences = name != method
-    here = [w]
-
-    def gradient(x):
-        # a gradient away from the last value is one of a difference
-        return loss.gradient(x) if np.array_equal(x, here[0]) else loss.gradient_alone(x)
-
-    def value(x):
-        here[0] = x.copy()
-        return loss.value(x)
-
-    hessp = loss.product if name == "trust_cg" and not differences else None
+    if method == "L-BFGS-B":
+        scipy.optimize.minimize(
+            lambda x: (loss.value(x), loss.gradient(x).astype(np.float64)),
+            w.astype(np.float64), jac=True, method=method, callback=after,
+            options={"maxcor": 10, "maxiter": 10**6, "maxfun": 10**6, "ftol": 0, "gtol": 0},
+        )  # fmt: skip
+        return
     quasinewton.minimize(
-        value, w, jac=gradient, hessp=hessp, method=name, callback=after,
-        options={"gtol": 0, "maxiter": 10**6, "memory": 10, "enriched": False},
+        loss.value, w.copy(), jac=loss.gradient, callback=after, method=method.split()[0],
+        hessp=loss.product if method == "trust_cg" else None,
+        options={"gtol": 0, "maxiter": 10**6, **OPTIONS.get(method, {})},
     )  # fmt: skip
 
 
-def _first_order(run: Run, recorder: Recorder, w: np.ndarray) -> None:
+def _first_order(run: Run, recorder: Recorder, loss_on: Callable, w: np.ndarray) -> None:
     """SGD with momentum 0.9; RMSProp (decay 0.9); Adam (0.9, 0.999); in place on `w`."""
+    assert run.rate is not None
     rng = np.random.default_rng(run.seed)
-    samples = len(run.data.x)
-    batch = min(FIRST_ORDER_BATCH, samples)
     first, second = np.zeros_like(w), np.zeros_like(w)
     rate, step = np.float32(run.rate), 0
-    while True:
-        order = rng.permutation(samples)
-        for at in range(0, samples - batch + 1, batch):
-            loss = recorder.loss(order[at : at + batch])
-            g = loss.gradient_alone(w)
-            step += 1
-            if run.method == "SGD":
+    for chosen in batches(len(run.data.x), FIRST_ORDER_BATCH, 0.0, rng):
+        loss = loss_on(chosen)
+        loss.value(w)
+        g = loss.gradient(w)
+        step += 1
+        if run.method == "SGD":
+            first *= np.float32(0.9)
+            first -= rate * g
+            w += first
+        else:
+            decay = np.float32(0.999 if run.method == "Adam" else 0.9)
+            second *= decay
+            second += (1 - decay) * g * g
+            if run.method == "Adam":
                 first *= np.float32(0.9)
-                first -= rate * g
-                w += first
+                first += np.float32(0.1) * g
+                scale = rate * np.sqrt(1 - float(decay) ** step) / (1 - 0.9**step)
+                w -= np.float32(scale) * first / (np.sqrt(second) + np.float32(1e-8))
             else:
-                decay = np.float32(0.999 if run.method == "Adam" else 0.9)
-                second *= decay
-                second += (1 - decay) * g * g
-                if run.method == "Adam":
-                    first *= np.float32(0.9)
-                    first += np.float32(0.1) * g
-                    scale = rate * np.sqrt(1 - float(decay) ** step) / (1 - 0.9**step)
-                    w -= np.float32(scale) * first / (np.sqrt(second) + np.float32(1e-8))
-                else:
-                    w -= rate * g / (np.sqrt(second) + np.float32(1e-8))
-            recorder.step(w)
+                w -= rate * g / (np.sqrt(second) + np.float32(1e-8))
+        recorder.step(w)
 
 
 def _compile(method: str) -> None:
-    """Compile what the method needs on a small problem, outside the clock."""
+    """Compile what the method needs on a smaller problem, outside the clock."""
     if method in BATCHED:
         method = BATCHED[method]["method"]
-    method = method.removesuffix(" differences")
+    method = method.split()[0]
     if method in METHODS:
+        x = np.linspace(1, 2, 2000, dtype=np.float32)
         quasinewton.minimize(
-            lambda x: float(x @ x + np.cos(5 * x).sum()), np.linspace(1, 2, 100, dtype=np.float32),
-            jac=lambda x: 2 * x - 5 * np.sin(5 * x), method=method, options={"maxiter": 50},
+            lambda x: float(x @ x + np.cos(5 * x).sum()), x, method=method,
+            jac=lambda x: 2 * x - 5 * np.sin(5 * x),
+            hessp=(lambda x, d: (2 - 25 * np.cos(5 * x)) * d) if method == "trust_cg" else None,
+            options={"maxiter": 50, "gtol": 0},
         )  # fmt: skip
-
-
-def _sizes(network: Network) -> str:
-    return "-".join(map(str, network.sizes))
