@@ -13,7 +13,6 @@ from quasinewton.models.compact import confine
 from quasinewton.models.model import CompactModel
 from quasinewton.models.operator import ModelOperator
 from quasinewton.models.pairs import absorb
-from quasinewton.models.reduced import _rescale
 
 pytestmark = pytest.mark.kernels
 
@@ -397,24 +396,3 @@ def test_pairs_go_from_any_model_to_any_other():
             second.refresh(1.0)
             assert second.count == 4
             assert np.allclose(second.matvec(steps[-1]), changes[-1], rtol=1e-10)
-
-
-def test_a_reduced_model_is_scaled_where_the_hessian_has_faded():
-    """All of B is as stiff as the step shows; one that is a little too stiff is left alone."""
-    n, r = 12, 6
-    rng = np.random.default_rng(5)
-    for inverted in (0, 1):
-        for part, scaled in ((0.01, True), (0.05, True), (0.5, False), (2.0, False), (-1.0, False)):
-            model = CompactModel(n, 4, "lbfgs", directions=n)
-            a = rng.standard_normal((r, r))
-            a = a @ a.T + np.eye(r)
-            model.record.rank, model.record.inverted = r, inverted
-            model.gram[:r, :r], model.gram[n : n + r, :r] = a, np.linalg.inv(a)
-            s = np.zeros(n)
-            s[:r] = rng.standard_normal(r)
-            expected = float(s[:r] @ a @ s[:r])
-            _rescale(part * expected, s, model.lines[2], model.gram, model.state)
-            factor = part if scaled else 1.0
-            assert np.allclose(model.gram[:r, :r], factor * a, rtol=1e-12)
-            if inverted:
-                assert np.allclose(model.gram[n : n + r, :r], np.linalg.inv(a) / factor, rtol=1e-10)

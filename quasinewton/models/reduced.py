@@ -10,10 +10,8 @@ variables: an iteration takes a few passes over Z and :math:`O(r^2)` beside.
 
 While all pairs are kept, A is made anew from them with the gamma of each iteration: the one that a
 direction came with may be far from what is there now, where no pair has met it since. Later a
-direction comes with the gamma of then ("reinitialization"). Where a step meets less than a tenth of
-the curvature that A expects, all of A is scaled first, as in the self-scaling BFGS of Al-Baali
-(1998). Where there is no room left, the span of the newest pairs is kept, and what A is on
-it (Gill & Leonard 2003 keep as many gradients).
+direction comes with the gamma of then ("reinitialization"). Where there is no room left, the span
+of the newest pairs is kept, and what A is on it (Gill & Leonard 2003 keep as many gradients).
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ from ..kernels import MANY, inline_kernel, kernel, vector_function, view_kernel
 from ..vectors import add_combination, copy, divide, multiply_rows, norm2, rotate_rows
 from .dense import begin_matrix, work_in
 from .pairs import absorb, choose_gamma
-from .symmetric import invert, multiply_symmetric
+from .symmetric import invert
 
 __all__ = ["append", "make_room", "parts", "renew_reduced", "rows_of", "split"]
 
@@ -35,8 +33,6 @@ _INDEPENDENT = 1e-10
 _CLEAR, _SETTLED = 0.9, 0.5
 #: What is kept of the rows where there is no room left.
 _KEPT = 0.75
-#: Part of the curvature of B along a step below which that of a pair shows that B is stale.
-_STALE = 0.1
 #: A pair whose part outside of the span of newer ones is smaller than this adds no direction.
 _NEW = 1e-6
 
@@ -101,31 +97,6 @@ def append(gamma, gram, state):
     row[k] = gamma / record.unit
     inverse[k] = record.unit / gamma
     record.rank = k + 1
-
-
-@kernel
-def _rescale(curvature, s, line, gram, state):
-    """Scale B to the curvature that a pair shows along s, if that is less by far.
-
-    A function whose Hessian fades leaves B too stiff in all the directions that it came by.
-    """
-    record = state[0]
-    n, k = gram.shape[1], record.rank
-    bs = line[:k]
-    multiply_symmetric(gram, s[:k], bs)
-    product = 0.0
-    for i in range(k):
-        product += s[i] * bs[i]
-    if not 0.0 < curvature < _STALE * product:
-        return
-    factor = curvature / product
-    for i in range(k):
-        row, inverse = gram[i], gram[n + i]
-        for j in range(k):
-            row[j] *= factor
-            if record.inverted != 0:
-                inverse[j] /= factor
-    record.added *= factor
 
 
 @kernel
@@ -274,23 +245,17 @@ def renew_reduced(points, rows, ring, gram, work, lines, state):
     rest = split(g, rows, rank, h_new, lines[0], lines[7])
     if record.stored != 0:
         absorb(zero, step, h, h_new, (record.theta, record.theta_noise), pairs, ring, state)
-    absorbed = record.stored > 1
     # steps that stay in the span do not meet gamma; the others do, which must not be stiff for ever
     last_resort = fallback if spanned or before == 0 else record.gamma
     record.gamma = choose_gamma(ring, state, last_resort)
     record.matrix_gamma = 0.0
     record.outside = 0
-    anew = absorbed and record.pairs < ring.size
-    if anew:
+    if record.stored > 1 and record.pairs < ring.size:  # made anew from all pairs
         record.rank = record.applied = 0
     if rest > 0.0:
         rank += 1
     while record.rank < rank:
         append(record.gamma, gram, state)
-    if absorbed and not anew:
-        pair = ring[record.pairs - 1]
-        curvature = pair.tau * pair.cosine / record.unit
-        _rescale(curvature, pairs[pair.slot], lines[2], gram, state)
     work_in(0.0, record.applied, record.rank, pairs, ring, gram, lines, state)
     for i in range(h.size):
         h[i] = h_new[i]
