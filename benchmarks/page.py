@@ -37,7 +37,7 @@ Of NIST's 54 regressions, 27 from two starts each, it finds six digits of the ce
 and on {scaled} in variables divided by the start (L-BFGS-B {base_scaled}, BFGS {bfgs_scaled}).
 These figures, and those of the next three sections, are of the code of {date}, on the machine
 and with the packages named below; the sections after them are older, and say so. Two changes came
-later ([theory](theory.md)): with n < 100 the hybrids take SR1 wherever the function looks quadratic,
+later ([theory](theory.md)): with n < 100 the hybrids take SR1 where the function looks quadratic,
 from n = 100 on their matrix is no longer scaled where a step meets little curvature. With both
 (`benchmarks/real/run.py --methods trust_hybrid "L-BFGS-B" --seconds 10`) `trust_hybrid` brings the
 gradient to 1e-5 on 61 of the users' problems and to 1e-8 on 56 (L-BFGS-B 58 and 38), with 0.53 and

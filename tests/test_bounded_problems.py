@@ -513,7 +513,7 @@ def test_command_line_marks_the_problems_with_bounds(capsys):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["hs111"], "did you mean hs110"), (["torsion", "--n", "50"], "n a square")],
+    [(["hs1100"], "did you mean hs110"), (["torsion", "--n", "50"], "n a square")],
 )
 def test_command_line_knows_the_names(capsys, arguments, words):
     assert main(["solve", *arguments]) == 2

@@ -698,7 +698,7 @@ def test_the_bounds_of_a_problem_are_used_and_replaced(monkeypatch, capsys):
         name, fun, grad, hessp, x0, n = (
             "rosenbrock", rosenbrock.fun, rosenbrock.grad, rosenbrock.hessp, rosenbrock.x0, 2,
         )  # fmt: skip
-        bounds = Bounds(-2.0, [0.5, INF])
+        bounds, constraints = Bounds(-2.0, [0.5, INF]), None
 
     monkeypatch.setattr(problems, "get", lambda name, n=None: Bounded)
     command = ["solve", "rosenbrock", "--quiet", "--no-compare"]

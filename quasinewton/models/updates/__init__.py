@@ -23,8 +23,8 @@ KINDS = {"lsr1": 0, "lbfgs": 1, "hybrid": 2}
 SR1, BFGS, HYBRID = KINDS["lsr1"], KINDS["lbfgs"], KINDS["hybrid"]
 
 #: Factors by which the hybrid lets SR1 change the determinant of B: where the function looks
-#: quadratic, and elsewhere. A larger one would lose the digits of small curvatures.
-_FREE, _MODERATE = 1e6, 10.0
+#: quadratic, and elsewhere. One above 1e8 would leave small curvatures less than half their digits.
+_FREE, _MODERATE = 1e8, 10.0
 
 
 @inline_kernel
