@@ -44,8 +44,8 @@ gradient to 1e-5 on 61 of the users' problems and to 1e-8 on 56 (L-BFGS-B 58 and
 0.52 times the points of L-BFGS-B; to 1e-5 that is 0.47 for n < 20, 0.47 for 20 to 99, 0.67 for 100
 to 999 and 0.62 for n >= 1000. NIST's regressions (`benchmarks/real/nist.py --methods trust_hybrid
 "L-BFGS-B" --seconds 60`): 48 and 51, with 0.48 and 0.71 times the points of L-BFGS-B.
-The newcomer's list is of the code with both, and the hybrids' lines for n < 100 of CUTEst and of the
-classical problems are of that with the first change.
+The newcomer's list is of the code with both, and the hybrids' lines for n < 100 of CUTEst and of
+the classical problems are of that with the first change.
 
 ## What users bring
 
