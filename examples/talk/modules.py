@@ -20,6 +20,7 @@ import quasinewton.torch as qt
 
 from .minibatch import BATCHED, batches
 from .networks import Network
+from .training import FIRST_ORDER_BATCH, LBFGSB, OPTIONS
 
 __all__ = ["Convolutional", "Samples", "build", "train_module"]
 
@@ -116,7 +117,7 @@ class Samples:
 
     def graph(self) -> torch.Tensor:
         """The loss with its graph."""
-        return sum(loss for loss, _ in self._parts())  # type: ignore[return-value]
+        return sum(loss for loss, _ in self._parts())
 
     def backward(self) -> torch.Tensor:
         """The loss without a graph, and its gradient in the parameters."""
@@ -184,7 +185,7 @@ def _optimizer(run, recorder, module: nn.Module) -> tuple[Any, bool, int, float]
             "SGD": {"momentum": 0.9}, "RMSProp": {"alpha": 0.9}, "Adam": {},
         }[run.method]  # fmt: skip
         first_order = getattr(torch.optim, run.method.replace("RMSProp", "RMSprop"))
-        return first_order(parameters, lr=run.rate, **options), False, 128, 0.0
+        return first_order(parameters, lr=run.rate, **options), False, FIRST_ORDER_BATCH, 0.0
     if run.method == "torch LBFGS":
         lbfgs = torch.optim.LBFGS(
             parameters, max_iter=1, max_eval=10**9, tolerance_grad=0.0, tolerance_change=0.0,
@@ -210,8 +211,6 @@ def _optimizer(run, recorder, module: nn.Module) -> tuple[Any, bool, int, float]
             parameters, max_iter=how["inner"], gtol=0.0, **how["options"]
         )
         return optimizer, False, how["batch"], how["overlap"]
-    from .training import OPTIONS
-
     optimizer = classes[run.method.split()[0]](
         parameters, gtol=0.0, **OPTIONS.get(run.method, {})
     )
@@ -240,7 +239,7 @@ class _Remembered:
                     p.grad = g.clone()
                 return loss
         loss = self.closure()
-        self._known.append((x, loss, *(p.grad.clone() for p in self.parameters)))  # type: ignore[union-attr]
+        self._known.append((x, loss, *(p.grad.clone() for p in self.parameters)))
         return loss
 
 
@@ -257,7 +256,7 @@ def _scipy(recorder, module: nn.Module, samples: Samples) -> None:
     def fun(x: np.ndarray) -> tuple[float, np.ndarray]:
         place(x)
         loss = float(closure())
-        gradient = parameters_to_vector([p.grad for p in parameters])  # type: ignore[misc]
+        gradient = parameters_to_vector([p.grad for p in parameters])
         return loss, gradient.double().numpy()
 
     def after(intermediate_result) -> None:
@@ -267,5 +266,5 @@ def _scipy(recorder, module: nn.Module, samples: Samples) -> None:
     x = parameters_to_vector(parameters).detach().double().numpy()
     scipy.optimize.minimize(
         fun, x, jac=True, method="L-BFGS-B", callback=after,
-        options={"maxcor": 10, "maxiter": 10**6, "maxfun": 10**6, "ftol": 0, "gtol": 0},
+        options=LBFGSB,
     )  # fmt: skip

@@ -82,7 +82,7 @@ def _join_images(out: Path) -> None:
                     images[inputs_name(group)] = _grey(file["inputs"])
                     images[name] = _grey(file["outputs"])
     if len(images) > before:
-        np.savez_compressed(stored, **images)  # type: ignore[arg-type]
+        np.savez_compressed(stored, **images)
 
 
 def _grey(images: np.ndarray) -> np.ndarray:

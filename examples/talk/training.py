@@ -57,6 +57,8 @@ FIRST_ORDER = {
     "Adam": {"cross_entropy": (1e-4, 1e-3, 1e-2), "mse": (1e-4, 1e-3, 1e-2)},
 }
 FIRST_ORDER_BATCH = 128
+#: Options of SciPy's L-BFGS-B, which the recorder ends.
+LBFGSB = {"maxcor": 10, "maxiter": 10**6, "maxfun": 10**6, "ftol": 0, "gtol": 0}
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class Recorder:
             self.gradients += gradients * share
             return answer
 
-        counted.share = share  # type: ignore[attr-defined]
+        counted.share = share
         return counted
 
     def step(self, w: np.ndarray | None = None, train: float | None = None) -> None:
@@ -269,7 +271,7 @@ def _full_batch(method: str, recorder: Recorder, loss: CountedLoss, w: np.ndarra
         scipy.optimize.minimize(
             lambda x: (loss.value(x), loss.gradient(x).astype(np.float64)),
             w.astype(np.float64), jac=True, method=method, callback=after,
-            options={"maxcor": 10, "maxiter": 10**6, "maxfun": 10**6, "ftol": 0, "gtol": 0},
+            options=LBFGSB,
         )  # fmt: skip
         return
     quasinewton.minimize(
