@@ -32,6 +32,8 @@ _FIELDS = {
     "inverted": "i8",  # whether the inverse of B is kept beside it
     "outside": "i8",  # whether the gradient may have a part outside of the coordinates
     "rank": "i8",  # orthonormal directions outside of which B is gamma I
+    "covered": "i8",  # ... of which the inner products over the free variables are there
+    "changes": "i8",  # of that matrix since it was made anew
     "sweeps": "i8",  # of the QL algorithm in the last eigendecomposition
     "gamma": "f8",
     "unit": "f8",  # the curvature in whose units the matrix of B - gamma I is

@@ -230,6 +230,33 @@ def test_the_box_is_saved_and_copied(method, dtype, tmp_path):
             assert one.nit == two.nit and np.array_equal(one.x, two.x) and one.f == two.f
 
 
+@pytest.mark.parametrize("method", ["trust_hybrid", "arc_lsr1"])
+def test_the_face_is_saved_and_copied(method, tmp_path):
+    """A model of many variables carries its face from step to step."""
+    problem = quasinewton.problems.get("torsion", n=144)
+    solver = Solver(problem.x0, method, {"gtol": 1e-9}, bounds=problem.bounds)
+    path = tmp_path / "run.npz"
+
+    def advance(solver, steps):
+        for _ in range(steps):
+            if solver.running:
+                x = solver.ask()
+                solver.tell(problem.fun(x), problem.grad(x))
+        return solver
+
+    carried = 0
+    for _ in range(8):
+        advance(solver, 5)
+        carried += bool(solver._method.state["changes"][0] > 0)
+        solver.save(path)
+        copies = [Solver.load(path), pickle.loads(pickle.dumps(solver)), copy.deepcopy(solver)]
+        one = advance(copy.copy(solver), 12)
+        for again in copies:
+            advance(again, 12)
+            assert one.nit == again.nit and np.array_equal(one.x, again.x) and one.f == again.f
+    assert carried >= 3
+
+
 def test_a_run_is_resumed_in_its_own_bounds(tmp_path):
     path = tmp_path / "run.npz"
     x0, bounds = np.array([9.0, 1.0]), [(-3.0, 3.0), (None, 10.0)]

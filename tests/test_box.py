@@ -12,6 +12,7 @@ from oracles import box_quadratic, projected_newton
 
 from quasinewton.box import Box
 from quasinewton.methods import METHODS, QUASI_NEWTON, build
+from quasinewton.models.face import names
 from quasinewton.options import Options
 
 SEEDS = st.integers(0, 2**31)
@@ -267,6 +268,38 @@ def test_larger_ones(name, n, memory):
     there = projected_newton(Problem.fun, Problem.grad, Problem.hess, start, lower, upper)
     assert method.optimality <= 1e-6
     assert method.f == pytest.approx(Problem.fun(there), rel=1e-7)
+
+
+@pytest.mark.parametrize("n, dtype", [(110, float), (300, float), (300, np.float32)])
+def test_the_products_on_a_face_are_carried_from_step_to_step(n, dtype):
+    """Q_F Q_F^T of the rows and the face that it is said to be of, and steps as good as anew."""
+    problem = Quartic(n, 7, negative=0.2, spread=1.0)
+    rng = np.random.default_rng(n)
+    lower, upper = (bound.astype(dtype) for bound in boxes(rng, n))
+
+    class Rounded:
+        fun = staticmethod(lambda x: float(problem.fun(x.astype(float))))
+        grad = staticmethod(lambda x: problem.grad(x.astype(float)).astype(dtype))
+
+    method = start(Rounded, lower, upper, rng, "trust_hybrid")
+    _, marks, face, _, _ = method.find.box
+    inner, before = names(face)[4], marks[4]
+    carried = anew = 0
+    for _ in range(120):
+        if method.optimality == 0.0 or method.stalled:
+            break
+        record = method.state[0]
+        k = record.covered
+        free = method.model.rows[:k, before == 0].astype(float)
+        close = 1e-12 if dtype is float else 1e-6
+        assert np.abs(inner[:k, :k] - free @ free.T).max(initial=0.0) <= close
+        if dtype is float:
+            check_step(method, lower, upper)
+        carried += record.changes > 0
+        anew += record.changes == 0
+        trial = method.trial.copy()
+        method.receive(Rounded.fun(trial), Rounded.grad(trial))
+    assert carried >= 10 and anew >= 1
 
 
 @pytest.mark.parametrize("norm", ["shape", "euclidean"])

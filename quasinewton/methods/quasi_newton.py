@@ -44,7 +44,7 @@ from ..kernels import (
 )
 from ..models.compact import expand, project, renew_compact
 from ..models.dense import renew_dense
-from ..models.face import face_workspace
+from ..models.face import face_workspace, names
 from ..models.model import CompactModel, planes
 from ..models.pairs import LARGEST, LEAST_ALONG, absorb, bring_up_to_date
 from ..models.reduced import make_room, parts, renew_reduced
@@ -574,6 +574,11 @@ class InBox:
             self.renew = renew_dense_in_box
         self.box = face_workspace(x0.shape[0], most)
 
+    def saved(self) -> dict[str, Any]:
+        """What a step takes over from the one before, where `covered` is not 0; not copies."""
+        _, marks, face, _, _ = self.box
+        return {"held": marks[4], "inner": names(face)[4]}
+
     def __call__(
         self, points: Any, rows: Any, ring: Any, gram: Any, work: Any, lines: Any, state: Any,
         rule: Any,
@@ -788,10 +793,13 @@ class QuasiNewton:
     def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; not copies."""
         model = self.model
-        return {
+        saved = {
             "points": self.points[:5], "rows": model.filled_rows, "gram": model.gram,
             "ring": model.ring, "state": self.state,
         }  # fmt: skip
+        if model.reduced and isinstance(self.find, InBox):
+            saved |= self.find.saved()
+        return saved
 
     @classmethod
     def restore(
@@ -823,7 +831,7 @@ class QuasiNewton:
         ):  # fmt: skip
             method.state[name] = fresh[name]
         method.read()
-        if most and not 0 <= model.record.rank == filled:
+        if most and not 0 <= model.record.covered <= model.record.rank == filled:
             raise ValueError("the rows do not fit their number")
         slots = model.ring["slot"]
         if not 0 <= model.count <= m or not np.all((slots >= 0) & (slots < m)):

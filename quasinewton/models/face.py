@@ -18,6 +18,7 @@ import numpy as np
 
 from ..kernels import inline_kernel, kernel, view_kernel
 from ..records import STATE
+from ..vectors import add_combination, multiply_rows
 from .compact import confine
 from .eigen import from_eigenbasis
 from .model import decompose, planes
@@ -25,15 +26,19 @@ from .updates import SR1
 
 __all__ = [
     "add_at", "begin_face", "combine", "coordinates_on_face", "face_workspace", "factor_gram",
-    "hold", "leave_face", "multiply_curvature", "names", "restrict",
+    "hold", "leave_face", "multiply_curvature", "names", "products_on_face", "restrict",
 ]  # fmt: skip
 
 #: Squared part of a coordinate direction inside of the face below which it is none.
 _INDEPENDENT = 1e-12
-#: Lines of `face` after its matrices.
-_LINES = 16
+#: Lines of `face` after its matrices, the last four for columns of Q.
+_LINES = 21
 #: Planes of `face`: the matrix on the face and room for an inverse, L, K L, K, Q_F Q_F^T.
 _PLANES = 6
+#: Changes of a Gram matrix after which it is made anew.
+_CHANGES = 50
+#: Part of the variables from which on a pass over all of them is faster than one by a list.
+_MANY = 0.25
 
 
 def face_workspace(
@@ -41,14 +46,14 @@ def face_workspace(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """What the steps in a box work in, for n variables and a model of `most` directions.
 
-    ``vectors``, nine n-vectors; ``marks``, five of integers: whether a variable is held, the
-    numbers of those that are held, of those that are free, and of some, and whether it was held on
-    the face before; ``face``, see `names`; ``order``, the pivots; and the record of the model on
-    the face.
+    ``vectors``, nine n-vectors; ``marks``, six of integers: whether a variable is held, the numbers
+    of those that are held, of those that are free, and of some, whether it was held on the face
+    that Q_F Q_F^T is of, and the numbers of those that changed sides; ``face``, see `names`;
+    ``order``, the pivots; and the record of the model on the face.
     """
     width = most + 1  # one more for the gradient outside of the coordinates
     return (
-        np.zeros((9, n)), np.zeros((5, n), np.int64),
+        np.zeros((9, n)), np.zeros((6, n), np.int64),
         np.zeros((_PLANES * width + _LINES, width)), np.zeros((2, width), np.int64),
         np.zeros(1, STATE),
     )  # fmt: skip
@@ -149,6 +154,23 @@ def _from_rows(basis, products, rank, out):
 
 
 @kernel
+def products_on_face(rows, basis, marks, side, count, values, state, line, out, spare):
+    """out += sum of Q_i values_i over the variables that are held, `side` 1, or free, 0.
+
+    `spare`, an n-vector, is workspace.
+    """
+    rank = state[0].rank
+    if state[0].reduced == 0 or count <= _MANY * values.size:
+        combine(rows, basis, marks[2 - side], count, values, state, line, out)
+        return
+    for i in range(values.size):
+        spare[i] = values[i] if marks[0, i] == side else 0.0
+    multiply_rows(rows[:rank], spare, line[:rank])
+    for j in range(rank):
+        out[j] += line[j]
+
+
+@kernel
 def combine(rows, basis, which, count, values, state, line, out):
     """out += sum of Q_i values_i over the listed variables.
 
@@ -189,10 +211,16 @@ def combine(rows, basis, which, count, values, state, line, out):
 
 
 @kernel
-def add_at(rows, basis, which, count, w, state, line, out):
-    """out_i += (Q^T w)_i for the listed variables."""
+def add_at(rows, basis, which, count, w, state, line, out, buffer):
+    """out_i += (Q^T w)_i for the listed variables; the others may change too.
+
+    `buffer` as in `add_combination`.
+    """
     record = state[0]
     rank = record.rank
+    if record.reduced != 0 and count > _MANY * out.size:
+        add_combination(0.0, out, rows[:rank], w[:rank], out, out, buffer)
+        return
     if record.dense != 0 and record.reduced == 0:
         for k in range(count):
             out[which[k]] += w[which[k]]
@@ -217,70 +245,117 @@ def add_at(rows, basis, which, count, w, state, line, out):
 
 
 @kernel
-def _add_columns(rows, basis, which, count, sign, state, line, gram):
-    """The lower triangle of gram += sign sum of Q_i Q_i^T over the listed variables."""
-    record = state[0]
-    rank = record.rank
-    column, products = line[0], line[1]
-    for k in range(count):
-        i = which[k]
-        if record.reduced != 0:
+def _add_columns(rows, basis, which, count, sign, rank, state, line, gram):
+    """The lower triangle of gram += sign sum of Q_i Q_i^T over the listed variables.
+
+    Of the first `rank` rows of Q; four columns at a time, as gram is longer than they are.
+    """
+    columns = line[-4:]
+    ca, cb, cc, cd = columns[0], columns[1], columns[2], columns[3]
+    reduced = state[0].reduced != 0
+    for start in range(0, count, 4):
+        used = min(4, count - start)
+        if reduced:
+            last = start + used - 1
+            a, b = which[start], which[min(start + 1, last)]
+            c, d = which[min(start + 2, last)], which[last]
             for j in range(rank):
-                column[j] = rows[j, i]
+                row = rows[j]
+                ca[j], cb[j], cc[j], cd[j] = row[a], row[b], row[c], row[d]
         else:
-            for j in range(rows.shape[0]):
-                products[j] = rows[j, i]
+            products = line[0, : rows.shape[0]]
+            for k in range(used):
+                column = columns[k]
+                i = which[start + k]
+                for j in range(products.size):
+                    products[j] = rows[j, i]
+                for j in range(rank):
+                    column[j] = 0.0
+                _from_rows(basis, products, rank, column)
+        for k in range(used, 4):
+            column = columns[k]
             for j in range(rank):
                 column[j] = 0.0
-            _from_rows(basis, products[: rows.shape[0]], rank, column)
         for j in range(rank):
-            factor = sign * column[j]
-            if factor != 0.0:
-                row = gram[j]
-                for l in range(j + 1):
-                    row[l] += factor * column[l]
+            fa, fb, fc, fd = sign * ca[j], sign * cb[j], sign * cc[j], sign * cd[j]
+            row = gram[j]
+            for l in range(j + 1):
+                row[l] += (fa * ca[l] + fb * cb[l]) + (fc * cc[l] + fd * cd[l])
 
 
 @kernel
-def _gram_on_face(rows, basis, marks, held, free, state, line, gram, on_face):
-    """Q_F Q_F^T: that of the last face changed, or from whichever set has fewer variables."""
-    rank = state[0].rank
+def _add_row(rows, j, marks, held, free, line, gram, spare):
+    """The row of gram for a row of a reduced model; `spare`, an n-vector, is workspace."""
+    by_held = held <= free
+    count, which = (held, marks[1]) if by_held else (free, marks[2])
+    products = line[0, : j + 1]
+    own = rows[j]
+    if count > _MANY * own.size:
+        for i in range(own.size):
+            spare[i] = own[i] if marks[0, i] == 0 else 0.0
+        by_held = False
+        multiply_rows(rows[: j + 1], spare, products)
+    else:
+        for l in range(j + 1):
+            row = rows[l]
+            total = 0.0
+            for k in range(count):
+                i = which[k]
+                total += np.float64(own[i]) * np.float64(row[i])
+            products[l] = total
+    out = gram[j]
+    for l in range(j + 1):
+        out[l] = -products[l] if by_held else products[l]
+    if by_held:
+        out[j] += 1.0
+
+
+@kernel
+def _gram_on_face(rows, basis, marks, held, free, state, line, gram, spare):
+    """Q_F Q_F^T: that of the last face changed, or from whichever set has fewer variables.
+
+    A reduced model keeps its rows, so that the matrix is carried from step to step: `covered` says
+    of how many it is.
+    """
+    record = state[0]
+    rank, covered = record.rank, record.covered
     before = marks[4]
     came = left = 0
-    if on_face[0].applied != 0:
+    if covered > 0:
         for i in range(before.size):
             if marks[0, i] != before[i]:
                 if before[i] != 0:
                     came += 1
                 else:
                     left += 1
-    if on_face[0].applied != 0 and came + left < min(held, free):
-        k = 0
-        for i in range(before.size):
-            if before[i] != 0 and marks[0, i] == 0:
-                marks[3, k] = i
-                k += 1
-        _add_columns(rows, basis, marks[3], came, 1.0, state, line, gram)
-        k = 0
-        for i in range(before.size):
-            if before[i] == 0 and marks[0, i] != 0:
-                marks[3, k] = i
-                k += 1
-        _add_columns(rows, basis, marks[3], left, -1.0, state, line, gram)
+        if came + left == 0 and covered == rank:
+            return
+    if covered > 0 and came + left < min(held, free) and record.changes < _CHANGES:
+        for sign in (1.0, -1.0):
+            k = 0
+            for i in range(before.size):
+                if marks[0, i] != before[i] and (before[i] != 0) == (sign > 0.0):
+                    marks[3, k] = i
+                    k += 1
+            _add_columns(rows, basis, marks[3], k, sign, covered, state, line, gram)
+        for j in range(covered, rank):
+            _add_row(rows, j, marks, held, free, line, gram, spare)
+        record.changes += 1
     else:
         by_held = held <= free
         for i in range(rank):
             row = gram[i]
-            for j in range(rank):
+            for j in range(i + 1):
                 row[j] = 0.0
             row[i] = 1.0 if by_held else 0.0
         if by_held:
-            _add_columns(rows, basis, marks[1], held, -1.0, state, line, gram)
+            _add_columns(rows, basis, marks[1], held, -1.0, rank, state, line, gram)
         else:
-            _add_columns(rows, basis, marks[2], free, 1.0, state, line, gram)
+            _add_columns(rows, basis, marks[2], free, 1.0, rank, state, line, gram)
+        record.changes = 0
     for i in range(before.size):
         before[i] = marks[0, i]
-    on_face[0].applied = 1
+    record.covered = rank
     for j in range(rank):
         for l in range(j):
             gram[l, j] = gram[j, l]
@@ -328,16 +403,19 @@ def factor_gram(gram, rank, most, factor, order, residual):
 
 
 @kernel
-def restrict(rows, basis, marks, held, free, state, face, order, on_face):
-    """The model on the face: its matrix, in the first rows of `face`, and how many coordinates."""
-    count = _restrict(rows, basis, marks, held, free, state, face, order, on_face)
+def restrict(rows, basis, marks, held, free, state, face, order, spare):
+    """The model on the face: its matrix, in the first rows of `face`, and how many coordinates.
+
+    `spare`, an n-vector, is workspace.
+    """
+    count = _restrict(rows, basis, marks, held, free, state, face, order, spare)
     for i in range(count + 1):  # for the gradient outside of the coordinates
         face[i, count] = face[count, i] = 0.0
     return count
 
 
 @kernel
-def _restrict(rows, basis, marks, held, free, state, face, order, on_face):
+def _restrict(rows, basis, marks, held, free, state, face, order, spare):
     record = state[0]
     rank = record.rank
     matrix, factor, product, curvature, gram, own = names(face)
@@ -353,7 +431,7 @@ def _restrict(rows, basis, marks, held, free, state, face, order, on_face):
             for j in range(rank):
                 matrix[i, j] = curvature[i, j]
         return rank
-    _gram_on_face(rows, basis, marks, held, free, state, own, gram, on_face)
+    _gram_on_face(rows, basis, marks, held, free, state, own, gram, spare)
     count = factor_gram(gram, rank, free, factor, order, own[0])
     ends = order[1]
     for i in range(rank):

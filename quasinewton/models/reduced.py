@@ -195,6 +195,7 @@ def make_room(rows, ring, gram, basis, product, lines, state):
     kept = _choose_span(ring, gram, basis, lines[0], state)
     _project(ring, gram, basis, kept, product, lines[0], state)
     rotate_rows(rows[:rank], basis[:kept, :rank], product)
+    state[0].covered = 0
 
 
 @vector_function(0, pointer=True, patient=MANY)
@@ -237,7 +238,7 @@ def renew_reduced(points, rows, ring, gram, work, lines, state):
     fallback = record.g_norm / record.length
     pairs, h, step, h_new, zero = parts(gram, ring.size)
     if record.applied < 0:  # what was there is of no use
-        record.applied = record.rank = record.stored = 0
+        record.applied = record.rank = record.stored = record.covered = 0
     before = rank = record.rank
     if spanned and record.stored != 0:
         along = split(points[7], rows, rank, step, lines[0], lines[7])

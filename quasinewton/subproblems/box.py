@@ -27,6 +27,7 @@ from ..models.face import (
     leave_face,
     multiply_curvature,
     names,
+    products_on_face,
     restrict,
 )
 from ..models.model import planes
@@ -74,10 +75,11 @@ def _solve(ring, work, lines, state, rule, face):
 
 
 @kernel
-def _choose_face(rows, work, state, box, gamma):
+def _choose_face(rows, work, lines, state, box, gamma):
     """List the variables that the model's gradient holds on their bounds.
 
-    Returns how many are held, how many are free, and how many were held and are free.
+    Returns how many are held, how many are free, how many were held and are free, and how many
+    have changed sides, which are listed too.
     """
     vectors, marks, face, _, face_state = box
     low, high, s, r, gs = vectors[0], vectors[1], vectors[2], vectors[3], vectors[5]
@@ -89,29 +91,67 @@ def _choose_face(rows, work, state, box, gamma):
             r[i] = gs[i] + gamma * s[i]
             count += 1
     if face_state[0].moved != 0:
-        add_at(rows, planes(work)[0], marks[3], count, own[5], state, own[2], r)
-    released = 0
-    for i in range(s.size):
-        if marks[0, i] != 0 and s[i] > low[i] and s[i] < high[i]:
-            marks[0, i] = 0
+        add_at(rows, planes(work)[0], marks[3], count, own[5], state, own[2], r, lines[7])
+    released = changed = 0
     for k in range(count):
         i = marks[3, k]
         held = (
             low[i] >= high[i] or (s[i] <= low[i] and r[i] > 0.0) or (s[i] >= high[i] and r[i] < 0.0)
         )
-        if marks[0, i] != 0 and not held:
-            released += 1
+        if held != (marks[0, i] != 0):
+            marks[5, changed] = i
+            changed += 1
+            released += 0 if held else 1
         marks[0, i] = 1 if held else 0
     held_now, free = hold(marks[0], marks)
-    return held_now, free, released
+    return held_now, free, released, changed
 
 
 @kernel
-def _find_target(arrays, box, numbers, held, free):
+def _split_products(rows, basis, state, box, sizes, anew):
+    """own[8] = Q_F g_F and own[6] = Q_A s_A, which change with the variables that changed sides."""
+    vectors, marks, face, _, face_state = box
+    s, target, gs, excess = vectors[2], vectors[3], vectors[5], vectors[6]
+    _, _, _, _, _, own = names(face)
+    held, free, changed = sizes
+    rank = state[0].rank
+    line, held_part, h_free, first = own[2], own[6], own[8], own[16]
+    if not anew:
+        for k in range(changed):
+            i = marks[5, k]
+            sign = 1.0 if marks[0, i] == 0 else -1.0
+            target[i], excess[i] = sign * gs[i], -sign * s[i]
+        combine(rows, basis, marks[5], changed, target, state, line, h_free)
+        combine(rows, basis, marks[5], changed, excess, state, line, held_part)
+        return
+    h = own[3]
+    if held <= free:
+        for k in range(held):
+            target[marks[1, k]] = -gs[marks[1, k]]
+        for i in range(rank):
+            h_free[i] = h[i]
+        products_on_face(rows, basis, marks, 1, held, target, state, line, h_free, excess)
+    else:
+        for i in range(rank):
+            h_free[i] = 0.0
+        products_on_face(rows, basis, marks, 0, free, gs, state, line, h_free, excess)
+    for i in range(rank):
+        held_part[i] = 0.0
+    if face_state[0].moved != 0:
+        products_on_face(rows, basis, marks, 1, held, s, state, line, held_part, excess)
+    else:
+        for i in range(rank):
+            first[i] = h_free[i]
+
+
+@kernel
+def _find_target(arrays, box, numbers, sizes, anew):
     """The minimiser on the face, in `target`, and its coordinates Q_F target; whether there is one.
 
-    own[6] becomes Q_A s_A, own[11] these coordinates.
+    `sizes` are the numbers of variables that are held, that are free, and that changed sides since
+    the face before, if this is not made `anew`. own[6] becomes Q_A s_A, own[11] the coordinates.
     """
+    held, free, _ = sizes
     _, rows, ring, _, work, lines, state, rule = arrays
     vectors, marks, face, order, face_state = box
     gamma, longest, weight = numbers
@@ -121,9 +161,7 @@ def _find_target(arrays, box, numbers, held, free):
     rank = record.rank
     basis = planes(work)[0]
     in_variables = record.dense != 0 and record.reduced == 0
-    line, h, held_part, z, h_free, v, e, image = (
-        own[2], own[3], own[6], own[7], own[8], own[9], own[10], own[11],
-    )
+    held_part, z, h_free, v, e, image = own[6], own[7], own[8], own[9], own[10], own[11]
     taken = 0.0
     for k in range(held):
         taken += s[marks[1, k]] * s[marks[1, k]]
@@ -132,20 +170,9 @@ def _find_target(arrays, box, numbers, held, free):
         room = math.sqrt(max(0.0, longest * longest - taken))
     if room < _ROOM * longest:
         return False
-    count = restrict(rows, basis, marks, held, free, state, face, order, face_state)
-    for i in range(rank):
-        held_part[i] = z[i] = h_free[i] = 0.0
-    if held <= free:
-        for k in range(held):
-            target[marks[1, k]] = -gs[marks[1, k]]
-        for i in range(rank):
-            h_free[i] = h[i]
-        combine(rows, basis, marks[1], held, target, state, line, h_free)
-    else:
-        combine(rows, basis, marks[2], free, gs, state, line, h_free)
-    if face_state[0].moved != 0 and held > 0:
-        combine(rows, basis, marks[1], held, s, state, line, held_part)
-        multiply_curvature(curvature, held_part, rank, z)
+    count = restrict(rows, basis, marks, held, free, state, face, order, target)
+    _split_products(rows, basis, state, box, sizes, anew)
+    multiply_curvature(curvature, held_part, rank, z)
     square = 0.0  # |g_F|^2
     for k in range(free):
         square += gs[marks[2, k]] * gs[marks[2, k]]
@@ -275,7 +302,7 @@ def _descend(arrays, box, numbers, value):
     Returns the model's value at the end, and whether a path has left the box; NaN where the model
     is of no use.
     """
-    _, rows, _, _, work, _, state, _ = arrays
+    _, rows, _, _, work, lines, state, _ = arrays
     vectors, marks, face, _, face_state = box
     gamma, _, _ = numbers
     s, trial = vectors[2], vectors[4]
@@ -290,10 +317,11 @@ def _descend(arrays, box, numbers, value):
         marks[0, i] = 0
     for step in range(_FACES):
         multiply_curvature(curvature, cs, rank, own[5])
-        held, free, released = _choose_face(rows, work, state, box, gamma)
+        held, free, released, changed = _choose_face(rows, work, lines, state, box, gamma)
         if free == 0 or (full and released == 0):
             break
-        if not _find_target(arrays, box, numbers, held, free):
+        sizes = (held, free, changed)
+        if not _find_target(arrays, box, numbers, sizes, step == 0):
             if step == 0 and on_face.moved == 0:
                 value = math.nan
             break
@@ -325,13 +353,16 @@ def _descend(arrays, box, numbers, value):
 
 @inline_kernel
 def _is_held(low, high, g):
-    """Whether g holds a variable on a bound that it is on."""
-    return (low >= 0.0 and g > 0.0) or (high <= 0.0 and g < 0.0)
+    """Whether g holds a variable on a bound that it is on, or both bounds do."""
+    return (low >= 0.0 and g > 0.0) or (high <= 0.0 and g < 0.0) or low >= high
 
 
 @kernel
 def _cauchy_point(arrays, box, numbers):
-    """Put s = P(-t g) for the t of a sufficient decrease; the model's value there."""
+    """Put s = P(-t g) for the t of a sufficient decrease; the model's value there.
+
+    own[16] has Q_F g_F of the first face, which held the same variables.
+    """
     _, rows, _, _, work, _, state, _ = arrays
     vectors, marks, face, _, _ = box
     gamma, longest, _ = numbers
@@ -339,20 +370,12 @@ def _cauchy_point(arrays, box, numbers):
     _, _, _, curvature, _, own = names(face)
     rank = state[0].rank
     basis = planes(work)[0]
-    cs, h_free = own[4], own[8]
-    held = 0
+    cs, h_free = own[4], own[16]
     square = 0.0
     for i in range(s.size):
         s[i] = 0.0
-        if _is_held(low[i], high[i], gs[i]):
-            marks[1, held] = i
-            excess[i] = -gs[i]
-            held += 1
-        else:
+        if not _is_held(low[i], high[i], gs[i]):
             square += gs[i] * gs[i]
-    for i in range(rank):
-        h_free[i] = own[3, i]
-    combine(rows, basis, marks[1], held, excess, state, own[2], h_free)
     multiply_curvature(curvature, h_free, rank, own[15])
     bend = gamma * square
     for i in range(rank):
@@ -436,7 +459,8 @@ def step_in_box(points, rows, ring, gram, work, lines, state, rule, box):
     low, high, s, gs, first = vectors[0], vectors[1], vectors[2], vectors[5], vectors[8]
     _, _, _, _, _, own = names(face)
     unit, gamma = begin_face(ring, gram, work, lines, state, face)
-    face_state[0].applied = 0
+    if record.reduced == 0:
+        record.covered = 0  # of other directions
     g_norm = record.g_norm
     scale = min(max(unit / g_norm, 1e-300), 1e300)  # of the steps
     for i in range(x.size):
