@@ -13,6 +13,7 @@ from quasinewton.models.compact import confine
 from quasinewton.models.model import CompactModel
 from quasinewton.models.operator import ModelOperator
 from quasinewton.models.pairs import absorb
+from quasinewton.models.reduced import split_both
 
 pytestmark = pytest.mark.kernels
 
@@ -396,3 +397,46 @@ def test_pairs_go_from_any_model_to_any_other():
             second.refresh(1.0)
             assert second.count == 4
             assert np.allclose(second.matvec(steps[-1]), changes[-1], rtol=1e-10)
+
+
+@given(
+    n=st.integers(2, 40),
+    rank=st.integers(0, 12),
+    first=st.sampled_from(["any", "in", "near", "0"]),
+    second=st.sampled_from(["any", "in", "near", "0", "along", "close"]),
+    dtype=st.sampled_from("df"),
+    exponent=st.integers(-140, 140),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_two_vectors_are_split_as_one_after_the_other(
+    n, rank, first, second, dtype, exponent, seed
+):
+    """Into coordinates on orthonormal rows, which the rests of both join."""
+    rng = np.random.default_rng(seed)
+    rank = min(rank, n - 2)
+    eps = np.finfo(dtype).eps
+    rows = np.zeros((rank + 2, n), dtype)
+    rows[:rank] = np.linalg.qr(rng.standard_normal((n, n)))[0][:rank]
+    scale = 10.0 ** (exponent if dtype == "d" else exponent / 10.0)
+
+    def vector(kind, other=None):
+        inside, outside = rng.standard_normal(rank) @ rows[:rank], rng.standard_normal(n)
+        v = {"any": outside, "in": inside, "near": inside + 1e-3 * outside, "0": 0.0 * outside}
+        v |= {} if other is None else {"along": -3.0 * other, "close": other + 1e-4 * outside}
+        return v[kind]
+
+    a = vector(first)
+    b = vector(second, a)
+    a, b = (scale * a).astype(dtype), (scale * b).astype(dtype)
+    out = np.full((2, rank + 2), 7.0)
+    lines = np.full((8, n + rank + 10), 7.0)
+    lengths = split_both(a, b, rows, rank, out[0], out[1], lines)
+    added = sum(length > 0.0 for length in lengths)
+    kept = rows[: rank + added].astype(float)
+    assert np.abs(kept @ kept.T - np.eye(len(kept))).max(initial=0.0) <= 1e2 * n * eps
+    for v, coordinates in zip((a, b), out, strict=True):
+        gap = np.abs(coordinates[: len(kept)] @ kept - v).max()
+        assert gap <= max(1e2 * n * eps, 2e-10) * np.abs(v).max()
+        assert not coordinates[len(kept) :].any()
+    assert (lengths[0] > 0.0) >= (first in ("any", "near"))
+    assert (lengths[0] > 0.0) <= (first != "0" and (dtype == "f" or first != "in"))

@@ -568,7 +568,7 @@ class InBox:
     """
 
     def __init__(self, x0: Any, options: Options, most: int) -> None:
-        _, dense, directions = shape_of_model(x0, options)
+        _, dense, directions = shape_of_model(x0, options, True)
         self.renew = renew_reduced if directions else renew_compact_in_box
         if dense:
             self.renew = renew_dense_in_box
@@ -635,7 +635,7 @@ class QuasiNewton:
         self, x0: Any, f: float, g: Any, recipe: Recipe, options: Options, box: Box | None = None
     ) -> None:
         n = x0.shape[0]
-        memory, dense, most = shape_of_model(x0, options)
+        memory, dense, most = shape_of_model(x0, options, box is not None)
         self.model = model = CompactModel(
             n, memory, recipe.update, like=x0, dense=dense, directions=most
         )
@@ -808,7 +808,7 @@ class QuasiNewton:
     ) -> QuasiNewton:  # fmt: skip
         """The method that was `saved`; ValueError where it cannot be one."""
         _, n = saved["points"].shape
-        m, _, most = shape_of_model(saved["points"][0], options)
+        m, _, most = shape_of_model(saved["points"][0], options, box is not None)
         pairs = len(saved["ring"])
         if pairs != m:
             raise ValueError(f"option `memory` is {m}, the run was started with {pairs}")
@@ -867,18 +867,19 @@ _LEAST_ROWS, _MOST_ROWS, _ELEMENTS = 20, 200, 1_000_000
 _MOST_PAIRS = 50
 
 
-def shape_of_model(x0: Any, options: Options) -> tuple[int, bool, int]:
+def shape_of_model(x0: Any, options: Options, bounded: bool = False) -> tuple[int, bool, int]:
     """Pairs kept, whether in a matrix in the variables, and the directions of a reduced model.
 
     As many pairs as the user says; else all that can be kept for small n, and for larger n the
-    span of as many gradients as 8 MB hold.
+    span of as many gradients as 8 MB hold, or of half as many in a box, where steps are in it too.
     """
     n = x0.shape[0]
     if options.memory:
         return options.memory, n <= 2 * options.memory and not is_tensor(x0), 0
     if n < _MANY and not is_tensor(x0):
         return 20, True, 0
-    most = min(n, max(_LEAST_ROWS, min(_MOST_ROWS, _ELEMENTS // n)))
+    elements = _ELEMENTS // 2 if bounded else _ELEMENTS
+    most = min(n, max(_LEAST_ROWS, min(_MOST_ROWS, elements // n)))
     return max(1, min(_MOST_PAIRS, most // 2)), False, most
 
 

@@ -19,20 +19,32 @@ from __future__ import annotations
 import math
 
 from ..kernels import MANY, inline_kernel, kernel, vector_function, view_kernel
-from ..vectors import add_combination, copy, divide, multiply_rows, norm2, rotate_rows
+from ..vectors import (
+    add_combination,
+    add_multiple,
+    copy,
+    divide,
+    dot,
+    multiply_rows,
+    multiply_rows_by_two,
+    norm2,
+    rotate_rows,
+    subtract_from_two,
+)
 from .dense import begin_matrix, work_in
 from .pairs import absorb, choose_gamma
 from .symmetric import invert
 
-__all__ = ["append", "make_room", "parts", "renew_reduced", "rows_of", "split"]
+__all__ = ["append", "make_room", "parts", "renew_reduced", "rows_of", "split", "split_both"]
 
 #: A part of a vector outside of the span that is smaller than this is none.
 _INDEPENDENT = 1e-10
 #: Part of its length that a vector keeps in the first projection if no other is needed: what the
 #: rows lack of being orthonormal, the new one has then half of. Parts kept in others.
 _CLEAR, _SETTLED = 0.9, 0.5
-#: What is kept of the rows where there is no room left.
-_KEPT = 0.75
+#: What is kept of the rows where there is no room left, without bounds and with them: there two
+#: directions come in an iteration, and to make room takes as long as some of those.
+_KEPT, _KEPT_IN_BOX = 0.75, 0.5
 #: A pair whose part outside of the span of newer ones is smaller than this adds no direction.
 _NEW = 1e-6
 
@@ -84,6 +96,63 @@ def split(v, rows, rank, out, line, buffer):
     return left
 
 
+@vector_function(0)
+def split_both(a, b, rows, rank, out_a, out_b, lines):
+    """`split` of a, and then of b on the direction of a too, in half the passes over the rows.
+
+    There have to be two rows more than `rank`. `lines` as in `renew_reduced`. Returns both lengths.
+    """
+    basis, rest_a, rest_b = rows[:rank], rows[rank], rows[rank + 1]
+    products, buffer = lines[:2, :rank], lines[6:]
+    for j in range(out_a.size):
+        out_a[j] = out_b[j] = 0.0
+    copy(a, rest_a)
+    copy(b, rest_b)
+    norm_a = left_a = norm2(rest_a)
+    norm_b = left_b = norm2(rest_b)
+    smallest_a, smallest_b = _INDEPENDENT * norm_a, _INDEPENDENT * norm_b
+    for projection in range(4 if rank > 0 else 0):
+        multiply_rows_by_two(basis, rest_a, rest_b, products)
+        subtract_from_two(basis, products, rest_a, rest_b, buffer)
+        for j in range(rank):
+            out_a[j] += products[0, j]
+            out_b[j] += products[1, j]
+        left_a, left_b = norm2(rest_a), norm2(rest_b)
+        kept = _CLEAR if projection == 0 else _SETTLED
+        if (left_a >= kept * norm_a or left_a <= smallest_a) and (
+            left_b >= kept * norm_b or left_b <= smallest_b
+        ):
+            break
+        norm_a, norm_b = left_a, left_b
+    if left_b <= smallest_b:
+        left_b = 0.0
+    if left_a <= smallest_a:
+        if left_b > 0.0:
+            divide(rest_b, left_b, rest_a)
+            out_b[rank] = left_b
+        return 0.0, left_b
+    divide(rest_a, left_a, rest_a)
+    out_a[rank] = left_a
+    line = products[0]
+    for _ in range(4 if left_b > 0.0 else 0):
+        along = dot(rest_a, rest_b)
+        out_b[rank] += along
+        add_multiple(rest_b, -along, rest_a, rest_b)
+        norm_b, left_b = left_b, norm2(rest_b)
+        if left_b >= _SETTLED * norm_b or left_b <= smallest_b:
+            break
+        multiply_rows(basis, rest_b, line)  # of what is left the part in the rows is more now
+        for j in range(rank):
+            out_b[j] += line[j]
+            line[j] = -line[j]
+        add_combination(0.0, rest_b, basis, line, rest_b, rest_b, lines[7])
+    if left_b <= smallest_b:
+        return left_a, 0.0
+    divide(rest_b, left_b, rest_b)
+    out_b[rank + 1] = left_b
+    return left_a, left_b
+
+
 @inline_kernel
 def append(gamma, gram, state):
     """One more direction, along which B is gamma."""
@@ -106,7 +175,7 @@ def _choose_span(ring, gram, basis, vector, state):
     m = ring.size
     pairs, g, _, _, _ = parts(gram, m)
     rank = record.rank
-    most = int(_KEPT * rank)
+    most = int((_KEPT if record.bounded == 0 else _KEPT_IN_BOX) * rank)
     kept = 0
     for candidate in range(2 * record.pairs + 1):
         source = g
@@ -240,10 +309,15 @@ def renew_reduced(points, rows, ring, gram, work, lines, state):
     if record.applied < 0:  # what was there is of no use
         record.applied = record.rank = record.stored = record.covered = 0
     before = rank = record.rank
-    if spanned and record.stored != 0:
+    if not (spanned and record.stored != 0):
+        rest = split(g, rows, rank, h_new, lines[0], lines[7])
+    elif rank + 2 <= len(rows):
+        along, rest = split_both(points[7], g, rows, rank, step, h_new, lines)
+        rank += 1 if along > 0.0 else 0
+    else:
         along = split(points[7], rows, rank, step, lines[0], lines[7])
         rank += 1 if along > 0.0 else 0
-    rest = split(g, rows, rank, h_new, lines[0], lines[7])
+        rest = split(g, rows, rank, h_new, lines[0], lines[7])
     if record.stored != 0:
         absorb(zero, step, h, h_new, (record.theta, record.theta_noise), pairs, ring, state)
     # steps that stay in the span do not meet gamma; the others do, which must not be stiff for ever

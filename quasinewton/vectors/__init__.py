@@ -20,8 +20,8 @@ __all__ = [
     "BLOCK", "LARGE", "SMALL", "add_combination", "add_multiple", "advance", "clone", "conjugate",
     "copy", "difference_products", "difference_sizes", "divide", "dot", "foresee", "forget",
     "is_tensor", "largest_number", "max_abs", "move", "multiply_rows", "multiply_rows_by_three",
-    "norm2", "norms", "projected_norms", "read_only", "rotate_rows", "scale", "slope_between",
-    "step_to", "store_pair", "zeros",
+    "multiply_rows_by_two", "norm2", "norms", "projected_norms", "read_only", "rotate_rows",
+    "scale", "slope_between", "step_to", "store_pair", "subtract_from_two", "zeros",
 ]  # fmt: skip
 
 BLOCK, SMALL, LARGE = machine.BLOCK, machine.SMALL, machine.LARGE
@@ -128,6 +128,10 @@ store_pair = _function(
     (a, b) are `s_factors`, (c, d) `y_factors`: two each, so that none overflows.""",
 )  # fmt: skip
 multiply_rows = _function("multiply_rows", 0, "out = rows @ v, streaming `rows` once.")
+multiply_rows_by_two = _function(
+    "multiply_rows_by_two", 0,
+    "out[0], out[1] = rows @ a, rows @ b, streaming `rows` once.",
+)  # fmt: skip
 multiply_rows_by_three = _function(
     "multiply_rows_by_three", 0,
     "out[0], out[1], out[2] = rows @ a, rows @ b, rows @ c, streaming `rows` once.",
@@ -137,6 +141,12 @@ rotate_rows = _function(
     """The first rows of `rows` become q @ rows, in place.
 
     `buffer`, a float64 array of one row more than `rows` has, is workspace.""",
+)  # fmt: skip
+subtract_from_two = _function(
+    "subtract_from_two", 0,
+    """a = a - rows^T w[0] and b = b - rows^T w[1], streaming `rows` once.
+
+    `buffer`, a float64 array of two rows of at least min(n, BLOCK) elements, is workspace.""",
 )  # fmt: skip
 add_combination = _function(
     "add_combination", 1,

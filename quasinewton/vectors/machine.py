@@ -251,6 +251,48 @@ def multiply_rows(rows, v, out):
 
 
 @vector_kernel
+def multiply_rows_by_two(rows, a, b, out):
+    count, n = rows.shape
+    fours = count - count % 4
+    out[:, :] = 0.0
+    for start in range(0, n, BLOCK):
+        block = slice(start, start + BLOCK)
+        part_a, part_b = a[block], b[block]
+        for j in range(0, fours, 4):
+            ra, rb = rows[j, block], rows[j + 1, block]
+            rc, rd = rows[j + 2, block], rows[j + 3, block]
+            aa = ab = ac = ad = ba = bb = bc = bd = 0.0
+            for i in range(ra.size):
+                va, vb = np.float64(part_a[i]), np.float64(part_b[i])
+                r = np.float64(ra[i])
+                aa += r * va
+                ba += r * vb
+                r = np.float64(rb[i])
+                ab += r * va
+                bb += r * vb
+                r = np.float64(rc[i])
+                ac += r * va
+                bc += r * vb
+                r = np.float64(rd[i])
+                ad += r * va
+                bd += r * vb
+            sums = ((aa, ab, ac, ad), (ba, bb, bc, bd))
+            for k in range(2):
+                for l in range(4):
+                    out[k, j + l] += sums[k][l]
+        for j in range(fours, count):
+            row = rows[j, block]
+            pa = 0.0
+            pb = 0.0
+            for i in range(row.size):
+                r = np.float64(row[i])
+                pa += r * np.float64(part_a[i])
+                pb += r * np.float64(part_b[i])
+            out[0, j] += pa
+            out[1, j] += pb
+
+
+@vector_kernel
 def multiply_rows_by_three(rows, a, b, c, out):
     count, n = rows.shape
     fours = count - count % 4
@@ -329,6 +371,38 @@ def add_combination(alpha, v, rows, w, base, out, buffer):
             new[i] = x + buffer[i]
             changed += new[i] != x
     return changed > 0
+
+
+@vector_kernel
+def subtract_from_two(rows, w, a, b, buffer):
+    count, n = rows.shape
+    fours = count - count % 4
+    for start in range(0, n, BLOCK):
+        block = slice(start, start + BLOCK)
+        part_a, part_b = a[block], b[block]
+        size = part_a.size
+        sum_a, sum_b = buffer[0, :size], buffer[1, :size]
+        for i in range(size):
+            sum_a[i] = sum_b[i] = 0.0
+        for j in range(0, fours, 4):
+            aa, ab, ac, ad = w[0, j], w[0, j + 1], w[0, j + 2], w[0, j + 3]
+            ba, bb, bc, bd = w[1, j], w[1, j + 1], w[1, j + 2], w[1, j + 3]
+            ra, rb = rows[j, block], rows[j + 1, block]
+            rc, rd = rows[j + 2, block], rows[j + 3, block]
+            for i in range(size):
+                va, vb = np.float64(ra[i]), np.float64(rb[i])
+                vc, vd = np.float64(rc[i]), np.float64(rd[i])
+                sum_a[i] += (aa * va + ab * vb) + (ac * vc + ad * vd)
+                sum_b[i] += (ba * va + bb * vb) + (bc * vc + bd * vd)
+        for j in range(fours, count):
+            row, wa, wb = rows[j, block], w[0, j], w[1, j]
+            for i in range(size):
+                value = np.float64(row[i])
+                sum_a[i] += wa * value
+                sum_b[i] += wb * value
+        for i in range(size):
+            part_a[i] -= sum_a[i]
+            part_b[i] -= sum_b[i]
 
 
 @vector_kernel

@@ -329,6 +329,15 @@ def multiply_rows(rows: Any, v: Any, out: np.ndarray) -> None:
     out[:] = _on_host(_product(rows, v))
 
 
+def multiply_rows_by_two(rows: Any, a: Any, b: Any, out: np.ndarray) -> None:
+    xp = array_namespace(rows)
+    products = sum(
+        xp.stack([_wide(a[block]), _wide(b[block])]) @ _wide(rows[:, block]).T
+        for block in _blocks(rows)
+    )
+    out[:, :] = _on_host(products)
+
+
 def multiply_rows_by_three(rows: Any, a: Any, b: Any, c: Any, out: np.ndarray) -> None:
     if _three_foreseen(rows, (a, b, c), out):
         return
@@ -362,6 +371,15 @@ def _three_foreseen(rows: Any, vectors: tuple[Any, Any, Any], out: np.ndarray) -
     out[:, :known] = products[:, :known] * scales[:, None]
     out[:, slot] = pair["inner"][:, part] * scales * scales[part]
     return True
+
+
+def subtract_from_two(rows: Any, w: np.ndarray, a: Any, b: Any, buffer: np.ndarray) -> None:
+    xp = array_namespace(rows)
+    weights = xp.asarray(w, dtype=xp.float64, device=device(rows))
+    for block in _blocks(rows):
+        sums = weights @ _wide(rows[:, block])
+        for vector, total in ((a, sums[0]), (b, sums[1])):
+            vector[block] = xp.astype(_wide(vector[block]) - total, vector.dtype, copy=False)
 
 
 def add_combination(
