@@ -61,6 +61,7 @@ from ..vectors import (
     foresee,
     forget,
     is_tensor,
+    max_abs,
     norm2,
     norms,
     projected_norms,
@@ -104,7 +105,10 @@ __all__ = [
 #: a gradient that was asked for.
 WITHOUT, OFFERED, GIVEN = range(3)
 
-
+#: Variables from which on no matrix in them is kept without being asked for, and a first step takes
+#: none of them further than the largest is from 0: |x0| grows with their number, and g may be that
+#: of a few.
+_MANY = 100
 #: What `pending` says of a trial that is not written yet: the spectrum is wanted, or has solved it.
 WANTED, SOLVED = 1, 2
 #: Rows of `points` that are a method's own: see `named`; and in a box the bounds and the last step.
@@ -291,7 +295,10 @@ def begin(points, state):
     record.f_least = record.f
     record.revived = 0
     if record.length == 0.0:
-        record.length = first_length(norm2(x), record.f, record.g_norm)
+        size = norm2(x)
+        if record.n >= _MANY and record.g_max > 0.0:
+            size = min(size, max_abs(x) * (record.g_norm / record.g_max))
+        record.length = first_length(size, record.f, record.g_norm)
     record.length = min(record.length, record.length_max)
 
 
@@ -859,8 +866,6 @@ class QuasiNewton:
         return self.x, f, self.g
 
 
-#: Variables from which on no matrix in them is kept without being asked for.
-_MANY = 100
 #: Bounds on the rows of a reduced model, and on their elements.
 _LEAST_ROWS, _MOST_ROWS, _ELEMENTS = 20, 200, 1_000_000
 #: Bound on the pairs kept beside: until they are that many the model is made anew from them.
