@@ -16,7 +16,6 @@ import datetime
 import hashlib
 import importlib
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import time
@@ -219,6 +218,55 @@ class Points:
         product = self.problem.hessp(np.array(x, np.float64), np.array(p, np.float64))
         self.inside += time.process_time() - began
         return product
+
+
+def ipopt(counter: Points, lower, upper, functions=None, sides=((), ())):
+    """Ipopt with a limited-memory Hessian by cyipopt; `functions` are constraints and jacobian."""
+    import cyipopt
+    from scipy import optimize
+
+    m, n = len(sides[0]), counter.problem.n
+    functions = {
+        "objective": counter.fun, "gradient": counter.jac,
+        **(functions or {"constraints": lambda x: np.zeros(0), "jacobian": lambda x: np.zeros(0)}),
+    }  # fmt: skip
+    after = {
+        "objective": 0.0, "gradient": np.zeros(n), "constraints": np.zeros(m),
+        "jacobian": np.zeros(m * n),
+    }  # fmt: skip
+
+    def guarded(name):
+        # The end of a race is told by `intermediate`; an exception would be printed.
+        def call(x):
+            if not counter.end:
+                try:
+                    return functions[name](x)
+                except Done:
+                    pass
+            return after[name]
+
+        return call
+
+    class Functions:
+        def intermediate(self, *_):
+            return not counter.end
+
+    told = Functions()
+    for name in functions:
+        setattr(told, name, guarded(name))
+    solver = cyipopt.Problem(
+        n=n, m=m, problem_obj=told, lb=lower, ub=upper, cl=np.asarray(sides[0]),
+        cu=np.asarray(sides[1]),
+    )  # fmt: skip
+    for name, value in {
+        "hessian_approximation": "limited-memory", "print_level": 0, "sb": "yes", "tol": 1e-8,
+        "max_iter": 10**5,
+    }.items():  # fmt: skip
+        solver.add_option(name, value)
+    x, info = solver.solve(counter.x0)
+    return optimize.OptimizeResult(
+        x=x, success=info["status"] == 0, message=info["status_msg"].decode()
+    )
 
 
 @dataclass
@@ -446,8 +494,12 @@ def geometric_mean(records, base, cost=lambda r: r.cost) -> tuple[float, int]:
 
 
 def available(name: str) -> bool:
-    """Whether the package behind a method is installed."""
+    """Whether the package behind a method can be imported."""
     package = name.split()[0].lower()
-    return package not in ("nlopt", "fides", "galahad") or (
-        importlib.util.find_spec(package) is not None
-    )
+    if package not in ("nlopt", "fides", "galahad", "cyipopt"):
+        return True
+    try:
+        importlib.import_module(package)
+    except Exception:  # also a library that it needs and that is not there
+        return False
+    return True

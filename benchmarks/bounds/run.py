@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import importlib.util
 import os
 import sys
 import time
@@ -130,6 +129,7 @@ METHODS = {
     "SLSQP": scipy_method("SLSQP", maxiter=10**5, ftol=1e-16),
     "nlopt LBFGS": nlopt_lbfgs,
     "fides BFGS": fides_bfgs,
+    "cyipopt limited memory": lambda counter: harness.ipopt(counter, counter.lower, counter.upper),
 }  # fmt: skip
 #: Methods whose work grows as n^3.
 SMALL = ("SLSQP", "fides BFGS")
@@ -224,10 +224,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
-    missing = {
-        m for m in args.methods
-        if m.split()[0] in ("nlopt", "fides") and not importlib.util.find_spec(m.split()[0])
-    }  # fmt: skip
+    missing = {method for method in args.methods if not harness.available(method)}
     for method in missing:
         print(f"{method}: not installed")
     args.out.mkdir(parents=True, exist_ok=True)

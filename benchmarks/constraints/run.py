@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import importlib.util
 import json
 import os
 import signal
@@ -269,44 +268,9 @@ def nlopt_method(algorithm, inner=None):
 
 
 def ipopt(counter):
-    import cyipopt
-
-    def guarded(function, after):
-        # The end of a race is told by `intermediate`; an exception would be printed.
-        def call(x):
-            if not counter.end:
-                try:
-                    return function(x)
-                except harness.Done:
-                    pass
-            return after
-
-        return call
-
     p = counter.problem
-
-    class Functions:
-        objective = staticmethod(guarded(counter.fun, 0.0))
-        gradient = staticmethod(guarded(counter.jac, np.zeros(p.n)))
-        constraints = staticmethod(guarded(counter.c, np.zeros(p.m)))
-        jacobian = staticmethod(guarded(lambda x: counter.jacobian(x).ravel(),
-                                        np.zeros(p.m * p.n)))  # fmt: skip
-
-        def intermediate(self, *_):
-            return not counter.end
-
-    solver = cyipopt.Problem(
-        n=p.n, m=p.m, problem_obj=Functions(), lb=p.lower, ub=p.upper, cl=p.c_lower, cu=p.c_upper
-    )
-    for name, value in {
-        "hessian_approximation": "limited-memory", "print_level": 0, "sb": "yes", "tol": 1e-8,
-        "max_iter": 10**5,
-    }.items():  # fmt: skip
-        solver.add_option(name, value)
-    x, info = solver.solve(counter.x0)
-    return optimize.OptimizeResult(
-        x=x, success=info["status"] == 0, message=info["status_msg"].decode()
-    )
+    functions = {"constraints": counter.c, "jacobian": lambda x: counter.jacobian(x).ravel()}
+    return harness.ipopt(counter, p.lower, p.upper, functions, (p.c_lower, p.c_upper))
 
 
 METHODS = {
@@ -324,18 +288,6 @@ METHODS = {
 }  # fmt: skip
 #: Methods for inequalities only.
 INEQUALITIES = ("nlopt MMA",)
-
-
-def available(name: str) -> bool:
-    """Whether the package behind a method can be imported."""
-    package = name.split()[0]
-    if package not in ("nlopt", "cyipopt"):
-        return True
-    try:
-        importlib.import_module(package)
-    except Exception:  # also a library that it needs and that is not there
-        return False
-    return True
 
 
 @dataclass
@@ -512,7 +464,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="run what has been run too")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
-    methods = [method for method in args.methods if available(method)]
+    methods = [method for method in args.methods if harness.available(method)]
     for method in set(args.methods) - set(methods):
         print(f"{method}: cannot be imported")
     args.out.mkdir(parents=True, exist_ok=True)
