@@ -4,10 +4,11 @@ r"""The subproblem in a box: the model's minimum over bounds on the variables an
 
 By faces: with the variables held that the gradient pulls onto their bounds, the subproblem of the
 free ones is solved as without bounds (`restrict`). Where the step leaves the box, the model is
-searched along its projection. The variables that it then pulls off their bounds are freed, those
-it pulls onto them are held, and so on, while that pays; no evaluation is needed in between (Lin &
-Moré 1999, Moré & Toraldo 1991). Where the step decreases the model by less than half of what the
-generalised Cauchy point does (Conn, Gould & Toint 1988), it is made anew from there.
+searched along its projection; where that leads up, the step ends on the first bound that it meets.
+The variables that the model's gradient then pulls off their bounds are freed, those it pulls onto
+them are held, and so on, while that pays; no evaluation is needed in between (Lin & Moré 1999, Moré
+& Toraldo 1991). Where the step decreases the model by less than half of what the generalised Cauchy
+point does (Conn, Gould & Toint 1988), it is made anew from there.
 
 All is in units in which |g| of the free variables is 1, and so is the model's `unit`.
 """
@@ -42,6 +43,9 @@ __all__ = ["step_in_box"]
 _FACES, _GAIN = 12, 0.01
 #: Part of the decrease along a projected path that its slope promises; halvings of the path.
 _ARMIJO, _HALVINGS = 0.1, 12
+#: The mark of a variable that a step has just put on its bound; relative distance of two bounds on
+#: its way that are met at once.
+_MET, _SAME = 2, 1e-12
 #: Part of the decrease of the Cauchy point that makes it not needed.
 _ENOUGH = 0.5
 #: Part of the bound on the length that has to be left for the free variables.
@@ -76,7 +80,7 @@ def _solve(ring, work, lines, state, rule, face):
 
 @kernel
 def _choose_face(rows, work, lines, state, box, gamma):
-    """List the variables that the model's gradient holds on their bounds.
+    """List the variables that the model's gradient holds on their bounds, or that just met them.
 
     Returns how many are held, how many are free, how many were held and are free, and how many
     have changed sides, which are listed too.
@@ -97,8 +101,9 @@ def _choose_face(rows, work, lines, state, box, gamma):
         i = marks[3, k]
         held = (
             low[i] >= high[i] or (s[i] <= low[i] and r[i] > 0.0) or (s[i] >= high[i] and r[i] < 0.0)
-        )
-        if held != (marks[0, i] != 0):
+            or marks[0, i] == _MET
+        )  # fmt: skip
+        if held != (marks[0, i] == 1):
             marks[5, changed] = i
             changed += 1
             released += 0 if held else 1
@@ -295,6 +300,43 @@ def _project_step(arrays, box, gamma, t, held, free, value):
     return new_value, enough, clipped > 0
 
 
+@kernel
+def _part_to_bound(s, target, low, high):
+    """The part of the way from s to the target on which a variable is in its bounds."""
+    if target < low:
+        return (low - s) / (target - s)
+    if target > high:
+        return (high - s) / (target - s)
+    return 1.0
+
+
+@kernel
+def _first_bound(box, free):
+    """The part of the way to the target that is in the box."""
+    vectors, marks, _, _, _ = box
+    low, high, s, target = vectors[0], vectors[1], vectors[2], vectors[3]
+    t = 1.0
+    for k in range(free):
+        i = marks[2, k]
+        t = min(t, _part_to_bound(s[i], target[i], low[i], high[i]))
+    return t
+
+
+@kernel
+def _meet_bounds(box, free, t):
+    """Put those on their bounds that the way to the target meets first, after this part of it.
+
+    `trial` is the point there. The next face holds them.
+    """
+    vectors, marks, _, _, _ = box
+    low, high, s, target, trial = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
+    for k in range(free):
+        i = marks[2, k]
+        if _part_to_bound(s[i], target[i], low[i], high[i]) <= t + _SAME * t:
+            trial[i] = low[i] if target[i] < low[i] else high[i]
+            marks[0, i] = _MET
+
+
 @inline_kernel
 def _descend(arrays, box, numbers, value):
     """From s on, whose coordinates are own[4], face after face.
@@ -325,17 +367,29 @@ def _descend(arrays, box, numbers, value):
             if step == 0 and on_face.moved == 0:
                 value = math.nan
             break
+        first = _first_bound(box, free)
+        left = left or first < 1.0
         t = 1.0
         enough = False
         new_value = value
         clipped = False
         for _ in range(_HALVINGS):
+            if t <= first < 1.0:
+                break
             new_value, enough, clipped = _project_step(arrays, box, gamma, t, held, free, value)
-            left = left or clipped
             if enough:
                 break
             t *= 0.5
-        if not enough:
+        cut = not enough and first < 1.0
+        if cut:
+            t = first
+            new_value, enough, _ = _project_step(arrays, box, gamma, t, held, free, value)
+            if not enough and t > 0.0:
+                break
+            _meet_bounds(box, free, t)
+            if not enough:
+                continue
+        elif not enough:
             break
         for i in range(s.size):
             s[i] = trial[i]
@@ -346,7 +400,7 @@ def _descend(arrays, box, numbers, value):
         value = new_value
         on_face.moved = 1
         full = t == 1.0 and not clipped
-        if gain < _GAIN * gained:
+        if gain < _GAIN * gained and not cut:
             break
     return value, left
 
