@@ -38,6 +38,7 @@ from ..status import MESSAGES, Status
 from ..vectors import clone, is_tensor, largest_number, max_abs, norm2, zeros
 from . import checkpoint
 from .advice import Rejections
+from .critical import CriticalExamination
 from .curvature import Curvature, Examination, ModelCurvature
 from .noise import NoiseEstimate
 from .stopping import Limits, start, stop
@@ -278,6 +279,8 @@ class Solver:
         """Those of the constraints in the Lagrangian whose products are wanted, shape (p,)."""
         if self._method is None or self.constraints is None:
             return np.zeros(0 if self.constraints is None else len(self.constraints))
+        if isinstance(self._examination, CriticalExamination):
+            return self._examination.multipliers
         multipliers: np.ndarray = self._method.v.copy()
         return multipliers
 
@@ -473,8 +476,11 @@ class Solver:
             if falls and method.violation <= ABOUT_MET * abs(method.f):
                 return -math.inf, math.inf
             return math.inf, math.inf
-        slope = float(abs(method.g).max())
-        return method.f, method.scaled_optimality(max(1.0, slope / LARGE_GRADIENT))
+        return method.f, method.scaled_optimality(self._gradient_scale())
+
+    def _gradient_scale(self) -> float:
+        """What gradients and multipliers are divided by in the test of convergence."""
+        return max(1.0, float(abs(self._method.g).max()) / LARGE_GRADIENT)
 
     def _slopes(self) -> Any:
         """The elements of the gradient along which a step may lead."""
@@ -630,7 +636,8 @@ class Solver:
             1 if evaluation is not None else self.options.workers,
         )  # fmt: skip
         self._differences = objective.differences
-        if self.constraints is not None and not CONSTRAINED[self.method].second:
+        uses_second = CONSTRAINED.get(self.method) and CONSTRAINED[self.method].second
+        if self.constraints is not None and not (uses_second or self.options.check_curvature):
             unused = [name for name, v in (("hess", hess), ("hessp", hessp)) if v is not None]
             if unused:  # SciPy's methods too warn then
                 warnings.warn(
@@ -713,9 +720,16 @@ class Solver:
         """Have the method told the product that it waits for, or the whole matrix."""
         x, g, version = self.x, self.g, self._accepted
         constraints, method = self.constraints, self._method
-        if constraints is None or self._examination is not None:
+        if constraints is None:
             hd = objective.product(x, g, direction, version)
             self._take_product(self._vector("Hessian product", hd))
+        elif self._examination is not None:
+            hd = self._vector("Hessian product", objective.product(x, g, direction, version))
+            # Other multipliers than those the method has had a Hessian with at this x.
+            with_others = -2 - version
+            self._take_product(
+                hd + constraints.product(x, self.multipliers, direction, with_others)
+            )
         elif method.wants_whole and objective.has_matrix and constraints.has_second:
             method.receive_whole(
                 objective.matrix(x, g, version) + constraints.hessian(x, method.v, version)
@@ -899,7 +913,10 @@ class Solver:
             _start_limits(solver._limits, solver._f0, solver._optimality0)
         examination = part(state, "examination.")
         if examination:
-            solver._examination = Examination.restore(examination, solver.box)
+            if solver.constraints is not None:
+                solver._examination = CriticalExamination.restore_at(examination, solver._method)
+            else:
+                solver._examination = Examination.restore(examination, solver.box)
             if examination["x"].shape != solver.x0.shape:
                 raise ValueError("the examination is of another size")
         if "curvature" in state:
@@ -1069,13 +1086,18 @@ class Solver:
         if self.status is Status.CONVERGED:
             if self.options.check_curvature and self._curvature is None:
                 self.status = Status.RUNNING
-                free = None
-                if self.box is not None:
-                    free = self.box.free(self.x, self.g, self._limits.tolerance)
-                self._examination = Examination(self.x, self.f, self.box, free)
+                self._examination = self._new_examination()
                 self._conclude()
         elif self.running and not self._spent():
             self._check_trial()
+
+    def _new_examination(self) -> Examination:
+        tolerance = self._limits.tolerance
+        if self.constraints is not None:
+            tolerance *= self._gradient_scale()
+            return CriticalExamination(self._method, tolerance, self.nit)
+        free = None if self.box is None else self.box.free(self.x, self.g, tolerance)
+        return Examination(self.x, self.f, self.box, free)
 
     def _check_limits(self, f: float) -> None:
         """Whether to stop at `x`; f is the last value told."""
@@ -1113,6 +1135,9 @@ class Solver:
         self.status = Status.INFEASIBLE if infeasible else Status.PRECISION
 
     def _is_lower(self, f: float) -> bool:
+        if isinstance(self._examination, CriticalExamination):
+            size = self._examination.change
+            return bool(self._method.is_lower(f, self._precision, size))
         return f < self.f - 10.0 * self._precision * max(abs(f), abs(self.f))
 
     def _take_probe(self, examination: Examination, f: float, g: np.ndarray | None) -> None:
@@ -1121,29 +1146,45 @@ class Solver:
         lower = False
         if g is not None and math.isfinite(f) and self._is_lower(f):
             lower = _is_finite(g)
+            if self.constraints is not None:
+                lower = lower and bool(np.isfinite(self._jacobian).all())
         self.nit += 1
         if lower:
             assert g is not None
             self._accepted += 1
-            options = replace(self.options, model=None, noise=self.noise)
-            best = self._method.best
-            self._method = build(self.method)(examination.trial, f, g, options, self.box)
-            self._method.keep(*best)
+            self._begin_at(examination.trial, f, g)
             self._examination = None
         else:
             self._keep(f)
-            examination.reject()
+            examination.reject(self._c)
         if self._history is not None:
             self._record(step, math.nan, math.nan, lower)
         if self._allvecs is not None and lower:
             self._allvecs.append(clone(self.x))
-        if lower or f == -math.inf:
+        if lower or (f == -math.inf and self.constraints is None):
             self._examination = None
             self._check_limits(f)
         else:
             self._conclude()
         if self._table.verbose:
             self._table.row(self, step, math.nan, math.nan)
+
+    def _begin_at(self, x: np.ndarray, f: float, g: np.ndarray) -> None:
+        """Start the method anew at x, with the best point of before."""
+        before = self._method
+        if self.constraints is None:
+            options = replace(self.options, model=None, noise=self.noise)
+            self._method = build(self.method)(x, f, g, options, self.box)
+            self._method.keep(*before.best)
+            return
+        constraints = self.constraints
+        self._method = build(self.method)(
+            x, f, g, self.options, self.box, constraints.sides, self._c, self._jacobian,
+            constraints.kept(),
+        )  # fmt: skip
+        self._method.see(before.constraints_at_best, None)
+        self._method.keep(*before.best)
+        self._method.see(self._c, self._jacobian)
 
     def _conclude(self) -> None:
         """End the examination where nothing more can or may be found out."""
@@ -1318,7 +1359,7 @@ def _check_model(model: Any, method: str, x0: np.ndarray) -> None:
 def _check_constrained(options: Options, x0: Any) -> None:
     if is_tensor(x0):
         raise TypeError("`constraints` are not for runs on tensors, expected `x0` as an array")
-    for name in ("check_curvature", "model", "noise"):
+    for name in ("model", "noise"):
         if getattr(options, name):
             raise ValueError(f"option `{name}` is not for runs with constraints")
 
