@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 import warnings
 from collections.abc import Callable
 
@@ -434,3 +435,41 @@ def test_second_derivatives_are_used_without_a_warning():
         warnings.simplefilter("error")
         result = minimize(**(case.call() | {"hessp": hessp}), method="sqp_hybrid", options=CHECK)
     assert len(products) == result.nhev > 0 and result.constr_nhev == [2]  # at two points
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(sorted(CONSTRAINED)))
+def test_any_answers(seed, method):
+    """Whatever is told, points are in the bounds, and the run that is saved goes on the same."""
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.integers(1, 5)), int(rng.integers(1, 4))
+    lower = rng.integers(-1, 1, n).astype(float)
+    box = Bounds(lower, lower + rng.integers(0, 3, n))
+    sides = Bounds(np.zeros(p), rng.integers(0, 2, p))
+    scale = 10.0 ** rng.choice([-150, 0, 0, 0, 150])
+    options = {**CHECK, "gtol": rng.choice([1e-5, 1.0, 1e300]), "constr_tol": 10.0, "maxiter": 20}
+
+    def number(*shape):
+        values = scale * rng.integers(-2, 3, shape)
+        return np.where(rng.random(shape) < 0.03, rng.choice([np.nan, INF, -INF], shape), values)
+
+    with np.errstate(all="raise", under="ignore"):
+        solver = Solver(box.lb, method, options, box, sides)
+        for _ in range(60):
+            if not solver.running:
+                break
+            other = pickle.loads(pickle.dumps(solver)) if solver.counts.nfev else None
+            if (d := solver.direction) is not None:
+                assert np.isfinite(d).all() and np.isfinite(solver.multipliers).all()
+                told = [number(n)]
+            else:
+                x = solver.ask()
+                assert np.all(box.lb <= x) and np.all(x <= box.ub)
+                told = [float(number()), number(n), number(p), number(p, n)]
+            for one in (solver, other) if other else (solver,):
+                (one.tell_product if len(told) == 1 else one.tell)(*told)
+            if other is not None:
+                assert other.status == solver.status and np.array_equal(other.x, solver.x)
+                if solver.running and solver.direction is None:
+                    assert np.array_equal(other.ask(), solver.ask())
+    assert solver.result().curvature.verdict in ("minimum", "saddle", "undetermined")
