@@ -130,10 +130,7 @@ CASES = [
 def test_what_is_no_minimum_is_left(case, method, by):
     if by == "values" and CONSTRAINED[method].second:
         pytest.skip("sqp_newton needs the Jacobian")
-    stuck = minimize(**case.call("gradients"), method=method)
     start = np.array(case.x0)
-    assert stuck.success and np.array_equal(stuck.x, start)
-    assert stuck.curvature.verdict == "undetermined"
     result = minimize(**case.call(by), method=method, options=CHECK)
     assert result.success and result.constr_violation <= 1e-7
     assert result.fun < case.f(start) - 1e-3
@@ -143,6 +140,75 @@ def test_what_is_no_minimum_is_left(case, method, by):
         assert result.curvature.verdict == "minimum"
     if by == "products":
         assert result.nhev > 0
+
+
+@pytest.mark.parametrize("method", ["sqp_hybrid", "sqp_lsr1"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_what_the_model_knows_nothing_of_is_glanced_at(case, method):
+    """Without the option too: the start meets the conditions of first order."""
+    start = np.array(case.x0)
+    stuck = minimize(**case.call("gradients"), method="sqp_newton")
+    assert stuck.success and np.array_equal(stuck.x, start)
+    assert stuck.curvature.verdict == "undetermined"
+    result = minimize(**case.call("gradients"), method=method)
+    assert result.success and result.constr_violation <= 1e-7
+    assert result.fun == pytest.approx(case.least, abs=1e-5)
+    assert result.curvature.verdict == "undetermined" and result.curvature.source == "none"
+
+
+def bowl(x):
+    return 0.5 * x @ ([1.0, 2.0, 3.0] * x), [1.0, 2.0, 3.0] * x
+
+
+@pytest.mark.parametrize("method", ["sqp_hybrid", "sqp_lsr1"])
+def test_a_glance_at_a_minimum_takes_two_points_at_most(method):
+    plane = LinearConstraint([[1.0, 1.0, 1.0]], 0.0, 0.0)
+    points = []
+
+    def fun(x):
+        points.append(x.copy())
+        return bowl(x)
+
+    result = minimize(fun, np.zeros(3), jac=True, constraints=plane, method=method)
+    assert result.success and not result.x.any() and result.nfev == len(points) == 3
+    assert result.nit == 2
+    np.testing.assert_allclose(np.sum(points, axis=1), 0.0, atol=1e-10)  # on the constraint
+    # What pairs have told of is not looked at, nor is anything where no point is left.
+    for x0 in (np.array([3.0, -1.0, 0.5]), np.array([-1.0, 3.0, 2.0])):
+        result = minimize(bowl, x0, jac=True, constraints=plane, method=method, tol=1e-9)
+        steps = minimize(bowl, x0, jac=True, constraints=plane, method=method, tol=1e-9,
+                         options={"maxiter": result.nit - 1})  # fmt: skip
+        assert result.success and not steps.success  # the last iteration was a step
+    limited = minimize(bowl, np.zeros(3), jac=True, constraints=plane, method=method,
+                       options={"maxfev": 1})  # fmt: skip
+    assert limited.success and limited.nfev == 1
+    limited = minimize(bowl, np.zeros(3), jac=True, constraints=plane, method=method,
+                       options={"maxiter": 1})  # fmt: skip
+    assert limited.success and limited.nit == 1
+    vertex = LinearConstraint(np.eye(3), 1.0, 2.0)
+    result = minimize(bowl, np.ones(3), jac=True, constraints=vertex, method=method)
+    assert result.success and result.nfev == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6))
+def test_a_glance_does_no_harm_to_convex_problems(seed):
+    """Semidefinite, so that any direction may be flat: nothing looks lower, and x stays."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 7))
+    half = rng.integers(-1, 2, (int(rng.integers(0, n)), n)).astype(float)
+    h = half.T @ half
+    rows = rng.integers(-1, 2, (int(rng.integers(1, 4)), n)).astype(float)
+    g = rng.integers(0, 2) * rng.standard_normal(len(rows)) @ rows
+    x0 = np.zeros(n)
+
+    def fun(x):
+        return 0.5 * x @ h @ x + g @ x, h @ x + g
+
+    box = Bounds(-rng.integers(0, 2, n), np.ones(n))
+    constraints = LinearConstraint(rows, 0.0, 0.0)
+    result = minimize(fun, x0, jac=True, bounds=box, constraints=constraints)
+    assert result.success and np.array_equal(result.x, x0) and result.nfev <= 3
 
 
 def test_a_minimum_on_the_cone_is_no_saddle():
@@ -282,14 +348,19 @@ def advance(solver, case):
     solver.tell(case.f(x), lambda: case.g(x), np.atleast_1d(case.c(x)), lambda: case.jac(x))
 
 
+@pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize("method", CONSTRAINED)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_stepped_by_hand_and_saved_within_the_check(case, method, tmp_path):
+def test_stepped_by_hand_and_saved_within_the_check(case, method, check, tmp_path):
+    """And within the glance that a run takes without the option."""
+    if not check and CONSTRAINED[method].second:
+        pytest.skip("it takes none")
+    options = {"check_curvature": check, "history": True, "return_all": True}
+
     def new():
         values = np.atleast_1d(case.c(np.array(case.x0)))
         sides = Bounds(*np.broadcast_arrays(*case.sides, values)[:2])
-        return Solver(case.x0, method, {**CHECK, "history": True, "return_all": True},
-                      Bounds(case.lower, case.upper), sides)  # fmt: skip
+        return Solver(case.x0, method, options, Bounds(case.lower, case.upper), sides)
 
     solver, other = new(), new()
     steps = 0
@@ -380,10 +451,17 @@ def test_trials_keep_linear_constraints():
         return -(x[0] ** 2) - x[1], np.array([-2 * x[0], -1.0])
 
     kept = LinearConstraint(rows, -INF, [1.0, 1.5], keep_feasible=True)
-    result = minimize(fun, [0.0, 1.0], jac=True, bounds=[(-2, 3), (-2, 2)], constraints=kept,
-                      options=CHECK)  # fmt: skip
+    call = {"x0": [0.0, 1.0], "jac": True, "bounds": [(-2, 3), (-2, 2)], "constraints": kept}
+
+    def hessp(x, d):  # differences of gradients would keep the bounds only
+        return np.array([-2 * d[0], 0.0])
+
+    for method in CONSTRAINED:
+        result = minimize(fun, **call, hessp=hessp, options=CHECK, method=method)
+        assert result.success and result.fun <= -5.0 + 1e-5
+        assert result.curvature.verdict == "minimum"
+    result = minimize(fun, **call)
     assert result.success and result.fun <= -5.0 + 1e-5
-    assert result.curvature.verdict == "minimum"
 
 
 @pytest.mark.parametrize("method", CONSTRAINED)
@@ -415,13 +493,21 @@ def test_single_precision():
 def test_a_check_is_ended_by_the_option(tmp_path):
     case = CASES[2]
     sides = Bounds([1.0], [1.0])
-    solver = Solver(case.x0, "sqp_hybrid", CHECK, constraints=sides)
-    advance(solver, case)
-    assert solver.running and solver.direction is not None
-    solver.save(tmp_path / "run.npz")
-    ended = Solver.load(tmp_path / "run.npz", {"check_curvature": False})
-    assert ended.status is Status.CONVERGED
-    assert ended.result().curvature.verdict == "undetermined"
+    for method in CONSTRAINED:
+        solver = Solver(case.x0, method, CHECK, constraints=sides)
+        advance(solver, case)
+        assert solver.running and solver.direction is not None
+        solver.save(tmp_path / "run.npz")
+        ended = Solver.load(tmp_path / "run.npz", {"check_curvature": False})
+        assert ended.direction is None and ended.result().curvature.verdict == "undetermined"
+        if CONSTRAINED[method].second:
+            assert ended.status is Status.CONVERGED
+            continue
+        assert ended.running  # a glance is what is left
+        ended.save(tmp_path / "run.npz")
+        checked = Solver.load(tmp_path / "run.npz", {"check_curvature": True})
+        assert checked.direction is not None
+        assert np.array_equal(checked.direction, solver.direction)
 
 
 def test_second_derivatives_are_used_without_a_warning():
@@ -447,7 +533,8 @@ def test_any_answers(seed, method):
     box = Bounds(lower, lower + rng.integers(0, 3, n))
     sides = Bounds(np.zeros(p), rng.integers(0, 2, p))
     scale = 10.0 ** rng.choice([-150, 0, 0, 0, 150])
-    options = {**CHECK, "gtol": rng.choice([1e-5, 1.0, 1e300]), "constr_tol": 10.0, "maxiter": 20}
+    options = {"gtol": rng.choice([1e-5, 1.0, 1e300]), "constr_tol": 10.0, "maxiter": 20,
+               "check_curvature": bool(rng.integers(0, 2))}  # fmt: skip
 
     def number(*shape):
         values = scale * rng.integers(-2, 3, shape)

@@ -26,6 +26,8 @@ _RECENT = 20
 _FLAT, _DAMPED = 1e-8, 0.2
 #: Curvature of B, beside the largest, that is roundoff.
 _NONE = 1e-14
+#: Part of B, beside the largest, by which a direction is not known to differ from gamma.
+_UNTOLD = 1e-10
 #: Residual of conjugate gradients, beside the first one, at which no more products are made.
 _FORCING = 1e-2
 #: Part of a vector outside of those before it below which it is none.
@@ -124,6 +126,13 @@ class LagrangianByPairs:
     def multiply(self, s: Any) -> Any:
         """B s."""
         return _multiply(self, s)
+
+    def unseen(self, basis: Any) -> Any:
+        """Orthonormal rows that span what of those of `basis` a `matrix` B has left as gamma I."""
+        told = self.matrix - self.model.record.matrix_gamma * np.eye(len(self.matrix))
+        _, values, along = np.linalg.svd(told @ basis.T)
+        least = _UNTOLD * max(float(abs(self.matrix).max()), EPS)
+        return along[int((values > least).sum()) :] @ basis
 
     def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; not copies."""

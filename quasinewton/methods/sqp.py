@@ -683,6 +683,21 @@ class SQP:
             parts.append(sign * self.jac[weak] / np.where(norms > 0.0, norms, 1.0)[:, None])
         return Tangent(self.jac[strong], free, np.concatenate(parts), active)
 
+    @property
+    def shows_unseen(self) -> bool:
+        """Whether the model can tell what it knows nothing of: one of pairs that is a matrix."""
+        return self.pairs is not None and self.pairs.dense
+
+    def unseen(self, tangent: Tangent) -> Any:
+        """Rows that span the directions of `tangent` that the model has learned nothing of."""
+        assert self.pairs is not None
+        return self.pairs.unseen(tangent.basis())
+
+    def lagrangian_change(self, g: Any, jac: Any) -> Any:
+        """The gradient of the Lagrangian where f and c have these, less that at `x`."""
+        v = self.multipliers
+        return (g - self.g.astype(np.float64)) + v @ (jac - self.jac)
+
     @np.errstate(all="ignore")
     def beside(self, step: Any, tolerance: float, at: Any = None, c: Any = None) -> Any:
         """A point near x + `step`, which the linearised constraints hold, and the bounds.
@@ -720,7 +735,7 @@ class SQP:
         return self._place(s)
 
     @np.errstate(all="ignore")
-    def is_lower(self, f: float, precision: float, size: float) -> bool:
+    def is_lower(self, f: float, precision: float, size: float, slack: float = 0.0) -> bool:
         """Whether a point, of which the constraints were seen, is better by the merit function.
 
         By more than roundoff, and than f at `x` and what its multipliers make of what is missed
@@ -734,6 +749,8 @@ class SQP:
             Of f, relative.
         size : float
             Of the terms of second order that f has changed by.
+        slack : float, default 0
+            By how much more it must be lower.
         """
         merit = f + self._penalty(self._seen[0])
         v = self.multipliers
@@ -742,7 +759,7 @@ class SQP:
         gap[~(abs(gap) <= self.limit)] = 0.0
         here = min(self.f + self._penalty(self.c), self.f + float(v @ gap))
         scale = max(abs(f), abs(self.f)) + float(abs(v) @ self._sizes) + size
-        return bool(merit < here - 10.0 * precision * scale)
+        return bool(merit < here - slack - 10.0 * precision * scale)
 
     def expect(self, precision: float) -> None:
         """Take f to be given in this relative precision."""

@@ -76,6 +76,11 @@ class Tangent:
         along = np.where(self._free, v, 0.0)
         return along - (along @ self._across.T) @ self._across
 
+    def basis(self) -> Any:
+        """Orthonormal rows that span the subspace, shape (size, n); for few variables."""
+        n = self._free.size
+        return np.linalg.eigh(self.project(np.eye(n)))[1].T[n - self.size :]
+
     def into_cone(self, v: Any) -> Any:
         """The point of the cone next to a v of the subspace (Moreau's decomposition)."""
         if not len(self.sides) or (self.sides @ v <= 0.0).all():

@@ -10,12 +10,12 @@ import numpy as np
 from scipy.linalg import null_space
 
 from ..saving import fill, set_numbers
-from .curvature import LENGTHS, SHORTER, Examination
+from .curvature import LENGTHS, SHORTER, Curvature, Examination
 
 if TYPE_CHECKING:
     from ..methods.sqp import SQP
 
-__all__ = ["CriticalExamination"]
+__all__ = ["CriticalExamination", "Glance"]
 
 #: Eigenvectors that a search in the cone starts from, on both sides; directions tried at most.
 _STARTS, _MOST = 3, 4
@@ -23,6 +23,11 @@ _STARTS, _MOST = 3, 4
 _STEPS, _SETTLED = 100, 1e-8
 #: Directions whose cosine is more are one.
 _SAME = 0.999
+#: A `Glance`: distance of its points from x, beside that; curvature, beside the length of the
+#: product, that is clearly negative; change of a direction from which on it is another.
+_BESIDE, _CLEAR, _TILT = 1e-2, 1e-3, 1e-2
+#: What is being asked for: a point, one more, trials of a direction of negative curvature, nothing.
+_PROBE, _TILTED, _TRIALS, _END = range(4)
 #: Change of a trial, beside x, below which it is none.
 _NONE = 1e-12
 
@@ -170,6 +175,11 @@ class CriticalExamination(Examination):
         far = float(np.linalg.norm(self.point.astype(np.float64) - self.x))
         return self.largest * far * far
 
+    @property
+    def slack(self) -> float:
+        """By how much more than roundoff `trial` is to be lower."""
+        return 0.0
+
     def _aim(self) -> None:
         """Set the next trial: a point on the linearised constraints other than x."""
         self.corrected = False
@@ -221,6 +231,117 @@ class CriticalExamination(Examination):
         if method.box is not None and not method.box.contains(examination.point):
             raise ValueError("the trial is outside of the bounds")
         return examination
+
+
+class Glance(CriticalExamination):
+    r"""A look at what the model knows nothing of, without products.
+
+    Where the pairs of a run have told nothing of some directions along the constraints, as by
+    symmetry, or where it was at the end at once, a point says more. It is at x + s, s along one of
+    these, with the gradient there: if :math:`s^T y` with the change y of the gradient of the
+    Lagrangian is clearly negative, x is a saddle, and trials along s on both sides follow. If not,
+    one more s is looked at, tilted by y to where there is less curvature.
+
+    Parameters
+    ----------
+    method : SQP
+        At the point to look at, and `shows_unseen`.
+    tolerance : float
+        See `SQP.tangent`.
+    """
+
+    def __init__(self, method: SQP, tolerance: float) -> None:
+        super().__init__(method, tolerance)
+        self.tried = 0
+        self.stage = _PROBE
+        self.largest = float(abs(method.hessian.matrix).max())
+        unseen = method.unseen(self.tangent) if self.count else np.zeros((0, self.x.size))
+        if not len(unseen):
+            self.stage = _END
+            return
+        # Multiples of the golden ratio: no symmetry has them.
+        parts = (np.arange(1, self.x.size + 1) * (0.5 * (math.sqrt(5.0) - 1.0))) % 1.0
+        along = (unseen @ (parts + np.where(parts < 0.5, 0.5, -1.5))) @ unseen
+        along /= np.linalg.norm(along)
+        inwards = -self.tangent.sides.sum(axis=0)
+        if (size := float(np.linalg.norm(inwards))) > 0.0:
+            along += 2.0 * inwards / size
+        self._look_along(along)
+
+    def _look_along(self, d: np.ndarray) -> None:
+        """Have the point on that side asked for, or on the other."""
+        for sign in (1.0, -1.0):
+            self.candidates[0] = self._unit(sign * d)
+            self.point[...] = self.method.beside(self.length * self.candidates[0], self.tolerance)
+            if np.isfinite(self.point).all() and self._differ(self.point, self.x):
+                return
+        self.stage = _END
+
+    @property
+    def length(self) -> float:
+        """About the distance of `trial` from x."""
+        return _BESIDE * max(1.0, float(abs(self.x).max()))
+
+    @property
+    def wants_gradient(self) -> bool:
+        """Whether the gradient at `trial` tells something, be f lower or not."""
+        return self.stage in (_PROBE, _TILTED)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is looked at."""
+        return self.stage == _END or (self.stage == _TRIALS and self.tried >= self.number)
+
+    @property
+    def slack(self) -> float:
+        """What f may change by along the slope that is left at x."""
+        step = self.point.astype(np.float64) - self.x
+        slope = self.method.g + self.method.multipliers @ self.method.jac
+        return 2.0 * abs(float(slope @ step))
+
+    @np.errstate(all="ignore")
+    def learn(self, g: np.ndarray | None, jac: np.ndarray | None, c: np.ndarray) -> None:
+        """`trial`, which is not lower, has this gradient and these constraints."""
+        if self.stage == _TRIALS:
+            self.reject(c)
+            return
+        before, self.stage = self.stage, _END
+        if g is None or jac is None:
+            return
+        s = self.point.astype(np.float64) - self.x
+        y = self.method.lagrangian_change(g, jac)
+        along = self.tangent.project(y)
+        far, size = float(np.linalg.norm(s)), float(np.linalg.norm(along))
+        if not 0.0 < size < math.inf:
+            return
+        if s @ y < -_CLEAR * far * size:
+            self.stage, self.number = _TRIALS, 1
+            other = self._unit(-self.candidates[0].astype(np.float64))
+            if other.any():
+                self.candidates[1], self.number = other, 2
+            self.reject(c)
+        elif before == _PROBE:
+            d = self._unit(self.candidates[0].astype(np.float64))
+            tilted = d - along / size
+            if np.linalg.norm(tilted) > _TILT:  # else d is an eigenvector
+                self.stage = _TILTED
+                self._look_along(tilted)
+
+    def conclusion(self) -> Curvature:
+        """No verdict: what has not been looked at may be anything."""
+        return Curvature()
+
+    def saved(self) -> dict[str, Any]:
+        """All that the rest of the look depends on, but for the method; arrays are not copies."""
+        return super().saved() | {"stage": self.stage}
+
+    @classmethod
+    def restore_at(cls, state: Mapping[str, Any], method: SQP) -> Glance:
+        """The look that was `saved`, at the same point; ValueError where it cannot be one."""
+        glance = super().restore_at(state, method)
+        assert isinstance(glance, cls)
+        glance.stage = int(state["stage"])
+        return glance
 
 
 # What is saved beside that of an `Examination`.

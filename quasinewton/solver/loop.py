@@ -38,7 +38,7 @@ from ..status import MESSAGES, Status
 from ..vectors import clone, is_tensor, largest_number, max_abs, norm2, zeros
 from . import checkpoint
 from .advice import Rejections
-from .critical import CriticalExamination
+from .critical import CriticalExamination, Glance
 from .curvature import Curvature, Examination, ModelCurvature
 from .noise import NoiseEstimate
 from .stopping import Limits, start, stop
@@ -153,6 +153,7 @@ class Solver:
         self._jacobian: Any = None
         self._examination: Examination | None = None
         self._curvature: Curvature | None = None  # of `x`, where that has been examined
+        self._looked = False  # whether a `Glance` was at `x`
         self._estimate: NoiseEstimate | None = None
         if self.options.noise == "estimate":
             self._estimate = NoiseEstimate(self.x0, self.box)
@@ -372,7 +373,8 @@ class Solver:
         if self._method is None:
             return math.isfinite(f)
         if self._examination is not None:
-            return self._is_lower(f)
+            glances = isinstance(self._examination, Glance) and self._examination.wants_gradient
+            return self._is_lower(f) or (glances and math.isfinite(f))
         return bool(self._method.needs_gradient(f))
 
     def _see(self, c: Any) -> None:
@@ -435,6 +437,7 @@ class Solver:
         if self._examination is not None:
             self._take_probe(self._examination, f, g)
             return
+        self._looked = False
         step, weight, before = method.step_norm, method.weight, method.f
         feasible = self.constraints is not None and method.violation <= self.options.constr_tol
         self._announce_compiling()
@@ -576,6 +579,7 @@ class Solver:
         self.counts.njev += 1
         self._method.renew(f, g)
         self._examination = self._curvature = None  # of the old objective
+        self._looked = False
         self.status = Status.RUNNING
         self._check_limits(f)
 
@@ -818,7 +822,8 @@ class Solver:
         now = self.options
         if now.max_trust_radius != before.max_trust_radius and self._method is not None:
             self._method.bound()
-        if self._examination is not None and not now.check_curvature:
+        glances = isinstance(self._examination, Glance)
+        if self._examination is not None and glances is now.check_curvature:
             self._examination = None
             self._check_limits(self.f)
 
@@ -835,6 +840,7 @@ class Solver:
             "nit": self.nit,
             "counts": [self.counts.nfev, self.counts.njev, self.counts.nhev],
             "accepted": self._accepted,
+            "looked": self._looked,
             "f0": self._f0,
             "elapsed": time.perf_counter() - self._started_at,
             "optimality0": self._optimality0,
@@ -890,6 +896,7 @@ class Solver:
         solver.nit = int(state["nit"])
         solver.counts = Counts(*map(int, state["counts"]))
         solver._accepted = int(state["accepted"])
+        solver._looked = bool(state.get("looked", False))
         solver._f0 = float(state["f0"])
         solver._started_at -= float(state["elapsed"])
         solver._optimality0 = float(state["optimality0"])
@@ -914,7 +921,8 @@ class Solver:
         examination = part(state, "examination.")
         if examination:
             if solver.constraints is not None:
-                solver._examination = CriticalExamination.restore_at(examination, solver._method)
+                kind = Glance if "stage" in examination else CriticalExamination
+                solver._examination = kind.restore_at(examination, solver._method)
             else:
                 solver._examination = Examination.restore(examination, solver.box)
             if examination["x"].shape != solver.x0.shape:
@@ -1088,6 +1096,12 @@ class Solver:
                 self.status = Status.RUNNING
                 self._examination = self._new_examination()
                 self._conclude()
+            elif self.constraints is not None and not self._looked and self._method.shows_unseen:
+                self._looked = True
+                glance = Glance(self._method, self._limits.tolerance * self._gradient_scale())
+                if not glance.finished:
+                    self.status, self._examination = Status.RUNNING, glance
+                    self._conclude()
         elif self.running and not self._spent():
             self._check_trial()
 
@@ -1136,8 +1150,8 @@ class Solver:
 
     def _is_lower(self, f: float) -> bool:
         if isinstance(self._examination, CriticalExamination):
-            size = self._examination.change
-            return bool(self._method.is_lower(f, self._precision, size))
+            size, slack = self._examination.change, self._examination.slack
+            return bool(self._method.is_lower(f, self._precision, size, slack))
         return f < self.f - 10.0 * self._precision * max(abs(f), abs(self.f))
 
     def _take_probe(self, examination: Examination, f: float, g: np.ndarray | None) -> None:
@@ -1153,10 +1167,13 @@ class Solver:
             assert g is not None
             self._accepted += 1
             self._begin_at(examination.trial, f, g)
-            self._examination = None
+            self._examination, self._looked = None, False
         else:
             self._keep(f)
-            examination.reject(self._c)
+            if isinstance(examination, Glance):
+                examination.learn(g, self._jacobian, self._c)
+            else:
+                examination.reject(self._c)
         if self._history is not None:
             self._record(step, math.nan, math.nan, lower)
         if self._allvecs is not None and lower:
@@ -1194,9 +1211,11 @@ class Solver:
             self.status = Status.MAXITER
         if not (self._spent() or examination.finished):
             return
-        self._curvature = examination.conclusion()
         self._examination = None
-        if self._curvature.verdict != "saddle":
+        curvature = examination.conclusion()
+        if not isinstance(examination, Glance):
+            self._curvature = curvature
+        if curvature.verdict != "saddle":
             self.status = Status.CONVERGED
 
     def _spent(self) -> bool:
