@@ -225,6 +225,7 @@ class LagrangianByProducts:
         """The product of `direction`; the other arguments are those of `ask`."""
         self.waits = False
         if not np.isfinite(product).all():
+            self.normal = min(self.normal, self.count)  # that step is none of the rows
             self._assemble(project)
             return
         self.products[self.count] = product
