@@ -685,13 +685,15 @@ class SQP:
 
     @property
     def shows_unseen(self) -> bool:
-        """Whether the model can tell what it knows nothing of: one of pairs that is a matrix."""
-        return self.pairs is not None and self.pairs.dense
+        """Whether the model can tell what is to be looked at: one that is a matrix."""
+        return self.hessian.dense
 
     def unseen(self, tangent: Tangent) -> Any:
-        """Rows that span the directions of `tangent` that the model has learned nothing of."""
-        assert self.pairs is not None
-        return self.pairs.unseen(tangent.basis())
+        """Rows that span the directions of `tangent` that the model has learned nothing of.
+
+        With second derivatives those that bend down by the model.
+        """
+        return self.hessian.unseen(tangent.basis())
 
     def lagrangian_change(self, g: Any, jac: Any) -> Any:
         """The gradient of the Lagrangian where f and c have these, less that at `x`."""
