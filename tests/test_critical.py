@@ -214,6 +214,7 @@ def test_a_glance_of_newton_sees_what_bends_down():
 
 
 @settings(max_examples=40, deadline=None)
+@example(958)
 @given(st.integers(0, 10**6))
 def test_a_glance_does_no_harm_to_convex_problems(seed):
     """Semidefinite, so that any direction may be flat: nothing looks lower, and x stays."""
@@ -417,6 +418,20 @@ def test_limits_hold_within_the_check(method, limit):
     assert result.constr_violation <= 1e-7 and result.fun <= -4.0
     result = minimize(fun, **call, method=method, options={**CHECK, "maxiter": limit})
     assert result.nit <= limit and (result.status == Status.MAXITER) != result.success
+
+
+@pytest.mark.parametrize("limit", range(3, 16))
+def test_a_limit_within_a_glance_is_no_failure(limit):
+    """The start is stationary, as three values tell; so is the saddle if that cannot be left."""
+    case, points = CASES[1], []
+    call = case.call("values")
+    fun = call.pop("fun")
+    result = minimize(lambda x: points.append(x) or fun(x), **call, options={"maxfev": limit})
+    assert len(points) == result.nfev <= limit
+    assert result.success or (result.nfev == limit and result.status == Status.MAXFEV)
+    if result.nit < 2:
+        assert result.success and np.array_equal(result.x, case.x0)
+    assert result.fun <= 1.0 + 1e-9
 
 
 def test_a_limit_within_the_check_leaves_the_verdict_that_is_known():

@@ -736,6 +736,11 @@ class SQP:
         self._solve_with(-goal, model, linear, box, s, np.zeros(start.size))
         return self._place(s)
 
+    def terms_along(self, step: Any) -> float:
+        """Size of the terms of first order that the Lagrangian changes by along a step from `x`."""
+        of_c = self._terms(abs(step))
+        return float(abs(self.g) @ abs(step) + abs(self.multipliers) @ of_c)
+
     @np.errstate(all="ignore")
     def is_lower(self, f: float, precision: float, size: float, slack: float = 0.0) -> bool:
         """Whether a point, of which the constraints were seen, is better by the merit function.
@@ -750,7 +755,7 @@ class SQP:
         precision : float
             Of f, relative.
         size : float
-            Of the terms of second order that f has changed by.
+            Of the terms that f has changed by, which may cancel.
         slack : float, default 0
             By how much more it must be lower.
         """

@@ -171,9 +171,9 @@ class CriticalExamination(Examination):
 
     @property
     def change(self) -> float:
-        """Size of the terms of second order between x and `trial`."""
-        far = float(np.linalg.norm(self.point.astype(np.float64) - self.x))
-        return self.largest * far * far
+        """Size of the terms that f changes by from x to `trial`."""
+        step = self.point.astype(np.float64) - self.x
+        return self.largest * float(step @ step) + self.method.terms_along(step)
 
     @property
     def slack(self) -> float:

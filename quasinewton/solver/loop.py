@@ -710,8 +710,10 @@ class Solver:
                         self._evaluated(f, gradient, objective.joint, c, jacobian)
                 else:
                     self._iterate_compiled(evaluation, most)
-            except OutOfBudget:
-                continue  # and the status says so
+            except OutOfBudget:  # and the status says so
+                if isinstance(self._examination, Glance):  # but x is what was sought
+                    self.status, self._examination = Status.CONVERGED, None
+                continue
             except StopIteration as error:  # of the user; Python would hide it in a RuntimeError
                 raise StopIterationRaised("a function raised StopIteration") from error
             if evaluation is not None:
@@ -920,6 +922,8 @@ class Solver:
             _start_limits(solver._limits, solver._f0, solver._optimality0)
         examination = part(state, "examination.")
         if examination:
+            if solver._method is None:
+                raise ValueError("an examination of no point")
             if solver.constraints is not None:
                 kind = Glance if "stage" in examination else CriticalExamination
                 solver._examination = kind.restore_at(examination, solver._method)
@@ -1096,14 +1100,19 @@ class Solver:
                 self.status = Status.RUNNING
                 self._examination = self._new_examination()
                 self._conclude()
-            elif self.constraints is not None and not self._looked and self._method.shows_unseen:
-                self._looked = True
-                glance = Glance(self._method, self._limits.tolerance * self._gradient_scale())
-                if not glance.finished:
-                    self.status, self._examination = Status.RUNNING, glance
-                    self._conclude()
+            elif self.constraints is not None and self._curvature is None and not self._looked:
+                self._look()
         elif self.running and not self._spent():
             self._check_trial()
+
+    def _look(self) -> None:
+        """Take a glance at `x` before the run ends."""
+        self._looked = True
+        if self._method.shows_unseen:
+            glance = Glance(self._method, self._limits.tolerance * self._gradient_scale())
+            if not glance.finished:
+                self.status, self._examination = Status.RUNNING, glance
+                self._conclude()
 
     def _new_examination(self) -> Examination:
         tolerance = self._limits.tolerance
