@@ -177,8 +177,13 @@ class CriticalExamination(Examination):
 
     @property
     def slack(self) -> float:
-        """By how much more than roundoff `trial` is to be lower."""
-        return 0.0
+        """What f may change by along the slope that is left at x: less shows no curvature.
+
+        Else flat valleys are gone down by many restarts, each for next to nothing.
+        """
+        step = self.point.astype(np.float64) - self.x
+        slope = self.method.g + self.method.multipliers @ self.method.jac
+        return 2.0 * abs(float(slope @ step))
 
     def _aim(self) -> None:
         """Set the next trial: a point on the linearised constraints other than x."""
@@ -291,13 +296,6 @@ class Glance(CriticalExamination):
     def finished(self) -> bool:
         """Whether nothing more is looked at."""
         return self.stage == _END or (self.stage == _TRIALS and self.tried >= self.number)
-
-    @property
-    def slack(self) -> float:
-        """What f may change by along the slope that is left at x."""
-        step = self.point.astype(np.float64) - self.x
-        slope = self.method.g + self.method.multipliers @ self.method.jac
-        return 2.0 * abs(float(slope @ step))
 
     @np.errstate(all="ignore")
     def learn(self, g: np.ndarray | None, jac: np.ndarray | None, c: np.ndarray) -> None:
