@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -235,13 +234,15 @@ class Constraints:
             part.nfev += 1
             return _values(part.name, part.fun(z.astype(x.dtype) if z.dtype.kind == "f" else z))
 
-        if part.value is not None and not np.isfinite(part.value).all():
+        known = None
+        if part.x is not None and np.array_equal(part.x, x):
+            known = part.value
+        if known is not None and not np.isfinite(known).all():
             return np.full((size, x.size), np.nan)
-        known = part.value is not None and part.x is not None and np.array_equal(part.x, x)
         jac[:, free] = np.reshape(
             approx_derivative(
                 fun, x64[free], method=part.jac, rel_step=part.rel_step, bounds=bounds,
-                f0=part.value if known else None,
+                f0=known,
             ),
             (size, -1),
         )  # fmt: skip
@@ -302,8 +303,7 @@ class Constraints:
         """By differences of the gradient of v.c along d, whose points are in the box."""
 
         def gradient(z: np.ndarray) -> np.ndarray:
-            part.njev += 1
-            return np.asarray(v @ _matrix(part.name, part.jac(z.copy()), v.size, x.size))
+            return np.asarray(v @ self._jacobian(part, z, v.size))
 
         box = self.box or Box(np.full(x.size, -np.inf), np.full(x.size, np.inf))
         d = np.where(box.fixed, 0.0, d).astype(x.dtype)
@@ -311,7 +311,9 @@ class Constraints:
         if d.any():
             if part.version != version:
                 part.held, part.version = gradient(x), version
-            relative = math.sqrt(precision(x)) * (float(np.linalg.norm(x)) or 1.0)
+            # Differences of differences ask for longer steps.
+            power = 1.0 / 2.0 if callable(part.jac) else 1.0 / 3.0
+            relative = precision(x) ** power * (float(np.linalg.norm(x)) or 1.0)
             for z, h in parts_in_box(x, d, relative / float(np.linalg.norm(d)), box):
                 total += (gradient(z) - part.held) / h
         return total

@@ -113,7 +113,8 @@ class Options:
     check_curvature : bool, default False
         When the gradient has become small, look at the Hessian by at most 40 products (from
         `hessp`, `hess` or differences of gradients), and leave a point that is no minimum; see
-        `quasinewton.solver.curvature.Curvature`. The products and trials count.
+        `quasinewton.solver.curvature.Curvature`. The products and trials count. With constraints
+        it is about the Hessian of the Lagrangian along those that hold.
     checkpoint : str or path, optional
         File that the run is saved in: at the start, after iterations as the next two options say,
         and at the end, unless an exception ends the run. BlockingIOError if another run is saved

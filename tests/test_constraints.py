@@ -236,8 +236,8 @@ def test_a_method_without_constraints_says_so():
         minimize(**hs71(), method="trust_hybrid")
     with pytest.warns(RuntimeWarning, match="cannot handle constraints"):
         scipy.optimize.minimize(**hs71(), method=quasinewton.trust_hybrid)
-    with pytest.raises(ValueError, match="check_curvature"):
-        minimize(**hs71(), options={"check_curvature": True})
+    with pytest.raises(ValueError, match="noise"):
+        minimize(**hs71(), options={"noise": 1e-3})
     kept = NonlinearConstraint(lambda x: x[0] * x[1], 0, 9, keep_feasible=True)
     with pytest.warns(OptimizeWarning, match="keep_feasible"):
         minimize(**hs71(constraints=kept))

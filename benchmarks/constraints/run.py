@@ -277,6 +277,7 @@ METHODS = {
     "sqp_hybrid": ours("sqp_hybrid"),
     "sqp_lsr1": ours("sqp_lsr1"),
     "sqp_newton": ours("sqp_newton", second=True),
+    "sqp_hybrid checked": ours("sqp_hybrid", check_curvature=True),
     "SLSQP": slsqp,
     "trust-constr": scipy_method("trust-constr", maxiter=10**5, gtol=1e-8, xtol=1e-10),
     "COBYQA": scipy_method("COBYQA", derivatives=False, maxiter=10**5, maxfev=10**5,

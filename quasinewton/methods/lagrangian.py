@@ -26,6 +26,10 @@ _RECENT = 20
 _FLAT, _DAMPED = 1e-8, 0.2
 #: Curvature of B, beside the largest, that is roundoff.
 _NONE = 1e-14
+#: Part of B, beside the largest, by which a direction is not known to differ from gamma.
+_UNTOLD = 1e-10
+#: Negative curvature of B, beside the largest, that is not roundoff.
+_BENT = 1e-6
 #: Residual of conjugate gradients, beside the first one, at which no more products are made.
 _FORCING = 1e-2
 #: Part of a vector outside of those before it below which it is none.
@@ -125,6 +129,13 @@ class LagrangianByPairs:
         """B s."""
         return _multiply(self, s)
 
+    def unseen(self, basis: Any) -> Any:
+        """Orthonormal rows that span what of those of `basis` a `matrix` B has left as gamma I."""
+        told = self.matrix - self.model.record.matrix_gamma * np.eye(len(self.matrix))
+        _, values, along = np.linalg.svd(told @ basis.T)
+        least = _UNTOLD * max(float(abs(self.matrix).max()), EPS)
+        return along[int((values > least).sum()) :] @ basis
+
     def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; not copies."""
         model = self.model
@@ -216,6 +227,7 @@ class LagrangianByProducts:
         """The product of `direction`; the other arguments are those of `ask`."""
         self.waits = False
         if not np.isfinite(product).all():
+            self.normal = min(self.normal, self.count)  # that step is none of the rows
             self._assemble(project)
             return
         self.products[self.count] = product
@@ -241,6 +253,16 @@ class LagrangianByProducts:
     def _find_lowest(self) -> None:
         if np.isfinite(self.matrix).all():
             self.lowest = float(np.linalg.eigvalsh(self.matrix)[0])
+
+    def unseen(self, basis: Any) -> Any:
+        """Orthonormal rows: of those of `basis` all if no product was made, else what bends down.
+
+        B is mostly the Hessian at the point before.
+        """
+        if (self.matrix == self.gamma * np.eye(len(self.matrix))).all():
+            return basis
+        values, vectors = np.linalg.eigh(basis @ self.matrix @ basis.T)
+        return vectors[:, values < -_BENT * abs(values).max()].T @ basis
 
     def _add(self, v: Any) -> bool:
         """Ask for what v has outside of the rows before, if that is something."""

@@ -20,6 +20,7 @@ from ..kernels import CUBE, EPS, TINY, patient
 from ..saving import check_shape, fill, set_numbers
 from ..subproblems.penalized import penalized_workspace, sizes_of_products, solve_penalized
 from .lagrangian import LagrangianByPairs, LagrangianByProducts
+from .tangent import Tangent, row_space
 
 if TYPE_CHECKING:
     from ..box import Box
@@ -50,10 +51,10 @@ _MET = 1e-6
 _ROUNDOFF = 1e-12
 #: ... and beside the tolerance; how exactly the linearised ones are met.
 _TINY, _EXACT = 1e-2, 1e-4
-#: Singular value, beside the largest, below which gradients of constraints are dependent.
-_DEPENDENT = 1e-10
 #: By how much more than roundoff a constraint that is kept is met; halvings of steps that miss it.
 _INSIDE, _HALVINGS = 4.0, 40
+#: A constraint that is as near to its side, beside its size, is active where directions are sought.
+_NEAR = 1e-6
 #: A length, beside |x|, in which the multipliers at x can be seen.
 _WIDE = 1e-3
 #: Part of its weight from which on a multiplier is that.
@@ -333,9 +334,7 @@ class SQP:
         rows = np.where(free, self.jac[holds], 0.0)
         sizes = np.linalg.norm(rows, axis=1)
         rows = rows[sizes > 0.0] / sizes[sizes > 0.0, None]
-        u, values, across = np.linalg.svd(rows, full_matrices=False)
-        kept = values > _DEPENDENT * values.max(initial=0.0)
-        u, values, across = u[:, kept], values[kept], across[kept]
+        u, values, across = row_space(rows)
         missed = ((side - self.c)[holds][sizes > 0.0]) / sizes[sizes > 0.0]
         self._least_step = ((missed @ u) / values) @ across
 
@@ -351,17 +350,22 @@ class SQP:
         matrix = hessian.matrix
         if shift and hessian.dense:
             matrix = matrix + shift * np.eye(len(matrix))
-        sides = self.sides
-        if self._inside:  # so that roundoff does not take the trial out
-            margin = np.where(self.kept, _INSIDE * self._exact(), 0.0)
-            margin = np.minimum(margin, 0.25 * (sides[1] - sides[0]))
-            sides = sides + np.array([margin, -margin])
-        g = np.asarray(self.g, np.float64)
-        solve_subproblem(
-            g, (hessian.dense, matrix, hessian.gamma + shift, hessian.basis, hessian.rows),
-            (c, self.jac, sides, weights), self._step_box,
-            (_TOLERANCE * max(float(abs(g).max()), TINY), _EXACT * self.limit), s, v, self._work,
-        )  # fmt: skip
+        model = hessian.dense, matrix, hessian.gamma + shift, hessian.basis, hessian.rows
+        sides = self._sides_inside(self.sides)
+        self._solve_with(self.g, model, (c, self.jac, sides, weights), self._step_box, s, v)
+
+    def _solve_with(self, g: Any, model: Any, linear: Any, box: Any, s: Any, v: Any) -> None:
+        g = np.asarray(g, np.float64)
+        exact = _TOLERANCE * max(float(abs(g).max()), TINY), _EXACT * self.limit
+        solve_subproblem(g, model, linear, box, exact, s, v, self._work)
+
+    def _sides_inside(self, sides: Any) -> Any:
+        """The sides, those that are kept moved so that roundoff does not take the trial out."""
+        if not self._inside:
+            return sides
+        margin = np.where(self.kept, _INSIDE * self._exact(), 0.0)
+        margin = np.minimum(margin, 0.25 * (sides[1] - sides[0]))
+        return sides + np.array([margin, -margin])
 
     def _bound_step(self) -> None:
         low, up = self._step_box
@@ -518,11 +522,7 @@ class SQP:
         return not self.stalled
 
     def _set_trial(self, s: Any) -> None:
-        self.trial[...] = self.x + s
-        if self.box is not None:
-            self.trial[...] = self.box.project(self.trial)
-        if self.kept.any():
-            self._keep_inside()
+        self.trial[...] = self._place(s)
         self.step_norm = float(np.linalg.norm(s))
         moved = bool((self.trial != self.x).any())
         self.stalled = not (moved and self.predicted > 0.0 and math.isfinite(self.predicted))
@@ -531,16 +531,22 @@ class SQP:
         """How exactly the linearised constraints are met."""
         return _EXACT * self.limit + _ROUNDOFF * self._sizes
 
-    def _keep_inside(self) -> None:
-        """Shorten the step to `trial` until that meets the constraints that are kept."""
+    def _place(self, s: Any) -> Any:
+        """x + s, but for roundoff: in the box, and shorter until it meets what is kept."""
+        trial = np.asarray(self.x + s, self.x.dtype)
+        if self.box is not None:
+            trial = self.box.project(trial)
+        if not self.kept.any():
+            return trial
         rows, sides = self.jac[self.kept], self.sides[:, self.kept]
-        step = self.trial - self.x
+        step = trial - self.x
         for halving in range(_HALVINGS + 1):
-            c = rows @ self.trial
+            c = rows @ trial
             if ((sides[0] <= c) & (c <= sides[1])).all():
-                return
+                break
             factor = 0.5**halving if halving < _HALVINGS else 0.0
-            self.trial[...] = self.x + (factor * (1.0 - _ROUNDOFF)) * step
+            trial = np.asarray(self.x + (factor * (1.0 - _ROUNDOFF)) * step, self.x.dtype)
+        return trial
 
     def _set_optimality(self) -> None:
         self.optimality = self._optimality()
@@ -644,6 +650,123 @@ class SQP:
         missed = self._violations(c)
         missed[~(missed > small)] = 0.0
         return missed
+
+    def _strong(self, tolerance: float) -> Any:
+        """The constraints that hold at `x`: equations, and those with a multiplier that counts."""
+        v = self.multipliers
+        norms = np.sqrt(np.einsum("ij,ij->i", self.jac, self.jac))
+        # A multiplier above the tolerance has its side near, by the test of convergence.
+        near = self._near(np.where(v > 0.0, self.sides[1], self.sides[0])) | (abs(v) > tolerance)
+        return (self.sides[0] == self.sides[1]) | (near & (abs(v) * norms > tolerance))
+
+    def _near(self, side: Any) -> Any:
+        """Whether the constraints are at this side of theirs."""
+        return abs(self.c - side) <= np.maximum(self.limit, _NEAR * np.maximum(1.0, abs(self.c)))
+
+    def tangent(self, tolerance: float) -> Tangent:
+        """The critical cone at `x`, a point of the conditions of first order.
+
+        Parameters
+        ----------
+        tolerance : float
+            What ``|v_i| |grad c_i|``, or the multiplier of a bound, is more than where it counts.
+        """
+        n, strong = self.x.size, self._strong(tolerance)
+        gradient = self.g + self.multipliers @ self.jac
+        free, active = np.ones(n, np.bool_), np.zeros(n, np.int64)
+        if self.box is not None:
+            free, active = self.box.free(self.x, gradient, tolerance), self.box.active(self.x)
+        parts = []
+        for sign, side in ((-1.0, self.sides[0]), (1.0, self.sides[1])):
+            weak = ~strong & self._near(side)
+            norms = np.linalg.norm(self.jac[weak], axis=1)
+            parts.append(sign * self.jac[weak] / np.where(norms > 0.0, norms, 1.0)[:, None])
+        return Tangent(self.jac[strong], free, np.concatenate(parts), active)
+
+    @property
+    def shows_unseen(self) -> bool:
+        """Whether the model can tell what is to be looked at: one that is a matrix."""
+        return self.hessian.dense
+
+    def unseen(self, tangent: Tangent) -> Any:
+        """Rows that span the directions of `tangent` that the model has learned nothing of.
+
+        With second derivatives those that bend down by the model.
+        """
+        return self.hessian.unseen(tangent.basis())
+
+    def lagrangian_change(self, g: Any, jac: Any) -> Any:
+        """The gradient of the Lagrangian where f and c have these, less that at `x`."""
+        v = self.multipliers
+        return (g - self.g.astype(np.float64)) + v @ (jac - self.jac)
+
+    @np.errstate(all="ignore")
+    def beside(self, step: Any, tolerance: float, at: Any = None, c: Any = None) -> Any:
+        """A point near x + `step`, which the linearised constraints hold, and the bounds.
+
+        Its step is that next to `step` with ``c + J s`` within the sides, and at the side of the
+        constraints that `tangent` has hold. With `at` and the constraints there, those are
+        linearised about that point (by the Jacobian at x), from which `step` leads.
+
+        Returns
+        -------
+        array, shape (n,)
+            New; perhaps x itself, or not finite.
+        """
+        sides = self._sides_inside(self.sides)
+        side = np.where(self.multipliers > 0.0, sides[1], sides[0])
+        sides = np.where(self._strong(tolerance), side, sides)
+        before = np.zeros(self.x.size)
+        if at is not None:
+            before = (at - self.x).astype(np.float64)
+        start = self.c if c is None else c - self.jac @ before
+        goal = before + step
+        size = float(abs(goal).max())
+        if not (0.0 < size < math.inf and np.isfinite(start).all()):
+            return self._place(goal)
+        box = np.array([np.full(self.x.size, -2.0 * size), np.full(self.x.size, 2.0 * size)])
+        if self.box is not None:
+            np.maximum(box[0], self.box.lower - self.x.astype(np.float64), out=box[0])
+            np.minimum(box[1], self.box.upper - self.x.astype(np.float64), out=box[1])
+        hessian = self.hessian
+        matrix = np.eye(len(hessian.matrix)) if hessian.dense else 0.0 * hessian.matrix
+        model = hessian.dense, matrix, 1.0, hessian.basis, hessian.rows
+        s, weights = np.clip(goal, box[0], box[1]), _FIRM * size * self._measure()
+        linear = start, self.jac, sides, weights
+        self._solve_with(-goal, model, linear, box, s, np.zeros(start.size))
+        return self._place(s)
+
+    def terms_along(self, step: Any) -> float:
+        """Size of the terms of first order that the Lagrangian changes by along a step from `x`."""
+        of_c = self._terms(abs(step))
+        return float(abs(self.g) @ abs(step) + abs(self.multipliers) @ of_c)
+
+    @np.errstate(all="ignore")
+    def is_lower(self, f: float, precision: float, size: float, slack: float = 0.0) -> bool:
+        """Whether a point, of which the constraints were seen, is better by the merit function.
+
+        By more than roundoff, and than f at `x` and what its multipliers make of what is missed
+        there: else a point could be lower by its violation alone.
+
+        Parameters
+        ----------
+        f : float
+            At that point.
+        precision : float
+            Of f, relative.
+        size : float
+            Of the terms that f has changed by, which may cancel.
+        slack : float, default 0
+            By how much more it must be lower.
+        """
+        merit = f + self._penalty(self._seen[0])
+        v = self.multipliers
+        side = np.where(v > 0.0, self.sides[1], self.sides[0])
+        gap = np.where(v != 0.0, self.c - side, 0.0)
+        gap[~(abs(gap) <= self.limit)] = 0.0
+        here = min(self.f + self._penalty(self.c), self.f + float(v @ gap))
+        scale = max(abs(f), abs(self.f)) + float(abs(v) @ self._sizes) + size
+        return bool(merit < here - slack - 10.0 * precision * scale)
 
     def expect(self, precision: float) -> None:
         """Take f to be given in this relative precision."""

@@ -34,6 +34,11 @@ class Curvature:
     which -g leads with ``|g_i|`` above the tolerance of the run. What holds the others is their
     multiplier ``|g_i|``, so that no curvature matters along them.
 
+    With constraints it speaks of the Hessian of the Lagrangian, on the subspace of the directions
+    along the constraints and bounds that hold by a multiplier, and the equations. Where others are
+    active without one, not every direction of it stays feasible: 'minimum' is then still true,
+    and 'saddle' is said only of a direction that does.
+
     Attributes
     ----------
     verdict : {'minimum', 'saddle', 'undetermined'}
@@ -154,11 +159,14 @@ class Examination:
     def __init__(
         self, x: np.ndarray, f: float, box: Box | None = None, free: np.ndarray | None = None
     ) -> None:
-        self.x, self.f = x.copy(), f
         self.box, self.free = box, None if free is None or free.all() else free
-        self.count = x.size if self.free is None else int(self.free.sum())
+        self._begin(x, f, x.size if self.free is None else int(self.free.sum()))
+
+    def _begin(self, x: np.ndarray, f: float, count: int, seed: int = 0) -> None:
+        """Get ready for products in a subspace of this dimension."""
+        self.x, self.f, self.count = x.copy(), f, count
         self.zero = max(ZERO, 10.0 * float(np.finfo(x.dtype).eps))
-        start = self._masked(np.random.default_rng(0).standard_normal(x.size))
+        start = self._masked(np.random.default_rng(seed).standard_normal(x.size))
         self.basis = np.zeros((min(self.count, MOST_PRODUCTS), x.size), x.dtype)
         self.alpha: list[float] = []
         self.beta: list[float] = []
@@ -172,7 +180,7 @@ class Examination:
             self.tried, self.positive = 0, True
 
     def _masked(self, v: np.ndarray) -> np.ndarray:
-        """v in the free variables, else 0."""
+        """v on the subspace that is looked at: in the free variables, else 0."""
         return v if self.free is None else np.where(self.free, v, v.dtype.type(0.0))
 
     @property
@@ -227,12 +235,16 @@ class Examination:
     @property
     def length(self) -> float:
         """Distance of `trial` from x."""
+        return self._scale() * float(SHORTER ** (max(self.tried, 0) // 2))
+
+    def _scale(self) -> float:
+        """The longest."""
         scale = norm2(self.x)
         if scale == 0.0 and self.f != 0.0 and self.largest > 0.0:
             scale = math.sqrt(abs(self.f)) / math.sqrt(self.largest)
         if not 0.0 < scale < math.inf:
             scale = 1.0
-        return float(scale * SHORTER ** (max(self.tried, 0) // 2))
+        return float(scale)
 
     @property
     def trial(self) -> np.ndarray:
@@ -244,17 +256,21 @@ class Examination:
             trial = self.box.project(trial)
         return trial if np.isfinite(trial).all() else self.x.copy()
 
-    def reject(self) -> None:
-        """`trial` is not lower."""
+    def reject(self, c: np.ndarray | None = None) -> None:
+        """`trial` is not lower. What is said of constraints there is not looked at."""
         self.tried += 1
+
+    def _is_saddle(self) -> bool:
+        """Whether it is to be said: not if the values of f have not borne it out."""
+        return self.negative and self.tried < 2 * LENGTHS
 
     def conclusion(self) -> Curvature:
         """What is known so far."""
         verdict = "undetermined"
         if self.tried >= 0 and self.positive:
             verdict = "minimum"
-        elif self.negative and self.tried < 2 * LENGTHS:
-            verdict = "saddle"  # else the values of f have not borne it out
+        elif self._is_saddle():
+            verdict = "saddle"
         if self.count == 0:
             return Curvature(verdict)
         return Curvature(verdict, self.eigenvalue, self.vector.copy(), "products")
@@ -264,25 +280,27 @@ class Examination:
         names = (*_ARRAYS, *_NUMBERS, "alpha", "beta", *(["free"] if self.free is not None else []))
         return {name: getattr(self, name) for name in names}
 
+    def _fill(self, state: Mapping[str, Any]) -> None:
+        from ..saving import fill, set_numbers
+
+        for name in _ARRAYS:
+            fill(getattr(self, name), name, state)
+        set_numbers(self, _NUMBERS, state)
+        self.alpha = [float(value) for value in state["alpha"]]
+        self.beta = [float(value) for value in state["beta"]]
+        if not len(self.alpha) <= len(self.basis) - (self.tried < 0):
+            raise ValueError("alpha has a false length")
+
     @classmethod
     def restore(cls, state: Mapping[str, Any], box: Box | None = None) -> Examination:
         """The check that was `saved`, in the same box; ValueError where it cannot be one."""
-        from ..saving import fill
-
         free = state.get("free")
         if free is not None and (np.shape(free) != np.shape(state["x"]) or free.dtype != bool):
             raise ValueError("the free variables are no bools, one for each")
         if box is not None and box.lower.shape != np.shape(state["x"]):
             raise ValueError("the examination is of another size")
         examination = cls(state["x"], 0.0, box, free)
-        for name in _ARRAYS:
-            fill(getattr(examination, name), name, state)
-        for name in _NUMBERS:
-            setattr(examination, name, type(getattr(examination, name))(state[name]))
-        examination.alpha = [float(value) for value in state["alpha"]]
-        examination.beta = [float(value) for value in state["beta"]]
-        if not len(examination.alpha) <= len(examination.basis) - (examination.tried < 0):
-            raise ValueError("alpha has a false length")
+        examination._fill(state)
         return examination
 
 

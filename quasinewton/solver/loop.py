@@ -38,6 +38,7 @@ from ..status import MESSAGES, Status
 from ..vectors import clone, is_tensor, largest_number, max_abs, norm2, zeros
 from . import checkpoint
 from .advice import Rejections
+from .critical import CriticalExamination, Glance
 from .curvature import Curvature, Examination, ModelCurvature
 from .noise import NoiseEstimate
 from .stopping import Limits, start, stop
@@ -152,6 +153,7 @@ class Solver:
         self._jacobian: Any = None
         self._examination: Examination | None = None
         self._curvature: Curvature | None = None  # of `x`, where that has been examined
+        self._looked = False  # whether a `Glance` was at `x`
         self._estimate: NoiseEstimate | None = None
         if self.options.noise == "estimate":
             self._estimate = NoiseEstimate(self.x0, self.box)
@@ -278,6 +280,8 @@ class Solver:
         """Those of the constraints in the Lagrangian whose products are wanted, shape (p,)."""
         if self._method is None or self.constraints is None:
             return np.zeros(0 if self.constraints is None else len(self.constraints))
+        if isinstance(self._examination, CriticalExamination):
+            return self._examination.multipliers
         multipliers: np.ndarray = self._method.v.copy()
         return multipliers
 
@@ -369,7 +373,8 @@ class Solver:
         if self._method is None:
             return math.isfinite(f)
         if self._examination is not None:
-            return self._is_lower(f)
+            glances = isinstance(self._examination, Glance) and self._examination.wants_gradient
+            return self._is_lower(f) or (glances and math.isfinite(f))
         return bool(self._method.needs_gradient(f))
 
     def _see(self, c: Any) -> None:
@@ -432,6 +437,7 @@ class Solver:
         if self._examination is not None:
             self._take_probe(self._examination, f, g)
             return
+        self._looked = False
         step, weight, before = method.step_norm, method.weight, method.f
         feasible = self.constraints is not None and method.violation <= self.options.constr_tol
         self._announce_compiling()
@@ -473,8 +479,11 @@ class Solver:
             if falls and method.violation <= ABOUT_MET * abs(method.f):
                 return -math.inf, math.inf
             return math.inf, math.inf
-        slope = float(abs(method.g).max())
-        return method.f, method.scaled_optimality(max(1.0, slope / LARGE_GRADIENT))
+        return method.f, method.scaled_optimality(self._gradient_scale())
+
+    def _gradient_scale(self) -> float:
+        """What gradients and multipliers are divided by in the test of convergence."""
+        return max(1.0, float(abs(self._method.g).max()) / LARGE_GRADIENT)
 
     def _slopes(self) -> Any:
         """The elements of the gradient along which a step may lead."""
@@ -570,6 +579,7 @@ class Solver:
         self.counts.njev += 1
         self._method.renew(f, g)
         self._examination = self._curvature = None  # of the old objective
+        self._looked = False
         self.status = Status.RUNNING
         self._check_limits(f)
 
@@ -630,7 +640,8 @@ class Solver:
             1 if evaluation is not None else self.options.workers,
         )  # fmt: skip
         self._differences = objective.differences
-        if self.constraints is not None and not CONSTRAINED[self.method].second:
+        uses_second = CONSTRAINED.get(self.method) and CONSTRAINED[self.method].second
+        if self.constraints is not None and not (uses_second or self.options.check_curvature):
             unused = [name for name, v in (("hess", hess), ("hessp", hessp)) if v is not None]
             if unused:  # SciPy's methods too warn then
                 warnings.warn(
@@ -699,8 +710,10 @@ class Solver:
                         self._evaluated(f, gradient, objective.joint, c, jacobian)
                 else:
                     self._iterate_compiled(evaluation, most)
-            except OutOfBudget:
-                continue  # and the status says so
+            except OutOfBudget:  # and the status says so
+                if isinstance(self._examination, Glance):  # but x is what was sought
+                    self.status, self._examination = Status.CONVERGED, None
+                continue
             except StopIteration as error:  # of the user; Python would hide it in a RuntimeError
                 raise StopIterationRaised("a function raised StopIteration") from error
             if evaluation is not None:
@@ -713,9 +726,16 @@ class Solver:
         """Have the method told the product that it waits for, or the whole matrix."""
         x, g, version = self.x, self.g, self._accepted
         constraints, method = self.constraints, self._method
-        if constraints is None or self._examination is not None:
+        if constraints is None:
             hd = objective.product(x, g, direction, version)
             self._take_product(self._vector("Hessian product", hd))
+        elif self._examination is not None:
+            hd = self._vector("Hessian product", objective.product(x, g, direction, version))
+            # Other multipliers than those the method has had a Hessian with at this x.
+            with_others = -2 - version
+            self._take_product(
+                hd + constraints.product(x, self.multipliers, direction, with_others)
+            )
         elif method.wants_whole and objective.has_matrix and constraints.has_second:
             method.receive_whole(
                 objective.matrix(x, g, version) + constraints.hessian(x, method.v, version)
@@ -804,7 +824,8 @@ class Solver:
         now = self.options
         if now.max_trust_radius != before.max_trust_radius and self._method is not None:
             self._method.bound()
-        if self._examination is not None and not now.check_curvature:
+        glances = isinstance(self._examination, Glance)
+        if self._examination is not None and glances is now.check_curvature:
             self._examination = None
             self._check_limits(self.f)
 
@@ -821,6 +842,7 @@ class Solver:
             "nit": self.nit,
             "counts": [self.counts.nfev, self.counts.njev, self.counts.nhev],
             "accepted": self._accepted,
+            "looked": self._looked,
             "f0": self._f0,
             "elapsed": time.perf_counter() - self._started_at,
             "optimality0": self._optimality0,
@@ -876,6 +898,7 @@ class Solver:
         solver.nit = int(state["nit"])
         solver.counts = Counts(*map(int, state["counts"]))
         solver._accepted = int(state["accepted"])
+        solver._looked = bool(state.get("looked", False))
         solver._f0 = float(state["f0"])
         solver._started_at -= float(state["elapsed"])
         solver._optimality0 = float(state["optimality0"])
@@ -899,7 +922,13 @@ class Solver:
             _start_limits(solver._limits, solver._f0, solver._optimality0)
         examination = part(state, "examination.")
         if examination:
-            solver._examination = Examination.restore(examination, solver.box)
+            if solver._method is None:
+                raise ValueError("an examination of no point")
+            if solver.constraints is not None:
+                kind = Glance if "stage" in examination else CriticalExamination
+                solver._examination = kind.restore_at(examination, solver._method)
+            else:
+                solver._examination = Examination.restore(examination, solver.box)
             if examination["x"].shape != solver.x0.shape:
                 raise ValueError("the examination is of another size")
         if "curvature" in state:
@@ -1069,13 +1098,29 @@ class Solver:
         if self.status is Status.CONVERGED:
             if self.options.check_curvature and self._curvature is None:
                 self.status = Status.RUNNING
-                free = None
-                if self.box is not None:
-                    free = self.box.free(self.x, self.g, self._limits.tolerance)
-                self._examination = Examination(self.x, self.f, self.box, free)
+                self._examination = self._new_examination()
                 self._conclude()
+            elif self.constraints is not None and self._curvature is None and not self._looked:
+                self._look()
         elif self.running and not self._spent():
             self._check_trial()
+
+    def _look(self) -> None:
+        """Take a glance at `x` before the run ends."""
+        self._looked = True
+        if self._method.shows_unseen:
+            glance = Glance(self._method, self._limits.tolerance * self._gradient_scale())
+            if not glance.finished:
+                self.status, self._examination = Status.RUNNING, glance
+                self._conclude()
+
+    def _new_examination(self) -> Examination:
+        tolerance = self._limits.tolerance
+        if self.constraints is not None:
+            tolerance *= self._gradient_scale()
+            return CriticalExamination(self._method, tolerance, self.nit)
+        free = None if self.box is None else self.box.free(self.x, self.g, tolerance)
+        return Examination(self.x, self.f, self.box, free)
 
     def _check_limits(self, f: float) -> None:
         """Whether to stop at `x`; f is the last value told."""
@@ -1113,6 +1158,9 @@ class Solver:
         self.status = Status.INFEASIBLE if infeasible else Status.PRECISION
 
     def _is_lower(self, f: float) -> bool:
+        if isinstance(self._examination, CriticalExamination):
+            size, slack = self._examination.change, self._examination.slack
+            return bool(self._method.is_lower(f, self._precision, size, slack))
         return f < self.f - 10.0 * self._precision * max(abs(f), abs(self.f))
 
     def _take_probe(self, examination: Examination, f: float, g: np.ndarray | None) -> None:
@@ -1121,29 +1169,48 @@ class Solver:
         lower = False
         if g is not None and math.isfinite(f) and self._is_lower(f):
             lower = _is_finite(g)
+            if self.constraints is not None:
+                lower = lower and bool(np.isfinite(self._jacobian).all())
         self.nit += 1
         if lower:
             assert g is not None
             self._accepted += 1
-            options = replace(self.options, model=None, noise=self.noise)
-            best = self._method.best
-            self._method = build(self.method)(examination.trial, f, g, options, self.box)
-            self._method.keep(*best)
-            self._examination = None
+            self._begin_at(examination.trial, f, g)
+            self._examination, self._looked = None, False
         else:
             self._keep(f)
-            examination.reject()
+            if isinstance(examination, Glance):
+                examination.learn(g, self._jacobian, self._c)
+            else:
+                examination.reject(self._c)
         if self._history is not None:
             self._record(step, math.nan, math.nan, lower)
         if self._allvecs is not None and lower:
             self._allvecs.append(clone(self.x))
-        if lower or f == -math.inf:
+        if lower or (f == -math.inf and self.constraints is None):
             self._examination = None
             self._check_limits(f)
         else:
             self._conclude()
         if self._table.verbose:
             self._table.row(self, step, math.nan, math.nan)
+
+    def _begin_at(self, x: np.ndarray, f: float, g: np.ndarray) -> None:
+        """Start the method anew at x, with the best point of before."""
+        before = self._method
+        if self.constraints is None:
+            options = replace(self.options, model=None, noise=self.noise)
+            self._method = build(self.method)(x, f, g, options, self.box)
+            self._method.keep(*before.best)
+            return
+        constraints = self.constraints
+        self._method = build(self.method)(
+            x, f, g, self.options, self.box, constraints.sides, self._c, self._jacobian,
+            constraints.kept(),
+        )  # fmt: skip
+        self._method.see(before.constraints_at_best, None)
+        self._method.keep(*before.best)
+        self._method.see(self._c, self._jacobian)
 
     def _conclude(self) -> None:
         """End the examination where nothing more can or may be found out."""
@@ -1153,9 +1220,11 @@ class Solver:
             self.status = Status.MAXITER
         if not (self._spent() or examination.finished):
             return
-        self._curvature = examination.conclusion()
         self._examination = None
-        if self._curvature.verdict != "saddle":
+        curvature = examination.conclusion()
+        if not isinstance(examination, Glance):
+            self._curvature = curvature
+        if curvature.verdict != "saddle":
             self.status = Status.CONVERGED
 
     def _spent(self) -> bool:
@@ -1318,7 +1387,7 @@ def _check_model(model: Any, method: str, x0: np.ndarray) -> None:
 def _check_constrained(options: Options, x0: Any) -> None:
     if is_tensor(x0):
         raise TypeError("`constraints` are not for runs on tensors, expected `x0` as an array")
-    for name in ("check_curvature", "model", "noise"):
+    for name in ("model", "noise"):
         if getattr(options, name):
             raise ValueError(f"option `{name}` is not for runs with constraints")
 
