@@ -39,8 +39,8 @@ RETURNED = "returned"
 EPS = float(np.finfo(np.float64).eps)
 #: Arguments that are NumPy's whatever the vectors are.
 SMALL = {
-    "multiply_rows": [2], "multiply_rows_by_two": [3], "multiply_rows_by_three": [4],
-    "subtract_from_two": [1, 4], "add_combination": [3, 6], "rotate_rows": [1, 2],
+    "multiply_rows": [2], "multiply_rows_by_three": [4], "subtract_from_two": [1, 4],
+    "add_combination": [3, 6], "rotate_rows": [1, 2],
 }  # fmt: skip
 #: Where the workspace is.
 BUFFER = {"add_combination": 6, "rotate_rows": 2, "subtract_from_two": 4}
@@ -253,12 +253,6 @@ def multiply_rows(m):
     return [rows, v, np.full(len(rows), 7.0)], {2: (exact, size, m.n * EPS)}
 
 
-def multiply_rows_by_two(m):
-    rows, two = m.rows(), np.array([m.vector() for _ in range(2)])
-    exact, size = wide(two) @ rows.T, abs(wide(two)) @ abs(rows).T
-    return [rows, *two, np.full((2, len(rows)), 7.0)], {3: (exact, size, m.n * EPS)}
-
-
 def multiply_rows_by_three(m):
     rows, three = m.rows(), np.array([m.vector() for _ in range(3)])
     exact, size = wide(three) @ rows.T, abs(wide(three)) @ abs(rows).T
@@ -300,8 +294,8 @@ PASSES = {
     for f in (
         max_abs, norm2, norms, projected_norms, dot, copy, scale, divide, add_multiple, advance,
         step_to, move, slope_between, conjugate, difference_sizes,
-        difference_products, store_pair, multiply_rows, multiply_rows_by_two,
-        multiply_rows_by_three, subtract_from_two, rotate_rows, add_combination,
+        difference_products, store_pair, multiply_rows, multiply_rows_by_three,
+        subtract_from_two, rotate_rows, add_combination,
     )
 }  # fmt: skip
 
@@ -396,8 +390,7 @@ def test_rows_are_not_copied(name, dtype):
     rows, v = np.ones((count, n), dtype), np.ones(n, dtype)
     out, w = np.zeros((3, count)), np.ones(count)
     arguments = {
-        "multiply_rows": [rows, v, out[0]], "multiply_rows_by_two": [rows, v, v, out[:2]],
-        "multiply_rows_by_three": [rows, v, v, v, out],
+        "multiply_rows": [rows, v, out[0]], "multiply_rows_by_three": [rows, v, v, v, out],
         "subtract_from_two": [rows, out[:2], v, v, np.empty((2, BLOCK))],
         "add_combination": [1.0, v, rows, w, v, 0.0 * v, np.empty(BLOCK)],
         "rotate_rows": [rows, np.eye(count - 1, count), None],

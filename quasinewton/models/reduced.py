@@ -26,7 +26,7 @@ from ..vectors import (
     divide,
     dot,
     multiply_rows,
-    multiply_rows_by_two,
+    multiply_rows_by_three,
     norm2,
     rotate_rows,
     subtract_from_two,
@@ -103,7 +103,7 @@ def split_both(a, b, rows, rank, out_a, out_b, lines):
     There have to be two rows more than `rank`. `lines` as in `renew_reduced`. Returns both lengths.
     """
     basis, rest_a, rest_b = rows[:rank], rows[rank], rows[rank + 1]
-    products, buffer = lines[:2, :rank], lines[6:]
+    products, buffer = lines[:3, :rank], lines[6:]
     for j in range(out_a.size):
         out_a[j] = out_b[j] = 0.0
     copy(a, rest_a)
@@ -112,7 +112,8 @@ def split_both(a, b, rows, rank, out_a, out_b, lines):
     norm_b = left_b = norm2(rest_b)
     smallest_a, smallest_b = _INDEPENDENT * norm_a, _INDEPENDENT * norm_b
     for projection in range(4 if rank > 0 else 0):
-        multiply_rows_by_two(basis, rest_a, rest_b, products)
+        # a third product takes no time beside the reading of the rows
+        multiply_rows_by_three(basis, rest_a, rest_b, rest_b, products)
         subtract_from_two(basis, products, rest_a, rest_b, buffer)
         for j in range(rank):
             out_a[j] += products[0, j]

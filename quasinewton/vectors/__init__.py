@@ -20,8 +20,8 @@ __all__ = [
     "BLOCK", "LARGE", "SMALL", "add_combination", "add_multiple", "advance", "clone", "conjugate",
     "copy", "difference_products", "difference_sizes", "divide", "dot", "foresee", "forget",
     "is_tensor", "largest_number", "max_abs", "move", "multiply_rows", "multiply_rows_by_three",
-    "multiply_rows_by_two", "norm2", "norms", "projected_norms", "read_only", "rotate_rows",
-    "scale", "slope_between", "step_to", "store_pair", "subtract_from_two", "zeros",
+    "norm2", "norms", "projected_norms", "read_only", "rotate_rows", "scale", "slope_between",
+    "step_to", "store_pair", "subtract_from_two", "zeros",
 ]  # fmt: skip
 
 BLOCK, SMALL, LARGE = machine.BLOCK, machine.SMALL, machine.LARGE
@@ -128,10 +128,6 @@ store_pair = _function(
     (a, b) are `s_factors`, (c, d) `y_factors`: two each, so that none overflows.""",
 )  # fmt: skip
 multiply_rows = _function("multiply_rows", 0, "out = rows @ v, streaming `rows` once.")
-multiply_rows_by_two = _function(
-    "multiply_rows_by_two", 0,
-    "out[0], out[1] = rows @ a, rows @ b, streaming `rows` once.",
-)  # fmt: skip
 multiply_rows_by_three = _function(
     "multiply_rows_by_three", 0,
     "out[0], out[1], out[2] = rows @ a, rows @ b, rows @ c, streaming `rows` once.",

@@ -251,48 +251,6 @@ def multiply_rows(rows, v, out):
 
 
 @vector_kernel
-def multiply_rows_by_two(rows, a, b, out):
-    count, n = rows.shape
-    fours = count - count % 4
-    out[:, :] = 0.0
-    for start in range(0, n, BLOCK):
-        block = slice(start, start + BLOCK)
-        part_a, part_b = a[block], b[block]
-        for j in range(0, fours, 4):
-            ra, rb = rows[j, block], rows[j + 1, block]
-            rc, rd = rows[j + 2, block], rows[j + 3, block]
-            aa = ab = ac = ad = ba = bb = bc = bd = 0.0
-            for i in range(ra.size):
-                va, vb = np.float64(part_a[i]), np.float64(part_b[i])
-                r = np.float64(ra[i])
-                aa += r * va
-                ba += r * vb
-                r = np.float64(rb[i])
-                ab += r * va
-                bb += r * vb
-                r = np.float64(rc[i])
-                ac += r * va
-                bc += r * vb
-                r = np.float64(rd[i])
-                ad += r * va
-                bd += r * vb
-            sums = ((aa, ab, ac, ad), (ba, bb, bc, bd))
-            for k in range(2):
-                for l in range(4):
-                    out[k, j + l] += sums[k][l]
-        for j in range(fours, count):
-            row = rows[j, block]
-            pa = 0.0
-            pb = 0.0
-            for i in range(row.size):
-                r = np.float64(row[i])
-                pa += r * np.float64(part_a[i])
-                pb += r * np.float64(part_b[i])
-            out[0, j] += pa
-            out[1, j] += pb
-
-
-@vector_kernel
 def multiply_rows_by_three(rows, a, b, c, out):
     count, n = rows.shape
     fours = count - count % 4

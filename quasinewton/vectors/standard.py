@@ -329,15 +329,6 @@ def multiply_rows(rows: Any, v: Any, out: np.ndarray) -> None:
     out[:] = _on_host(_product(rows, v))
 
 
-def multiply_rows_by_two(rows: Any, a: Any, b: Any, out: np.ndarray) -> None:
-    xp = array_namespace(rows)
-    products = sum(
-        xp.stack([_wide(a[block]), _wide(b[block])]) @ _wide(rows[:, block]).T
-        for block in _blocks(rows)
-    )
-    out[:, :] = _on_host(products)
-
-
 def multiply_rows_by_three(rows: Any, a: Any, b: Any, c: Any, out: np.ndarray) -> None:
     if _three_foreseen(rows, (a, b, c), out):
         return
