@@ -199,7 +199,10 @@ class CriticalExamination(Examination):
     def _differ(self, a: np.ndarray, b: np.ndarray) -> bool:
         return bool(abs(a - b).max() > _NONE * max(1.0, float(abs(self.x).max())))
 
-    def reject(self, c: np.ndarray | None = None) -> None:
+    def reject(
+        self, c: np.ndarray | None = None, g: np.ndarray | None = None,
+        jac: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
         """`trial`, where the constraints are c, is not lower."""
         if not self.corrected and c is not None and np.isfinite(c).all():
             point = self.method.beside(np.zeros(self.x.size), self.tolerance, self.point, c)
@@ -298,10 +301,13 @@ class Glance(CriticalExamination):
         return self.stage == _END or (self.stage == _TRIALS and self.tried >= self.number)
 
     @np.errstate(all="ignore")
-    def learn(self, g: np.ndarray | None, jac: np.ndarray | None, c: np.ndarray) -> None:
-        """`trial`, which is not lower, has this gradient and these constraints."""
+    def reject(
+        self, c: np.ndarray | None = None, g: np.ndarray | None = None,
+        jac: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        """`trial`, which is not lower, has these constraints and this gradient."""
         if self.stage == _TRIALS:
-            self.reject(c)
+            super().reject(c)
             return
         before, self.stage = self.stage, _END
         if g is None or jac is None:
@@ -317,7 +323,7 @@ class Glance(CriticalExamination):
             other = self._unit(-self.candidates[0].astype(np.float64))
             if other.any():
                 self.candidates[1], self.number = other, 2
-            self.reject(c)
+            super().reject(c)
         elif before == _PROBE:
             d = self._unit(self.candidates[0].astype(np.float64))
             tilted = d - along / size

@@ -200,6 +200,11 @@ class Examination:
             self.positive or math.isnan(self.eigenvalue) or self.tried >= 2 * LENGTHS
         )
 
+    @property
+    def wants_gradient(self) -> bool:
+        """Whether the gradient at `trial` tells something, be f lower or not."""
+        return False
+
     def receive_product(self, hd: np.ndarray) -> None:
         """Take the product of `direction`."""
         k = len(self.alpha)
@@ -256,8 +261,11 @@ class Examination:
             trial = self.box.project(trial)
         return trial if np.isfinite(trial).all() else self.x.copy()
 
-    def reject(self, c: np.ndarray | None = None) -> None:
-        """`trial` is not lower. What is said of constraints there is not looked at."""
+    def reject(
+        self, c: np.ndarray | None = None, g: np.ndarray | None = None,
+        jac: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        """`trial` is not lower. What constraints and gradients are there is not looked at."""
         self.tried += 1
 
     def _is_saddle(self) -> bool:

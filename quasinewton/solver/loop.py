@@ -373,8 +373,8 @@ class Solver:
         if self._method is None:
             return math.isfinite(f)
         if self._examination is not None:
-            glances = isinstance(self._examination, Glance) and self._examination.wants_gradient
-            return self._is_lower(f) or (glances and math.isfinite(f))
+            wanted = self._examination.wants_gradient and math.isfinite(f)
+            return wanted or self._is_lower(f)
         return bool(self._method.needs_gradient(f))
 
     def _see(self, c: Any) -> None:
@@ -1179,10 +1179,7 @@ class Solver:
             self._examination, self._looked = None, False
         else:
             self._keep(f)
-            if isinstance(examination, Glance):
-                examination.learn(g, self._jacobian, self._c)
-            else:
-                examination.reject(self._c)
+            examination.reject(self._c, g, self._jacobian)
         if self._history is not None:
             self._record(step, math.nan, math.nan, lower)
         if self._allvecs is not None and lower:
