@@ -11,6 +11,7 @@ import numpy as np
 from ..kernels import EPS
 from ..models.model import CompactModel
 from ..saving import fill, set_numbers
+from ..vectors import multiply_rows
 
 if TYPE_CHECKING:
     from ..options import Options
@@ -76,37 +77,47 @@ class LagrangianByPairs:
         self.first = self.model.record.gamma = gamma
         self.renew()
 
-    def push(self, x: Any, trial: Any, old: Any, new: Any) -> None:
-        """Take the step from x to `trial`, and the gradients of the Lagrangian at both."""
-        self._bend(trial - x, old, new)
+    def push(self, x: Any, trial: Any, old: Any, new: Any, scratch: Any) -> None:
+        """Take the step from x to `trial`, and the gradients of the Lagrangian at both.
+
+        `scratch` has two n-vectors to work in.
+        """
+        self._bend(np.subtract(trial, x, out=scratch[0]), old, new, scratch[1])
         stored = self.model.push(x, trial, old, new)
         pair = self.model.ring[0]
         if stored and self.model.count == 1 and pair.cosine > 1e-8 and pair.tau > 0.0:
             self.first = float(pair.tau)
 
-    def _bend(self, s: Any, old: Any, new: Any) -> None:
+    def _bend(self, s: Any, old: Any, new: Any, y: Any) -> None:
         """Have a pair of no positive curvature keep B definite, if that is to be (Powell 1978).
 
         Along the constraints' gradients the Lagrangian may be concave at a minimum, and a model
         that says so makes the subproblem one of many minima.
         """
-        y = new - old
+        np.subtract(new, old, out=y)
         sy, ss, yy = float(s @ y), float(s @ s), float(y @ y)
         if not sy <= _FLAT * math.sqrt(ss) * math.sqrt(yy):
             return
         takes_all = self.model.kind == "lsr1"
-        bs = self.multiply(s)
-        sbs = float(s @ bs)
+        sbs = self.quadratic(s)
         none = _NONE * max(abs(self.gamma), float(abs(self.matrix).max()))
         if abs(sbs) <= none * ss and not (takes_all and math.sqrt(yy) > none * math.sqrt(ss)):
             # Pairs cannot make that less, and steps would be as short as roundoff has them.
             self.model.record.pairs, self.model.record.applied = 0, -1
             self.begin(max(abs(sbs) / ss, EPS * none))
-            bs = self.multiply(s)
-            sbs = float(s @ bs)
+            sbs = self.quadratic(s)
         if sy < _DAMPED * sbs and not takes_all:
             theta = (1.0 - _DAMPED) * sbs / (sbs - sy)
-            new[...] = old + theta * y + (1.0 - theta) * bs
+            y *= theta
+            np.add(old, y, out=new)
+            new += self._multiply(1.0 - theta, s)
+
+    def _multiply(self, factor: float, s: Any) -> Any:
+        """factor B s."""
+        if self.dense:
+            return factor * (self.matrix @ s)
+        curved = self.basis @ (self.matrix @ _products(self, s))
+        return self.model.combine_rows(factor * curved, factor * self.gamma, s)
 
     def renew(self) -> None:
         """B from the pairs, as `solve_penalized` takes it."""
@@ -125,9 +136,9 @@ class LagrangianByPairs:
         self.matrix[...] = 0.0
         np.fill_diagonal(self.matrix[:rank, :rank], model.lam - model.gamma)
 
-    def multiply(self, s: Any) -> Any:
-        """B s."""
-        return _multiply(self, s)
+    def quadratic(self, s: Any) -> float:
+        """s.B s."""
+        return _quadratic(self, s)
 
     def unseen(self, basis: Any) -> Any:
         """Orthonormal rows that span what of those of `basis` a `matrix` B has left as gamma I."""
@@ -321,9 +332,9 @@ class LagrangianByProducts:
         beside = np.arange(k)
         self.matrix[beside, k + beside] = self.matrix[k + beside, beside] = sizes
 
-    def multiply(self, s: Any) -> Any:
-        """B s."""
-        return _multiply(self, s)
+    def quadratic(self, s: Any) -> float:
+        """s.B s."""
+        return _quadratic(self, s)
 
     def saved(self) -> dict[str, Any]:
         """All that the iterations to come depend on; not copies."""
@@ -345,8 +356,15 @@ class LagrangianByProducts:
             self._assemble(project)
 
 
-def _multiply(hessian: LagrangianByPairs | LagrangianByProducts, s: Any) -> Any:
+def _products(hessian: LagrangianByPairs | LagrangianByProducts, s: Any) -> Any:
+    """Q s."""
+    products = np.empty(len(hessian.rows))
+    multiply_rows(hessian.rows, s, products)
+    return products @ hessian.basis
+
+
+def _quadratic(hessian: LagrangianByPairs | LagrangianByProducts, s: Any) -> float:
     if hessian.dense:
-        return hessian.matrix @ s
-    curved = hessian.matrix @ ((hessian.rows @ s) @ hessian.basis)
-    return hessian.gamma * s + (hessian.basis @ curved) @ hessian.rows
+        return float(s @ (hessian.matrix @ s))
+    products = _products(hessian, s)
+    return float(hessian.gamma * (s @ s) + products @ (hessian.matrix @ products))

@@ -19,6 +19,7 @@ from ..globalization import NOISE, judge, ratio
 from ..kernels import CUBE, EPS, TINY, patient
 from ..saving import check_shape, fill, set_numbers
 from ..subproblems.penalized import penalized_workspace, sizes_of_products, solve_penalized
+from ..vectors import max_abs, projected_norms
 from .lagrangian import LagrangianByPairs, LagrangianByProducts
 from .tangent import Tangent, row_space
 
@@ -151,20 +152,24 @@ class SQP:
         self.holds = np.zeros(p, np.bool_)
         self._inside = bool(self.kept.any())
         self.limit = options.constr_tol
-        self.x, self.g, self.trial, self.x_best, self.g_best = np.zeros((5, n), x0.dtype)
+        self.x, self.g, self.trial = np.zeros((3, n), x0.dtype)
+        # Of no size until there is one: mostly `x` is the best point.
+        self.x_best, self.g_best = np.broadcast_to(x0.dtype.type(0), (2, n))
         self.x[...], self.g[...], self.trial[...] = x0, g, x0
         self.c, self.c_best = c.copy(), np.full(p, math.nan)
         self.jac = np.array(jac)
         self.v, self.weights, self.multipliers = np.zeros((3, p))
         self.lengths = np.zeros(p)  # the largest |grad c_i| seen
         self.s = np.zeros(n)
-        self._seen: tuple[Any, Any] = c, jac
+        self._seen: tuple[Any, Any] = c, None
         self._judged: tuple[float, Any] | None = None  # f there, and its ratio
         # At x, and not saved: the sizes of the constraints' terms, what of them is roundoff, and by
         # how much more than that each is missed.
         self._sizes, self._little, self._now = np.zeros((3, p))
         self._step_box = np.zeros((2, n))
         self._work = penalized_workspace(n, p, len(self.hessian.matrix), self.hessian.dense)
+        # Between the subproblems: each n-vector made anew would be one more that a run holds.
+        self._scratch = self._work[0]
         self.f, self.f_best, self.violation_best = float(f), math.inf, math.inf
         self.violation = self._largest(self.c)
         self.noise = NOISE
@@ -174,8 +179,8 @@ class SQP:
         self.leaving = False
         self.accepted = self.stalled = self.infeasible = self.corrected = self.met = False
         self.step_norm = self.predicted = self.optimality = 0.0
-        self.steepest = float(abs(g).max()) or 1.0
-        radius = options.initial_trust_radius or max(1.0, float(abs(self.x).max()))
+        self.steepest = max_abs(self.g) or 1.0
+        radius = options.initial_trust_radius or max(1.0, max_abs(self.x))
         self.radius_max = options.max_trust_radius
         self.radius = min(radius, self.radius_max)
         usual = self.steepest / self.radius
@@ -246,6 +251,7 @@ class SQP:
     def receive(self, f: float, g: Any, offered: bool = False) -> None:
         """One iteration, from f and g at `trial`, or None for g, and what was seen there."""
         c, jac = self._seen
+        self._seen = c, None  # whose rows would be others beside those of the next point
         known = g is not None and jac is not None
         known = known and bool(np.isfinite(g).all() and np.isfinite(jac).all())
         rho, _, in_noise = self._ratio(f)
@@ -262,7 +268,7 @@ class SQP:
             rho, in_noise, residuals[0], residuals[1], self._least(), _GOOD
         )
         self.rho, self.accepted = rho, accepted
-        length = float(abs(self.trial - self.x).max())
+        length = max_abs(np.subtract(self.trial, self.x, out=self._scratch[0]))
         if self.leaving:
             self.leaving, self.accepted = False, known
             if known:
@@ -285,7 +291,7 @@ class SQP:
         self.keep(self.trial, f)
         if self.corrected:
             self.corrected = False
-            rho, length = self.rejected_rho, float(abs(self.s).max())
+            rho, length = self.rejected_rho, max_abs(self.s)
         elif finite and self._correction(c):
             self.corrected, self.rejected_rho = True, rho
             return
@@ -314,11 +320,17 @@ class SQP:
 
     def _push(self, pairs: LagrangianByPairs, g: Any, jac: Any) -> None:
         """The pair of the step to `trial` and the change of the gradient of the Lagrangian."""
-        old, new = (self.multipliers @ jacobian for jacobian in (self.jac, jac))
-        old += self.g
-        new += g
+        old = self._slope(self.g, self.multipliers, self.jac, self._scratch[0])
+        new = self._slope(g, self.multipliers, jac, self._scratch[1])
         dtype = self.x.dtype
-        pairs.push(self.x, self.trial, old.astype(dtype, copy=False), new.astype(dtype, copy=False))
+        pairs.push(
+            self.x, self.trial, old.astype(dtype, copy=False), new.astype(dtype, copy=False),
+            self._scratch[2:],
+        )  # fmt: skip
+
+    def _slope(self, g: Any, v: Any, jac: Any, out: Any) -> Any:
+        """The gradient of the Lagrangian, g + J^T v, in `out`."""
+        return np.add(g, np.matmul(v, jac, out=out), out=out)
 
     def _hold(self) -> None:
         """The gradient of the Lagrangian, the least step to what is to hold, and how to keep that.
@@ -356,7 +368,7 @@ class SQP:
 
     def _solve_with(self, g: Any, model: Any, linear: Any, box: Any, s: Any, v: Any) -> None:
         g = np.asarray(g, np.float64)
-        exact = _TOLERANCE * max(float(abs(g).max()), TINY), _EXACT * self.limit
+        exact = _TOLERANCE * max(max_abs(g), TINY), _EXACT * self.limit
         solve_subproblem(g, model, linear, box, exact, s, v, self._work)
 
     def _sides_inside(self, sides: Any) -> Any:
@@ -369,10 +381,13 @@ class SQP:
 
     def _bound_step(self) -> None:
         low, up = self._step_box
-        low[...], up[...] = -self.radius, self.radius
-        if self.box is not None:
-            np.maximum(low, self.box.lower - self.x.astype(np.float64), out=low)
-            np.minimum(up, self.box.upper - self.x.astype(np.float64), out=up)
+        if self.box is None:
+            low[...], up[...] = -self.radius, self.radius
+            return
+        np.subtract(self.box.lower, self.x, out=low, dtype=np.float64)
+        np.subtract(self.box.upper, self.x, out=up, dtype=np.float64)
+        np.maximum(low, -self.radius, out=low)
+        np.minimum(up, self.radius, out=up)
 
     @np.errstate(all="ignore")
     def _prepare(self) -> None:
@@ -406,7 +421,7 @@ class SQP:
             # What is a little smaller than a point, or than a face, may be empty.
             self._inside = False
             self.weights[...] = before
-            self.radius = max(self.radius, _WIDE * max(1.0, float(abs(self.x).max())))
+            self.radius = max(self.radius, _WIDE * max(1.0, max_abs(self.x)))
             self._bound_step()
             most = self._solve_elastic(base, measure, 0.0)
             self._set_optimality()
@@ -415,7 +430,7 @@ class SQP:
         now = self._violations(self.c)
         self.infeasible = False
         if not self.met and self.violation > self.limit:
-            reach = min(1.0, self.radius / max(1.0, float(abs(self.x).max())))
+            reach = min(1.0, self.radius / max(1.0, max_abs(self.x)))
             penalty = float(self.weights @ now)
             self.infeasible = (
                 most <= _STATIONARY * reach * (measure @ now)
@@ -496,15 +511,16 @@ class SQP:
         exact = (v != 0.0) & (left == 0.0)
         lacking = np.where(exact, np.where(exact, side, 0.0) - self.c, self.jac @ s)
         lacking[exact & (abs(lacking) <= self._little)] = 0.0
-        slope = (self.g + v @ self.jac) @ s - v @ lacking
-        quadratic = slope + 0.5 * (s @ self.hessian.multiply(s))
+        slope = self._slope(self.g, v, self.jac, self._scratch[0]) @ s - v @ lacking
+        quadratic = slope + 0.5 * self.hessian.quadratic(s)
         self.predicted = float(self.weights @ (now - left) - quadratic)
         return most
 
     def _left(self, s: Any) -> Any:
         """The violations of the linearised constraints, but for roundoff."""
-        terms = self._terms(abs(self.x) + abs(s))
-        return self._missed(self.c + self.jac @ s, self._small(terms))
+        added = np.zeros(self.c.size)
+        _sizes_of_products(self.jac, s, added)
+        return self._missed(self.c + self.jac @ s, self._small(self._sizes + added))
 
     def _correction(self, c: Any) -> bool:
         """Make `trial` the step for the constraints as they are at the trial; False if it is that.
@@ -516,7 +532,7 @@ class SQP:
         s = self.s.copy()
         weights = _FIRM * self.weights if self.met else self.weights
         self._solve(c - self.jac @ self.s, weights, s, self.multipliers.copy())
-        if abs(s - self.s).max() <= 1e-12 * max(1.0, float(abs(self.x).max())):
+        if max_abs(s - self.s) <= 1e-12 * max(1.0, max_abs(self.x)):
             return False
         self._set_trial(s)
         return not self.stalled
@@ -535,7 +551,7 @@ class SQP:
         """x + s, but for roundoff: in the box, and shorter until it meets what is kept."""
         trial = np.asarray(self.x + s, self.x.dtype)
         if self.box is not None:
-            trial = self.box.project(trial)
+            np.clip(trial, self.box.lower, self.box.upper, out=trial)
         if not self.kept.any():
             return trial
         rows, sides = self.jac[self.kept], self.sides[:, self.kept]
@@ -550,7 +566,7 @@ class SQP:
 
     def _set_optimality(self) -> None:
         self.optimality = self._optimality()
-        if not abs(self.s).max() <= _SHORT * max(1.0, float(abs(self.x).max())):
+        if not max_abs(self.s) <= _SHORT * max(1.0, max_abs(self.x)):
             return
         # At the end the roundoff of stiff constraints is in their multipliers: those that balance
         # the gradient best have none.
@@ -598,17 +614,18 @@ class SQP:
         gaps = np.minimum(size, np.maximum(above, 0.0))
         if not self.met:  # what is missed has its weight as a multiplier
             gaps = np.where(self._violations(self.c) > 0.0, 0.0, gaps)
-        gradient = (self.g + self.multipliers @ self.jac) / scale
+        gradient = self._slope(self.g, self.multipliers, self.jac, self._scratch[0])
+        gradient /= scale
         return max(self._projected(self.x, gradient), float(gaps.max(initial=0.0)))
 
     def _projected(self, x: Any, gradient: Any) -> float:
         if self.box is not None:
-            return self.box.optimality(x, gradient)
-        return float(abs(gradient).max())
+            return float(projected_norms(x, gradient, self.box.lower, self.box.upper)[0])
+        return float(max_abs(gradient))
 
     def _residual(self, x: Any, g: Any, c: Any, jac: Any) -> float:
         """How far a point is from the conditions of first order with the multipliers of now."""
-        gradient = g + self.multipliers @ jac
+        gradient = self._slope(g, self.multipliers, jac, self._scratch[0])
         return self._projected(x, gradient) + float(self.weights @ self._violations(c))
 
     def _violations(self, c: Any) -> Any:
@@ -781,7 +798,8 @@ class SQP:
         violation = self._largest(c)
         if self._is_better(f, violation, self.f_best, self.violation_best):
             self.violation_best, self.f_best = math.inf, math.inf  # an interrupt may come between
-            self.x_best[...], self.g_best[...], self.c_best[...] = x, g, c
+            self.x_best, self.g_best, self.c_best[...] = x.copy(), np.empty_like(x), c
+            self.g_best[...] = g
             self.f_best, self.violation_best = f, violation
 
     @np.errstate(all="ignore")
@@ -827,6 +845,7 @@ class SQP:
             x, 0.0, np.zeros_like(x), recipe, options, box, state["sides"], np.zeros(p),
             np.zeros((p, n)),
         )  # fmt: skip
+        method.x_best, method.g_best = np.zeros((2, n), x.dtype)
         for name in _ARRAYS:
             fill(getattr(method, name), name, state)
         method._inside = bool(method.kept.any())

@@ -238,7 +238,7 @@ class CompactModel:
         if not self.reduced:
             return self.rows[slot], self.rows[m + slot]
         pairs, *_ = parts(self.gram, m)
-        return self._combine_rows(pairs[slot]), self._combine_rows(pairs[m + slot])
+        return self.combine_rows(pairs[slot]), self.combine_rows(pairs[m + slot])
 
     def take(self, other: CompactModel) -> None:
         """Take over the newest pairs of another model of as many variables."""
@@ -311,9 +311,10 @@ class CompactModel:
         w = c @ self.vectors
         if self.dense:
             return alpha * v + w
-        return self._combine_rows(w, alpha, v)
+        return self.combine_rows(w, alpha, v)
 
-    def _combine_rows(self, w: np.ndarray, alpha: float = 0.0, v: Any = None) -> Any:
+    def combine_rows(self, w: np.ndarray, alpha: float = 0.0, v: Any = None) -> Any:
+        """alpha v + w @ rows."""
         out = zeros((self.n,), self.rows)
         add_combination(alpha, out if v is None else v, self.rows, w, out, out, np.empty(BLOCK))
         return out

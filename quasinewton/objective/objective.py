@@ -164,6 +164,7 @@ class Objective:
     def fun(self, x: np.ndarray) -> float:
         """The objective at x. x is handed to the user, who may keep or change it."""
         self.counts.nfev += 1
+        self.held = None  # as it would be another vector beside the new one
         if not self.joint:
             self._x = clone(x)
         value = self._fun(x, *self._args)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import math
 import os
 import time
@@ -441,6 +440,7 @@ class Solver:
         step, weight, before = method.step_norm, method.weight, method.f
         feasible = self.constraints is not None and method.violation <= self.options.constr_tol
         self._announce_compiling()
+        self._jacobian = None
         method.receive(f, g, offered)
         self.nit += 1
         if method.accepted:
@@ -698,16 +698,7 @@ class Solver:
                 ):  # fmt: skip
                     if self._estimating is None and self._differences:
                         objective.steps = self._noisy_steps()
-                    x = self.ask()
-                    f = objective.fun(clone(x) if self.constraints is not None else x)
-                    self._precision = objective.precision
-                    gradient = objective.held if objective.joint else objective.gradient
-                    if self.constraints is None:
-                        self._evaluated(f, gradient, objective.joint)
-                    else:
-                        c = self.constraints.values(x)
-                        jacobian = functools.partial(self.constraints.jacobian, x)
-                        self._evaluated(f, gradient, objective.joint, c, jacobian)
+                    self._evaluate(objective)
                 else:
                     self._iterate_compiled(evaluation, most)
             except OutOfBudget:  # and the status says so
@@ -721,6 +712,19 @@ class Solver:
                 most = max(1, min(every, int(MACHINE_SECONDS / max(seconds, 1e-9))))
             if self.nit > iterations:
                 yield self
+
+    def _evaluate(self, objective: Objective) -> None:
+        f = objective.fun(self.ask())
+        self._precision = objective.precision
+        gradient = objective.held if objective.joint else objective.gradient
+        if self.constraints is None:
+            self._evaluated(f, gradient, objective.joint)
+            return
+        constraints = self.constraints
+        self._evaluated(  # each at a point of its own, which f may have changed, and none is held
+            f, gradient, objective.joint, constraints.values(self.ask()),
+            lambda: constraints.jacobian(self.ask()),
+        )  # fmt: skip
 
     def _multiply(self, objective: Objective, direction: Any) -> None:
         """Have the method told the product that it waits for, or the whole matrix."""
@@ -1075,7 +1079,7 @@ class Solver:
             )  # fmt: skip
         self._method = build(self.method)(self.x0, self._f0, g, options, self.box, *told)
         self._tell_noise()
-        self._g0 = None  # the method holds the gradient from now on
+        self._g0 = self._jacobian = None  # the method holds them from now on
         self._optimality0 = self._method.optimality
         _start_limits(self._limits, self._f0, self._optimality0)
         if self._history is not None:
