@@ -50,8 +50,9 @@ class Options:
         Number of pairs (steps and changes of the gradient) that the quasi-Newton methods keep; if
         n <= 2 memory, in an n x n matrix. Without it their model is for n < 100 an n x n matrix
         that forgets no pair, and for larger n a matrix on the span of the gradients seen, at most
-        200 directions and 10^6 numbers (8 MB; with bounds half of that), but at least 20
-        directions. `maxcor` is another name for it.
+        200 directions and 10^6 numbers (8 MB; with bounds half of that), but at least 40
+        directions, and 20 where 40 have more than 2 10^7 numbers or with bounds. `maxcor` is
+        another name for it.
     norm : {'shape', 'euclidean'}, default 'shape'
         Norm of the cubic term.
     weight_rule : {'length', 'ranganath'}, default 'length'

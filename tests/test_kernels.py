@@ -177,7 +177,8 @@ def test_python_in_the_place_of_machine_code_does_the_same(
     method, bounded, patience, monkeypatch
 ):
     """To the last bit; also where values overflow, for which machine code has no exceptions."""
-    monkeypatch.setattr(quasi_newton, "_ELEMENTS", 3000)  # that 120 variables need room
+    for name in ("_ROWS_WITHIN", "_ROWS_IN_BOX"):  # that 120 variables need room
+        monkeypatch.setattr(quasi_newton, name, ((200, 3000 if name == "_ROWS_WITHIN" else 1500),))
     sizes = {"chained_rosenbrock": 40, "fletchcr": 120}
     for name in ("beale", "rosenbrock", "wood", "biggs_exp6", *sizes):
         problem = problems.get(name, sizes.get(name))

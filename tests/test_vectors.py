@@ -126,6 +126,12 @@ def max_abs(m):
     return [v], {RETURNED: (*largest(v), 0.0, 0.0)}
 
 
+def mean_abs(m):
+    v = m.vector()
+    exact = np.mean(abs(wide(v)))
+    return [v], {RETURNED: (exact, exact, m.n * EPS)}
+
+
 def norm2_of(v):
     return np.sqrt(np.sum(wide(v) ** 2)) if np.isfinite(v).all() else math.nan
 
@@ -292,8 +298,8 @@ def add_combination(m):
 PASSES = {
     f.__name__: f
     for f in (
-        max_abs, norm2, norms, projected_norms, dot, copy, scale, divide, add_multiple, advance,
-        step_to, move, slope_between, conjugate, difference_sizes,
+        max_abs, mean_abs, norm2, norms, projected_norms, dot, copy, scale, divide, add_multiple,
+        advance, step_to, move, slope_between, conjugate, difference_sizes,
         difference_products, store_pair, multiply_rows, multiply_rows_by_three,
         subtract_from_two, rotate_rows, add_combination,
     )

@@ -61,7 +61,7 @@ from ..vectors import (
     foresee,
     forget,
     is_tensor,
-    max_abs,
+    mean_abs,
     norm2,
     norms,
     projected_norms,
@@ -106,8 +106,8 @@ __all__ = [
 WITHOUT, OFFERED, GIVEN = range(3)
 
 #: Variables from which on no matrix in them is kept without being asked for, and a first step takes
-#: none of them further than the largest is from 0: |x0| grows with their number, and g may be that
-#: of a few.
+#: none of them further than they are from 0 in the mean: |x0| grows with their number, and g may be
+#: that of a few.
 _MANY = 100
 #: What `pending` says of a trial that is not written yet: the spectrum is wanted, or has solved it.
 WANTED, SOLVED = 1, 2
@@ -297,7 +297,7 @@ def begin(points, state):
     if record.length == 0.0:
         size = norm2(x)
         if record.n >= _MANY and record.g_max > 0.0:
-            size = min(size, max_abs(x) * (record.g_norm / record.g_max))
+            size = min(size, mean_abs(x) * (record.g_norm / record.g_max))
         record.length = first_length(size, record.f, record.g_norm)
     record.length = min(record.length, record.length_max)
 
@@ -866,8 +866,12 @@ class QuasiNewton:
         return self.x, f, self.g
 
 
-#: Bounds on the rows of a reduced model, and on their elements.
-_LEAST_ROWS, _MOST_ROWS, _ELEMENTS = 20, 200, 1_000_000
+#: Rows of a reduced model: at least; so many as this number of elements allows, and at most. A run
+#: of twice as many rows as the least has far fewer steps where networks are trained.
+_LEAST_ROWS = 20
+_ROWS_WITHIN = ((2 * _LEAST_ROWS, 20_000_000), (200, 1_000_000))
+#: The same in a box.
+_ROWS_IN_BOX = ((200, 500_000),)
 #: Bound on the pairs kept beside: until they are that many the model is made anew from them.
 _MOST_PAIRS = 50
 
@@ -876,15 +880,16 @@ def shape_of_model(x0: Any, options: Options, bounded: bool = False) -> tuple[in
     """Pairs kept, whether in a matrix in the variables, and the directions of a reduced model.
 
     As many pairs as the user says; else all that can be kept for small n, and for larger n the
-    span of as many gradients as 8 MB hold, or of half as many in a box, where steps are in it too.
+    span of as many gradients as 8 MB hold, or of half as many in a box, where steps are in it too;
+    but of 40 (in a box 20), and of 20 where 40 took more than 160 MB.
     """
     n = x0.shape[0]
     if options.memory:
         return options.memory, n <= 2 * options.memory and not is_tensor(x0), 0
     if n < _MANY and not is_tensor(x0):
         return 20, True, 0
-    elements = _ELEMENTS // 2 if bounded else _ELEMENTS
-    most = min(n, max(_LEAST_ROWS, min(_MOST_ROWS, elements // n)))
+    within = _ROWS_IN_BOX if bounded else _ROWS_WITHIN
+    most = min(n, max(_LEAST_ROWS, *(min(rows, elements // n) for rows, elements in within)))
     return max(1, min(_MOST_PAIRS, most // 2)), False, most
 
 

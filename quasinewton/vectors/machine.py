@@ -33,6 +33,15 @@ def max_abs(v):
     return largest if largest <= HUGE else math.nan
 
 
+@vector_kernel
+def mean_abs(v):
+    share = 1.0 / v.size
+    total = 0.0
+    for i in range(v.size):
+        total += share * abs(np.float64(v[i]))
+    return total
+
+
 @kernel
 def projected_norms(x, g, lower, upper):
     largest = 0.0

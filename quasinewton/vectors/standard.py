@@ -187,6 +187,11 @@ def max_abs(v: Any) -> float:
     return largest if math.isfinite(largest) else math.nan
 
 
+def mean_abs(v: Any) -> float:
+    xp = array_namespace(v)
+    return float(xp.sum(xp.abs(_wide(v)) / v.shape[0]))
+
+
 def projected_norms(x: Any, g: Any, lower: Any, upper: Any) -> tuple[float, float, float]:
     xp = array_namespace(x)
     here, slope = _wide(x), _wide(g)
