@@ -66,7 +66,7 @@ class Options:
         its length alone), 100 with 'ranganath', where it must be positive.
     initial_trust_radius : float
         Bound on the length of the first step, finite, in the units of x. Default: the norm of
-        x0, for quasi-Newton methods and n >= 100 at most ``max|x0| |g| / max|g|``; at least
+        x0, for quasi-Newton methods and n >= 100 at most ``mean|x0| |g| / max|g|``; at least
         ``1e-4 |f| / |g|``; or ``min(1, |g|)`` if x0 is 0.
     max_trust_radius : float, default inf
         Bound on the length of every step.

@@ -10,8 +10,10 @@ chain     Rosenbrock's function chained, with 20 dense linear constraints, one h
 blocks    the same, with a nonlinear equation on each twentieth of the variables
 
 A line says the points, seconds outside of the functions and inside, the most memory that was in
-use beside what the problem holds, in vectors of n doubles (the Jacobian is p of them), the
-violation, and the residual of the conditions of first order.
+use outside of the functions beside what the problem holds, in vectors of n doubles (the Jacobian
+of the run is p of them, and one that a function has just returned p more), the violation, and the
+residual of the conditions of first order. Memory is that of a process that has nothing to compile:
+run it twice.
 """
 
 from __future__ import annotations
@@ -99,13 +101,15 @@ def main() -> None:
                 options={"maxiter": 30},
             )  # fmt: skip
             fun, x0, bounds, constraints = PROBLEMS[name](args.n)
-            inside = 0.0
+            inside, most = 0.0, 0
 
             def timed(x, fun=fun):
-                nonlocal inside
+                nonlocal inside, most
+                most = max(most, tracemalloc.get_traced_memory()[1])
                 began = time.process_time()
                 result = fun(x)
                 inside += time.process_time() - began
+                tracemalloc.reset_peak()
                 return result
 
             if args.memory:
@@ -116,14 +120,12 @@ def main() -> None:
                 options={"maxtime": args.maxtime},
             )  # fmt: skip
             seconds = time.process_time() - began - inside
-            most = ""
-            if args.memory:
-                most = f", {tracemalloc.get_traced_memory()[1] / (8 * args.n):.0f} vectors"
-                tracemalloc.stop()
+            vectors = f", {most / (8 * args.n):.1f} vectors" if args.memory else ""
+            tracemalloc.stop()
             print(
                 f"{name:7} {method}: {Status(result.status).name}, f = {result.fun:.8g}, "
                 f"{result.nfev} points in {result.nit} iterations, {seconds:.1f} s outside and "
-                f"{inside:.1f} inside{most}, violation {result.constr_violation:.1e}, "
+                f"{inside:.1f} inside{vectors}, violation {result.constr_violation:.1e}, "
                 f"residual {result.optimality:.1e}, "
                 f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MB in all",
                 flush=True,
