@@ -107,7 +107,9 @@ class Counter(harness.Points):
                 break
             if (np.abs(missed) <= EXACT * np.maximum(1.0, terms)).all():
                 return max(f, self.best)  # or else it has found something better on the way
-            rows, free = missed != 0.0, p.lower < p.upper
+            room = np.minimum(np.abs(c - p.c_lower), np.abs(c - p.c_upper))
+            # those at their sides stay there: else one step misses what the one before has met
+            rows, free = (missed != 0.0) | (room <= FEASIBLE), p.lower < p.upper
             short = 1e-7 * np.abs(jacobian[rows]).max() * np.eye(int(free.sum()))
             x[free] += optimize.lsq_linear(
                 np.concatenate([jacobian[np.ix_(rows, free)], short]),
