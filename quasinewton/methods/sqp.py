@@ -153,7 +153,7 @@ class SQP:
         self._inside = bool(self.kept.any())
         self.limit = options.constr_tol
         self.x, self.g, self.trial = np.zeros((3, n), x0.dtype)
-        # Of no size until there is one: mostly `x` is the best point.
+        # Without memory of their own until there is one: mostly `x` is the best point.
         self.x_best, self.g_best = np.broadcast_to(x0.dtype.type(0), (2, n))
         self.x[...], self.g[...], self.trial[...] = x0, g, x0
         self.c, self.c_best = c.copy(), np.full(p, math.nan)
