@@ -46,9 +46,10 @@ gradient to 1e-5 on all 61 of the users' problems and to 1e-8 on 57 (L-BFGS-B 57
 and 0.52 times the points of L-BFGS-B; to 1e-5 that is 0.47 for n < 20, 0.47 for 20 to 99, 0.66 for
 100 to 999 and 0.63 for n >= 1000. On CUTEst's 32 problems of 1000 to 99,999 variables
 (`benchmarks/run.py --smallest 1000 --largest 99999 --methods trust_hybrid L-BFGS-B`) it is 0.75,
-0.80 with f counted too, and 27 are solved (L-BFGS-B 25). NIST's regressions (`benchmarks/real/nist.py --methods trust_hybrid "L-BFGS-B" --seconds 60`): 48 and 51,
-with 0.48 and 0.71 times the points of L-BFGS-B. The newcomer's list is of the code with the first
-two, and the hybrids' lines for n < 100 of CUTEst and of the classical problems are of that with the
+0.80 with f counted too, and 27 are solved (L-BFGS-B 25). NIST's regressions
+(`benchmarks/real/nist.py --methods trust_hybrid "L-BFGS-B" --seconds 60`): 48 and 51, with 0.48 and
+0.71 times the points of L-BFGS-B. The newcomer's list is of the code with the first two, and the
+hybrids' lines for n < 100 of CUTEst and of the classical problems are of that with the
 first change.
 
 ## What users bring
