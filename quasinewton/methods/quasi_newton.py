@@ -867,7 +867,7 @@ class QuasiNewton:
 
 
 #: Rows of a reduced model: the least; and where they have no more than so many elements. Networks
-#: are trained in fewer steps with 40 than with 20, and in as many with 60 or 100.
+#: are trained in fewer steps with 40 than with 20, and in about as many with 60 or 100.
 _LEAST_ROWS = 20
 _ROWS_WITHIN = ((40, 20_000_000), (200, 1_000_000))
 #: The same in a box.
