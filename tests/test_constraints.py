@@ -9,6 +9,8 @@ import warnings
 import numpy as np
 import pytest
 import scipy.optimize
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, NonlinearConstraint, OptimizeWarning
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import aslinearoperator
@@ -613,8 +615,8 @@ def test_bounds_alone_and_nothing_at_all(method):
 
     for bounds, best in ([(2.0, 4.0), (None, None)], [2.0, 1.0]), (None, [1.0, 1.0]):
         hess = (lambda x: 2.0 * np.eye(2)) if method == "sqp_newton" else None
-        for given in {None, hess}:
-            result = minimize(fun, [3.0, 0.0], jac=True, hess=given, method=method, bounds=bounds)
+        for second in {None, hess}:
+            result = minimize(fun, [3.0, 0.0], jac=True, hess=second, method=method, bounds=bounds)
             assert result.success and result.constr == [] and result.v == []
             np.testing.assert_allclose(result.x, best, atol=1e-5)
             np.testing.assert_allclose(result.hess.todense(), result.hess.todense().T)
@@ -769,3 +771,44 @@ def test_a_large_gradient_is_no_licence_for_distances():
         bounds=[(0, 1)] * 2, constraints=LinearConstraint([[1.0, 1.0]], -1.0),
     )  # fmt: skip
     assert result.success and np.array_equal(result.x, np.zeros(2))
+
+
+def in_units(units):
+    """Problem 71, its variables so many times larger."""
+    call, units = hs71(), np.asarray(units)
+    fun, jac = call["fun"], call["jac"]
+    constraints = [
+        NonlinearConstraint(
+            lambda u, c=c: c.fun(u / units), c.lb, c.ub, jac=lambda u, c=c: c.jac(u / units) / units
+        )
+        for c in call["constraints"]
+    ]
+    return {
+        "fun": lambda u: fun(u / units), "jac": lambda u: jac(u / units) / units,
+        "x0": np.array(call["x0"]) * units, "bounds": Bounds(units, 5 * units),
+        "constraints": constraints,
+    }  # fmt: skip
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.floats(-6.0, 6.0), min_size=4, max_size=4))
+def test_the_units_of_variables_with_bounds_do_not_matter(exponents):
+    units = 10.0 ** np.array(exponents)
+    result = minimize(**in_units(units), options={"gtol": 1e-13, "maxiter": 200})
+    assert abs(result.fun - FMIN_71) <= 1e-6 and result.constr_violation <= 1e-7
+    assert result.hess.shape == (4, 4)
+
+
+def test_runs_in_units_are_saved_bit_for_bit(tmp_path):
+    call = in_units(np.array([2.0**20, 1.0, 2.0**-10, 2.0**5]))
+    x0, bounds, constraints = (call.pop(name) for name in ("x0", "bounds", "constraints"))
+    solver = Solver(x0, None, {"gtol": 1e-12}, bounds=bounds, constraints=constraints)
+    for _, _step in zip(range(3), solver.run(**call, constraints=constraints), strict=False):
+        pass
+    path = str(tmp_path / "units.npz")
+    solver.save(path)
+    other = Solver.load(path)
+    for one in (solver, other):
+        for _step in one.run(**call, constraints=constraints):
+            pass
+    assert np.array_equal(solver.x, other.x) and solver.nit == other.nit

@@ -266,6 +266,18 @@ def test_new_gamma_needs_no_new_pass():
     assert np.allclose(dense(model), dense(fresh), rtol=1e-12, atol=1e-12)
 
 
+@given(histories(), st.integers(0, 2**32 - 1))
+def test_a_model_in_other_units(history, seed):
+    n, memory, gamma, _, pairs = history
+    model = build(n, max(memory, n), gamma, pairs)
+    units = 2.0 ** np.random.default_rng(seed).integers(-3, 4, n)
+    b = dense(model)
+    expected = b / np.outer(units, units)
+    atol = 1e-10 * max(abs(b).max(), abs(model.gamma)) / units.min() ** 2
+    assert np.allclose(dense(model.in_units(units)), expected, rtol=0.0, atol=atol)
+    assert np.array_equal(dense(model), b)
+
+
 def test_operator_face():
     rng = np.random.default_rng(8)
     n = 30

@@ -42,6 +42,8 @@ class LagrangianByPairs:
 
     Attributes
     ----------
+    units : array, shape (n,), or None
+        Where set, all of `matrix` is of variables in these units: B_ij units_i units_j.
     dense : bool
         Whether `matrix` is B itself; else it is K, and Q = `basis`^T `rows`.
     lowest : float
@@ -51,6 +53,8 @@ class LagrangianByPairs:
     """
 
     direction = None
+
+    units: Any = None
 
     def __init__(self, n: int, dtype: Any, recipe: Recipe, options: Options) -> None:
         memory = options.memory
@@ -82,6 +86,9 @@ class LagrangianByPairs:
 
         `scratch` has two n-vectors to work in.
         """
+        if self.units is not None:
+            x, trial = x / self.units, trial / self.units
+            old, new = old * self.units, new * self.units
         self._bend(np.subtract(trial, x, out=scratch[0]), old, new, scratch[1])
         stored = self.model.push(x, trial, old, new)
         pair = self.model.ring[0]
@@ -99,13 +106,13 @@ class LagrangianByPairs:
         if not sy <= _FLAT * math.sqrt(ss) * math.sqrt(yy):
             return
         takes_all = self.model.kind == "lsr1"
-        sbs = self.quadratic(s)
+        sbs = _quadratic(self, s)
         none = _NONE * max(abs(self.gamma), float(abs(self.matrix).max()))
         if abs(sbs) <= none * ss and not (takes_all and math.sqrt(yy) > none * math.sqrt(ss)):
             # Pairs cannot make that less, and steps would be as short as roundoff has them.
             self.model.record.pairs, self.model.record.applied = 0, -1
             self.begin(max(abs(sbs) / ss, EPS * none))
-            sbs = self.quadratic(s)
+            sbs = _quadratic(self, s)
         if sy < _DAMPED * sbs and not takes_all:
             theta = (1.0 - _DAMPED) * sbs / (sbs - sy)
             y *= theta
@@ -138,13 +145,16 @@ class LagrangianByPairs:
 
     def quadratic(self, s: Any) -> float:
         """s.B s."""
-        return _quadratic(self, s)
+        return _quadratic(self, s if self.units is None else s / self.units)
 
     def unseen(self, basis: Any) -> Any:
         """Orthonormal rows that span what of those of `basis` a `matrix` B has left as gamma I."""
-        told = self.matrix - self.model.record.matrix_gamma * np.eye(len(self.matrix))
+        matrix = self.matrix
+        told = matrix - self.model.record.matrix_gamma * np.eye(len(matrix))
+        if self.units is not None:
+            matrix, told = (a / np.outer(self.units, self.units) for a in (matrix, told))
         _, values, along = np.linalg.svd(told @ basis.T)
-        least = _UNTOLD * max(float(abs(self.matrix).max()), EPS)
+        least = _UNTOLD * max(float(abs(matrix).max()), EPS)
         return along[int((values > least).sum()) :] @ basis
 
     def saved(self) -> dict[str, Any]:
@@ -166,7 +176,7 @@ class LagrangianByPairs:
     def current_model(self) -> CompactModel:
         """The model itself."""
         self.model.outdate()
-        return self.model
+        return self.model if self.units is None else self.model.in_units(self.units)
 
 
 class LagrangianByProducts:

@@ -70,6 +70,9 @@ _DRIFT, _SLOWLY = 2, 0.1
 _LEAVES, _LEFT, _BESIDE = 3, 0.9, 1e-2
 #: Rows of a matrix that are factorised at a time.
 _LONG = 10_000
+#: A width of a variable's bounds, beside its start, that is none; and how many times larger one
+#: variable is than another in units that are not alike.
+_WIDEST, _UNLIKE = 1e4, 1e3
 #: A step, beside |x|, at the end of a run.
 _SHORT = 1e-6
 #: B is I before the first pair, as of most codes, but for an f whose unit is so far from that.
@@ -82,13 +85,32 @@ _STATIONARY = 1e-7
 
 _ARRAYS = (
     "x", "g", "c", "jac", "trial", "x_best", "g_best", "c_best", "v", "weights", "lengths", "s",
-    "multipliers", "kept", "holds",
+    "multipliers", "kept", "holds", "units",
 )  # fmt: skip
 _NUMBERS = (
     "f", "f_best", "violation_best", "violation", "optimality", "radius", "rho", "accepted",
     "stalled", "infeasible", "step_norm", "predicted", "steepest", "noise", "corrected",
     "rejected_rho", "met", "drift", "leaves", "leaving", "violation_left",
 )  # fmt: skip
+
+
+def _units(x: Any, box: Box | None) -> Any:
+    """What variables are measured in: the width of their bounds, else |x0| but at least 1.
+
+    All ones where these are alike. Else divided by their geometric mean, since only what variables
+    are to each other counts, and rounded to powers of two, by which nothing is rounded.
+    """
+    units = np.maximum(1.0, abs(x.astype(np.float64)))
+    free = np.ones(x.size, np.bool_)
+    if box is not None:
+        width = box.upper.astype(np.float64) - box.lower
+        bounded = (width > 0.0) & (width <= _WIDEST * units)
+        units[bounded] = width[bounded]
+        free = width > 0.0
+    if units[free].max(initial=0.0) < _UNLIKE * units[free].min(initial=math.inf):
+        return np.ones(x.size)
+    exponents = np.log2(units)
+    return 2.0 ** np.round(exponents - exponents.mean())
 
 
 class SQP:
@@ -161,6 +183,12 @@ class SQP:
         self.v, self.weights, self.multipliers = np.zeros((3, p))
         self.lengths = np.zeros(p)  # the largest |grad c_i| seen
         self.s = np.zeros(n)
+        scalable = self.pairs is not None and self.pairs.dense
+        self.units: Any = np.ones(n if scalable else 1)
+        given = options.initial_trust_radius is not None or options.max_trust_radius < math.inf
+        if scalable and not given:  # such lengths are in the units of x
+            self.units = _units(self.x, box)
+        self._take_units()
         self._seen: tuple[Any, Any] = c, None
         self._judged: tuple[float, Any] | None = None  # f there, and its ratio
         # At x, and not saved: the sizes of the constraints' terms, what of them is roundoff, and by
@@ -179,8 +207,8 @@ class SQP:
         self.leaving = False
         self.accepted = self.stalled = self.infeasible = self.corrected = self.met = False
         self.step_norm = self.predicted = self.optimality = 0.0
-        self.steepest = max_abs(self.g) or 1.0
-        radius = options.initial_trust_radius or max(1.0, max_abs(self.x))
+        self.steepest = max_abs(self._by_units(self.g)) or 1.0
+        radius = options.initial_trust_radius or max(1.0, self._size(self.x))
         self.radius_max = options.max_trust_radius
         self.radius = min(radius, self.radius_max)
         usual = self.steepest / self.radius
@@ -268,7 +296,7 @@ class SQP:
             rho, in_noise, residuals[0], residuals[1], self._least(), _GOOD
         )
         self.rho, self.accepted = rho, accepted
-        length = max_abs(np.subtract(self.trial, self.x, out=self._scratch[0]))
+        length = self._size(np.subtract(self.trial, self.x, out=self._scratch[0]))
         if self.leaving:
             self.leaving, self.accepted = False, known
             if known:
@@ -291,7 +319,7 @@ class SQP:
         self.keep(self.trial, f)
         if self.corrected:
             self.corrected = False
-            rho, length = self.rejected_rho, max_abs(self.s)
+            rho, length = self.rejected_rho, self._size(self.s)
         elif finite and self._correction(c):
             self.corrected, self.rejected_rho = True, rho
             return
@@ -356,6 +384,19 @@ class SQP:
 
         self._held = gradient, project
 
+    def _take_units(self) -> None:
+        self._scaled = bool((self.units != 1.0).any())
+        if self.pairs is not None:
+            self.pairs.units = self.units if self._scaled else None
+
+    def _by_units(self, slopes: Any) -> Any:
+        """Derivatives with respect to variables in their units."""
+        return slopes * self.units if self._scaled else slopes
+
+    def _size(self, vector: Any) -> float:
+        """The largest part of a point or a step, in the units of the variables."""
+        return float(max_abs(vector / self.units if self._scaled else vector))
+
     def _solve(self, c: Any, weights: Any, s: Any, v: Any, shift: float = 0.0) -> None:
         """`solve_penalized` for B + shift I."""
         hessian = self.hessian
@@ -364,11 +405,20 @@ class SQP:
             matrix = matrix + shift * np.eye(len(matrix))
         model = hessian.dense, matrix, hessian.gamma + shift, hessian.basis, hessian.rows
         sides = self._sides_inside(self.sides)
-        self._solve_with(self.g, model, (c, self.jac, sides, weights), self._step_box, s, v)
+        g, jac, box, size = self.g, self.jac, self._step_box, max_abs(self.g)
+        if self._scaled:
+            g, jac, box = g * self.units, jac * self.units, box / self.units
+            size *= float(self.units.min())  # as exact as a run ends by every part of the gradient
+            s /= self.units
+        self._solve_with(g, size, model, (c, jac, sides, weights), box, s, v)
+        if self._scaled:
+            s *= self.units
 
-    def _solve_with(self, g: Any, model: Any, linear: Any, box: Any, s: Any, v: Any) -> None:
+    def _solve_with(
+        self, g: Any, size: float, model: Any, linear: Any, box: Any, s: Any, v: Any
+    ) -> None:
         g = np.asarray(g, np.float64)
-        exact = _TOLERANCE * max(max_abs(g), TINY), _EXACT * self.limit
+        exact = _TOLERANCE * max(size, TINY), _EXACT * self.limit
         solve_subproblem(g, model, linear, box, exact, s, v, self._work)
 
     def _sides_inside(self, sides: Any) -> Any:
@@ -381,21 +431,24 @@ class SQP:
 
     def _bound_step(self) -> None:
         low, up = self._step_box
+        radius: Any = self.radius
+        if self._scaled:
+            radius = np.minimum(radius * self.units, self.radius_max)
         if self.box is None:
-            low[...], up[...] = -self.radius, self.radius
+            low[...], up[...] = -radius, radius
             return
         np.subtract(self.box.lower, self.x, out=low, dtype=np.float64)
         np.subtract(self.box.upper, self.x, out=up, dtype=np.float64)
-        np.maximum(low, -self.radius, out=low)
-        np.minimum(up, self.radius, out=up)
+        np.maximum(low, -radius, out=low)
+        np.minimum(up, radius, out=up)
 
     @np.errstate(all="ignore")
     def _prepare(self) -> None:
         """The step at x within the length, its multipliers, the weights, and the next trial."""
         self.leaving = False
         self._bound_step()
-        norms = np.sqrt(np.einsum("ij,ij->i", self.jac, self.jac))
-        np.maximum(self.lengths, norms, out=self.lengths)
+        jac = self._by_units(self.jac)
+        np.maximum(self.lengths, np.sqrt(np.einsum("ij,ij->i", jac, jac)), out=self.lengths)
         measure = self._measure()
         base = self.steepest * measure
         if not self.weights.any():  # the first time
@@ -421,7 +474,7 @@ class SQP:
             # What is a little smaller than a point, or than a face, may be empty.
             self._inside = False
             self.weights[...] = before
-            self.radius = max(self.radius, _WIDE * max(1.0, max_abs(self.x)))
+            self.radius = max(self.radius, _WIDE * max(1.0, self._size(self.x)))
             self._bound_step()
             most = self._solve_elastic(base, measure, 0.0)
             self._set_optimality()
@@ -430,7 +483,7 @@ class SQP:
         now = self._violations(self.c)
         self.infeasible = False
         if not self.met and self.violation > self.limit:
-            reach = min(1.0, self.radius / max(1.0, max_abs(self.x)))
+            reach = min(1.0, self.radius / max(1.0, self._size(self.x)))
             penalty = float(self.weights @ now)
             self.infeasible = (
                 most <= _STATIONARY * reach * (measure @ now)
@@ -462,7 +515,7 @@ class SQP:
         self.trial[...] = trial
         self.s[...] = self.trial - self.x
         self.step_norm = float(np.linalg.norm(self.s))
-        self.radius = min(max(self.radius, float(sizes.max()) / _BESIDE), self.radius_max)
+        self.radius = min(max(self.radius, self._size(sizes) / _BESIDE), self.radius_max)
         self.leaves, self.violation_left = self.leaves + 1, violation
         self.leaving, self.corrected, self.stalled = True, False, False
 
@@ -532,7 +585,7 @@ class SQP:
         s = self.s.copy()
         weights = _FIRM * self.weights if self.met else self.weights
         self._solve(c - self.jac @ self.s, weights, s, self.multipliers.copy())
-        if max_abs(s - self.s) <= 1e-12 * max(1.0, max_abs(self.x)):
+        if self._size(s - self.s) <= 1e-12 * max(1.0, self._size(self.x)):
             return False
         self._set_trial(s)
         return not self.stalled
@@ -566,7 +619,7 @@ class SQP:
 
     def _set_optimality(self) -> None:
         self.optimality = self._optimality()
-        if not max_abs(self.s) <= _SHORT * max(1.0, max_abs(self.x)):
+        if not self._size(self.s) <= _SHORT * max(1.0, self._size(self.x)):
             return
         # At the end the roundoff of stiff constraints is in their multipliers: those that balance
         # the gradient best have none.
@@ -750,7 +803,7 @@ class SQP:
         model = hessian.dense, matrix, 1.0, hessian.basis, hessian.rows
         s, weights = np.clip(goal, box[0], box[1]), _FIRM * size * self._measure()
         linear = start, self.jac, sides, weights
-        self._solve_with(-goal, model, linear, box, s, np.zeros(start.size))
+        self._solve_with(-goal, max_abs(goal), model, linear, box, s, np.zeros(start.size))
         return self._place(s)
 
     def terms_along(self, step: Any) -> float:
@@ -846,8 +899,10 @@ class SQP:
             np.zeros((p, n)),
         )  # fmt: skip
         method.x_best, method.g_best = np.zeros((2, n), x.dtype)
+        method.units = np.zeros_like(method.units)
         for name in _ARRAYS:
             fill(getattr(method, name), name, state)
+        method._take_units()
         method._inside = bool(method.kept.any())
         set_numbers(method, _NUMBERS, state)
         if method.pairs is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -259,6 +260,16 @@ class CompactModel:
         if not self.dense:
             for j in range(2 * m):
                 multiply_rows(self.rows, self.rows[j], self.gram[j])
+
+    def in_units(self, units: np.ndarray) -> CompactModel:
+        """A dense B for variables that are so many times larger, to be looked at."""
+        scaled = self.vectors / units
+        matrix = (scaled.T * (self.lam - self.gamma)) @ scaled
+        np.fill_diagonal(matrix, matrix.diagonal() + self.gamma / units**2)
+        model = copy.copy(self)
+        model._lam, vectors = np.linalg.eigh(matrix)
+        model._vectors = vectors.T
+        return model
 
     def choose_gamma(self) -> float:
         """gamma from the last `window` pairs; the one of now where they tell nothing."""
