@@ -13,7 +13,7 @@ import numpy as np
 from .kernels import EPS, kernel, vector_function
 from .records import RULE
 from .subproblems.table import SUBPROBLEMS, Subproblem
-from .vectors import LARGE, SMALL, difference_products, difference_sizes
+from .vectors import LARGE, SMALL, difference_products, difference_sizes, width
 
 __all__ = [
     "RuleParameters",
@@ -27,6 +27,7 @@ __all__ = [
     "next_length",
     "noise_between",
     "ratio",
+    "room",
     "term_size",
 ]
 
@@ -46,6 +47,8 @@ IDLE = 10
 _MOST_NOISE = 1e-3
 #: Part of f by which a first step should decrease it at least.
 _VISIBLE = 1e-4
+#: Width of a variable's bounds above which they stand for none.
+_WIDEST = 1e4
 
 
 class RuleParameters:
@@ -256,7 +259,7 @@ def judge(rho, in_noise, g_norm, g_norm_trial, least, good):
 
 @kernel
 def first_length(x_norm, f, g_norm):
-    """Bound on the first step: ``|x0|``, or ``min(1, |g|)`` from 0.
+    """Bound on the first step: ``|x0|``, or ``min(1, |g|)`` from 0 (in a box `room`).
 
     But no step whose decrease of f could hardly be seen. All scales as x and f do.
     """
@@ -264,6 +267,12 @@ def first_length(x_norm, f, g_norm):
         return min(1.0, g_norm)
     least = _VISIBLE * abs(f) / g_norm if g_norm > 0.0 else 0.0
     return max(x_norm, least) if math.isfinite(least) else x_norm
+
+
+@vector_function(0)
+def room(lower, upper):
+    """What stands for |x0| where that is 0, which says nothing: the norm of the bounds' widths."""
+    return width(lower, upper, _WIDEST)
 
 
 @kernel

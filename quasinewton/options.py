@@ -67,9 +67,10 @@ class Options:
     initial_trust_radius : float
         Bound on the length of the first step, finite, in the units of x. Default: the norm of
         x0, for quasi-Newton methods and n >= 100 at most ``mean|x0| |g| / max|g|``; at least
-        ``1e-4 |f| / |g|``; or ``min(1, |g|)`` if x0 is 0. With constraints ``max(1, max|x0|)``, the
-        largest change of a variable, in units of variables if these are unlike; one that is given,
-        like `max_trust_radius`, has all of them measured in the units of x.
+        ``1e-4 |f| / |g|``; if x0 is 0, the norm of the widths of bounds that are at most 1e4, or
+        without any ``min(1, |g|)``. With constraints ``max(1, max|x0|)``, the largest change of a
+        variable, in units of variables if these are unlike; one that is given, like
+        `max_trust_radius`, has all of them measured in the units of x.
     max_trust_radius : float, default inf
         Bound on the length of every step.
     finite_diff_rel_step : float or array_like, shape (n,)

@@ -578,6 +578,20 @@ def test_another_callable_gets_the_bounds():
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [3, 300])
+def test_from_zero_the_first_step_may_go_as_far_as_the_box(method, n):
+    slope = -np.arange(1.0, n + 1.0)
+    for upper, reached in ((2.0, True), (1e5, False), (INF, False)):
+        solver = Solver(np.zeros(n), method, bounds=Bounds(0.0, upper))
+        solver.tell(1e6 * slope[0], 1e6 * slope)  # whatever the unit of f
+        while solver.direction is not None:
+            solver.tell_product(np.zeros(n))
+        length = np.linalg.norm(solver.ask())
+        expected = upper * np.sqrt(n) if reached else 1.0
+        assert 0.3 * expected <= length <= 1.001 * expected
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_start_in_a_corner_and_one_outside(method, dtype):
     box = the_box(Bounds(-0.7, 0.1), 4, dtype)

@@ -159,6 +159,17 @@ def projected_norms(m):
     return [x, g, lower, upper], {RETURNED: (exact, exact, (m.n + 4) * EPS)}
 
 
+def width(m):
+    exponent = m.exponent()
+    lower = (10.0**exponent * m.rng.standard_normal(m.n)).astype(m.dtype)
+    rooms = 10.0**exponent * m.rng.choice([0.0, 1e-3, 1.0, 10.0, np.inf], m.n)
+    upper, most = (lower + rooms).astype(m.dtype), 3.0 * 10.0**exponent
+    rooms = wide(upper) - wide(lower)
+    rooms = rooms[rooms <= most]
+    exact = np.sqrt(rooms @ rooms)
+    return [lower, upper, most], {RETURNED: (exact, exact, (m.n + 4) * EPS)}
+
+
 def step_to(m):
     points, (s, _), _ = m.moves()
     return [*points[:2], m.out()], {2: (s, abs(s), m.eps)}
@@ -298,8 +309,8 @@ def add_combination(m):
 PASSES = {
     f.__name__: f
     for f in (
-        max_abs, mean_abs, norm2, norms, projected_norms, dot, copy, scale, divide, add_multiple,
-        advance, step_to, move, slope_between, conjugate, difference_sizes,
+        max_abs, mean_abs, norm2, norms, width, projected_norms, dot, copy, scale, divide,
+        add_multiple, advance, step_to, move, slope_between, conjugate, difference_sizes,
         difference_products, store_pair, multiply_rows, multiply_rows_by_three,
         subtract_from_two, rotate_rows, add_combination,
     )

@@ -27,6 +27,7 @@ from ..globalization import (
     noise_between,
     ranganath_weight,
     ratio,
+    room,
     term_size,
 )
 from ..kernels import (
@@ -296,7 +297,9 @@ def begin(points, state):
     record.revived = 0
     if record.length == 0.0:
         size = norm2(x)
-        if record.n >= _MANY and record.g_max > 0.0:
+        if size == 0.0 and record.bounded != 0:
+            size = room(points[5], points[6])
+        elif record.n >= _MANY and record.g_max > 0.0:
             size = min(size, mean_abs(x) * (record.g_norm / record.g_max))
         record.length = first_length(size, record.f, record.g_norm)
     record.length = min(record.length, record.length_max)

@@ -18,6 +18,7 @@ from ..globalization import (
     level,
     next_length,
     ratio,
+    room,
     term_size,
 )
 from ..kernels import EPS, TINY
@@ -93,7 +94,10 @@ class TrustCG:
             self.cg = ProjectedCG(self.x, box.lower, box.upper)
         # The radius is the unit of CG's points, which have the dtype of x0.
         self.radius_max = min(options.max_trust_radius, 0.1 * largest_number(self.x))
-        radius = options.initial_trust_radius or first_length(norm2(self.x), f, self.g_norm)
+        size = norm2(self.x)
+        if size == 0.0 and box is not None:
+            size = room(box.lower, box.upper)
+        radius = options.initial_trust_radius or first_length(size, f, self.g_norm)
         self.radius = min(radius, self.radius_max)
         self.rho = math.nan
         self.accepted = False

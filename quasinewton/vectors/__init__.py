@@ -21,7 +21,7 @@ __all__ = [
     "copy", "difference_products", "difference_sizes", "divide", "dot", "foresee", "forget",
     "is_tensor", "largest_number", "max_abs", "mean_abs", "move", "multiply_rows",
     "multiply_rows_by_three", "norm2", "norms", "projected_norms", "read_only", "rotate_rows",
-    "scale", "slope_between", "step_to", "store_pair", "subtract_from_two", "zeros",
+    "scale", "slope_between", "step_to", "store_pair", "subtract_from_two", "width", "zeros",
 ]  # fmt: skip
 
 BLOCK, SMALL, LARGE = machine.BLOCK, machine.SMALL, machine.LARGE
@@ -91,6 +91,9 @@ def _function(name: str, which: int, doc: str) -> Any:
 
 max_abs = _function("max_abs", 0, "Largest absolute value of v; NaN where one is not finite.")
 mean_abs = _function("mean_abs", 0, "Mean of the absolute values of v.")
+width = _function(
+    "width", 0, "Euclidean norm of the widths upper - lower, of those that are at most `most`."
+)
 projected_norms = _function(
     "projected_norms", 0,
     """Of x - P(x - g): the largest absolute value and the norm; and the norm of g where no bound

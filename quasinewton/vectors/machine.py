@@ -42,6 +42,15 @@ def mean_abs(v):
     return total
 
 
+@vector_kernel
+def width(lower, upper, most):
+    square = 0.0
+    for i in range(lower.size):
+        room = np.float64(upper[i]) - np.float64(lower[i])
+        square += room * room if room <= most else 0.0
+    return math.sqrt(square)
+
+
 @kernel
 def projected_norms(x, g, lower, upper):
     largest = 0.0

@@ -192,6 +192,12 @@ def mean_abs(v: Any) -> float:
     return float(xp.sum(xp.abs(_wide(v)) / v.shape[0]))
 
 
+def width(lower: Any, upper: Any, most: float) -> float:
+    xp = array_namespace(lower)
+    room = _wide(upper) - _wide(lower)
+    return norm2(xp.where(room <= most, room, xp.zeros_like(room)))
+
+
 def projected_norms(x: Any, g: Any, lower: Any, upper: Any) -> tuple[float, float, float]:
     xp = array_namespace(x)
     here, slope = _wide(x), _wide(g)
