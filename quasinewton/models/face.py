@@ -18,7 +18,7 @@ import numpy as np
 
 from ..kernels import inline_kernel, kernel, view_kernel
 from ..records import STATE
-from ..vectors import add_combination, multiply_rows
+from ..vectors import add_combination, multiply_rows, multiply_rows_by_three
 from .compact import confine
 from .eigen import from_eigenbasis
 from .model import decompose, planes
@@ -311,12 +311,38 @@ def _add_row(rows, j, marks, held, free, line, gram, spare):
 
 
 @kernel
-def _gram_on_face(rows, basis, marks, held, free, state, line, gram, spare):
+def _add_rows(rows, covered, rank, marks, held, free, own, gram, vectors):
+    """The rows of gram for the new rows of a reduced model.
+
+    Returns whether own[8] has become Q_F g_F: in a pass over the rows it takes no time of its own.
+    """
+    target, trial, gs, excess = vectors[3], vectors[4], vectors[5], vectors[6]
+    if rank - covered > 2 or min(held, free) <= _MANY * gs.size:
+        for j in range(covered, rank):
+            _add_row(rows, j, marks, held, free, own, gram, target)
+        return False
+    first, last = rows[covered], rows[rank - 1]  # the same if it is one
+    for i in range(gs.size):
+        part = 1.0 if marks[0, i] == 0 else 0.0
+        target[i], trial[i], excess[i] = part * first[i], part * last[i], part * gs[i]
+    products = own[12:15, :rank]
+    multiply_rows_by_three(rows[:rank], target, trial, excess, products)
+    for l in range(covered + 1):
+        gram[covered, l] = products[0, l]
+    for l in range(rank):
+        gram[rank - 1, l] = products[1, l]
+        own[8, l] = products[2, l]
+    return True
+
+
+@kernel
+def _gram_on_face(rows, basis, marks, held, free, state, line, gram, vectors):
     """Q_F Q_F^T: that of the last face changed, or from whichever set has fewer variables.
 
     A reduced model keeps its rows, so that the matrix is carried from step to step: `covered` says
-    of how many it is.
+    of how many it is. Returns whether Q_F g_F is known, see `_add_rows`.
     """
+    known = False
     record = state[0]
     rank, covered = record.rank, record.covered
     before = marks[4]
@@ -329,7 +355,7 @@ def _gram_on_face(rows, basis, marks, held, free, state, line, gram, spare):
                 else:
                     left += 1
         if came + left == 0 and covered == rank:
-            return
+            return known
     if covered > 0 and came + left < min(held, free) and record.changes < _CHANGES:
         for sign in (1.0, -1.0):
             k = 0
@@ -338,8 +364,8 @@ def _gram_on_face(rows, basis, marks, held, free, state, line, gram, spare):
                     marks[3, k] = i
                     k += 1
             _add_columns(rows, basis, marks[3], k, sign, covered, state, line, gram)
-        for j in range(covered, rank):
-            _add_row(rows, j, marks, held, free, line, gram, spare)
+        if covered < rank:
+            known = _add_rows(rows, covered, rank, marks, held, free, line, gram, vectors)
         record.changes += 1
     else:
         by_held = held <= free
@@ -359,6 +385,7 @@ def _gram_on_face(rows, basis, marks, held, free, state, line, gram, spare):
     for j in range(rank):
         for l in range(j):
             gram[l, j] = gram[j, l]
+    return known
 
 
 @kernel
@@ -403,19 +430,20 @@ def factor_gram(gram, rank, most, factor, order, residual):
 
 
 @kernel
-def restrict(rows, basis, marks, held, free, state, face, order, spare):
-    """The model on the face: its matrix, in the first rows of `face`, and how many coordinates.
+def restrict(rows, basis, marks, held, free, state, face, order, vectors):
+    """The model on the face: its matrix is in the first rows of `face`.
 
-    `spare`, an n-vector, is workspace.
+    Of `vectors`, see `face_workspace`, the fourth, fifth and seventh are workspace. Returns the
+    number of coordinates, and whether own[8] has become Q_F g_F.
     """
-    count = _restrict(rows, basis, marks, held, free, state, face, order, spare)
+    count, known = _restrict(rows, basis, marks, held, free, state, face, order, vectors)
     for i in range(count + 1):  # for the gradient outside of the coordinates
         face[i, count] = face[count, i] = 0.0
-    return count
+    return count, known
 
 
 @kernel
-def _restrict(rows, basis, marks, held, free, state, face, order, spare):
+def _restrict(rows, basis, marks, held, free, state, face, order, vectors):
     record = state[0]
     rank = record.rank
     matrix, factor, product, curvature, gram, own = names(face)
@@ -425,13 +453,13 @@ def _restrict(rows, basis, marks, held, free, state, face, order, spare):
             source, row = curvature[which[a]], matrix[a]
             for b in range(free):
                 row[b] = source[which[b]]
-        return free
+        return free, False
     if held == 0:
         for i in range(rank):
             for j in range(rank):
                 matrix[i, j] = curvature[i, j]
-        return rank
-    _gram_on_face(rows, basis, marks, held, free, state, own, gram, spare)
+        return rank, False
+    known = _gram_on_face(rows, basis, marks, held, free, state, own, gram, vectors)
     count = factor_gram(gram, rank, free, factor, order, own[0])
     ends = order[1]
     for i in range(rank):
@@ -455,7 +483,7 @@ def _restrict(rows, basis, marks, held, free, state, face, order, spare):
     for a in range(count):
         for b in range(a):
             matrix[b, a] = matrix[a, b]
-    return count
+    return count, known
 
 
 @kernel

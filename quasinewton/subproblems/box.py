@@ -113,8 +113,11 @@ def _choose_face(rows, work, lines, state, box, gamma):
 
 
 @kernel
-def _split_products(rows, basis, state, box, sizes, anew):
-    """own[8] = Q_F g_F and own[6] = Q_A s_A, which change with the variables that changed sides."""
+def _split_products(rows, basis, state, box, sizes, anew, known):
+    """own[8] = Q_F g_F and own[6] = Q_A s_A, which change with the variables that changed sides.
+
+    own[8] may be `known`.
+    """
     vectors, marks, face, _, face_state = box
     s, target, gs, excess = vectors[2], vectors[3], vectors[5], vectors[6]
     _, _, _, _, _, own = names(face)
@@ -130,7 +133,9 @@ def _split_products(rows, basis, state, box, sizes, anew):
         combine(rows, basis, marks[5], changed, excess, state, line, held_part)
         return
     h = own[3]
-    if held <= free:
+    if known:
+        pass
+    elif held <= free:
         for k in range(held):
             target[marks[1, k]] = -gs[marks[1, k]]
         for i in range(rank):
@@ -175,8 +180,8 @@ def _find_target(arrays, box, numbers, sizes, anew):
         room = math.sqrt(max(0.0, longest * longest - taken))
     if room < _ROOM * longest:
         return False
-    count = restrict(rows, basis, marks, held, free, state, face, order, target)
-    _split_products(rows, basis, state, box, sizes, anew)
+    count, known = restrict(rows, basis, marks, held, free, state, face, order, vectors)
+    _split_products(rows, basis, state, box, sizes, anew, known)
     multiply_curvature(curvature, held_part, rank, z)
     square = 0.0  # |g_F|^2
     for k in range(free):
