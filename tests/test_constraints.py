@@ -295,6 +295,7 @@ def test_tell_takes_callables_and_refuses_what_does_not_fit():
 
 @pytest.mark.parametrize("method", CONSTRAINED)
 @pytest.mark.parametrize("name", ["hs71", "hs100", "hs93", "hs116"])
+@pytest.mark.filterwarnings("ignore:method sqp_.* does not use")
 def test_saved_runs_go_on_bit_for_bit(name, method, tmp_path):
     problem = problems.get(name)
 
@@ -493,7 +494,8 @@ def test_second_derivatives_choose_newton():
     (v,) = result.v
     lagrangian = hess(result.x) + constraint.hess(result.x, v)
     np.testing.assert_allclose(result.hess.todense(), lagrangian, atol=1e-10)
-    assert minimize(**call).method == "sqp_hybrid"  # f has none
+    with pytest.warns(OptimizeWarning, match=r"does not use `constraints\[0\].hess`; sqp_newton"):
+        assert minimize(**call).method == "sqp_hybrid"  # f has none
     with pytest.warns(OptimizeWarning, match="does not use `hess`; sqp_newton"):
         assert minimize(**hs71(), hess=hess).method == "sqp_hybrid"  # the constraints have none
     for form in (csr_array, aslinearoperator):  # of f, and of the constraints
@@ -671,6 +673,7 @@ def test_a_run_of_many_variables_holds_few_vectors_beside_its_rows():
 
 @pytest.mark.parametrize("method", CONSTRAINED)
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+@pytest.mark.filterwarnings("ignore:method sqp_.* does not use")
 def test_a_start_where_the_violation_is_largest_is_left(method, scale):
     # |x|^2 = 1 from its middle: the gradient of the constraint is 0, no first-order step helps
     circle = NonlinearConstraint(

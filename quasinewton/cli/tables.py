@@ -221,13 +221,15 @@ def run_ours(
     if compiled or not _waits(method, target, options):
         _warm_ours(method, target, options)
     counted = _Counted(target, record, clock=clock)
-    functions = dict(counted.functions)
+    functions, given = dict(counted.functions), target.constraints
     if method in CONSTRAINED and not CONSTRAINED[method].second:
         functions["hessp"] = None
+        if given is not None:
+            given = optimize.NonlinearConstraint(given.fun, given.lb, given.ub, given.jac)
     try:
         result = minimize(
             x0=target.x0, method=method, options=options, bounds=target.box,
-            constraints=target.constraints or (), **functions,
+            constraints=given or (), **functions,
         )  # fmt: skip
         status = Status(result.status).name.lower()
     except KeyboardInterrupt as error:

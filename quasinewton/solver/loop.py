@@ -643,6 +643,7 @@ class Solver:
         uses_second = CONSTRAINED.get(self.method) and CONSTRAINED[self.method].second
         if self.constraints is not None and not (uses_second or self.options.check_curvature):
             unused = [name for name, v in (("hess", hess), ("hessp", hessp)) if v is not None]
+            unused += [f"{c.name}.hess" for c in self.constraints.parts or () if callable(c.hess)]
             if unused:  # SciPy's methods too warn then
                 warnings.warn(
                     f"method {self.method} does not use `{unused[0]}`; sqp_newton does",
