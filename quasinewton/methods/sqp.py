@@ -920,7 +920,7 @@ class SQP:
 
     @property
     def weight(self) -> float:
-        """The bound on the length of a step."""
+        """The bound on the length of a step, in the units of the variables."""
         return self.radius
 
     @property
