@@ -16,6 +16,7 @@ from .subproblems.table import SUBPROBLEMS, Subproblem
 from .vectors import LARGE, SMALL, difference_products, difference_sizes, width
 
 __all__ = [
+    "WIDEST",
     "RuleParameters",
     "count_idle",
     "first_length",
@@ -47,8 +48,8 @@ IDLE = 10
 _MOST_NOISE = 1e-3
 #: Part of f by which a first step should decrease it at least.
 _VISIBLE = 1e-4
-#: Width of a variable's bounds above which they stand for none.
-_WIDEST = 1e4
+#: Width of a variable's bounds, beside max(1, |x0|), above which they stand for none.
+WIDEST = 1e4
 
 
 class RuleParameters:
@@ -272,7 +273,7 @@ def first_length(x_norm, f, g_norm):
 @vector_function(0)
 def room(lower, upper):
     """What stands for |x0| where that is 0, which says nothing: the norm of the bounds' widths."""
-    return width(lower, upper, _WIDEST)
+    return width(lower, upper, WIDEST)
 
 
 @kernel

@@ -12,6 +12,7 @@ from oracles import box_quadratic, projected_newton
 
 from quasinewton.box import Box
 from quasinewton.methods import METHODS, QUASI_NEWTON, build
+from quasinewton.models import face
 from quasinewton.models.face import names
 from quasinewton.options import Options
 from quasinewton.subproblems.box import step_in_box
@@ -364,3 +365,23 @@ def test_single_precision(name):
     method = solve(Single, np.zeros(6, np.float32), lower, upper, name, gtol=1e-3)
     assert method.trial.dtype == np.float32
     assert method.optimality <= 1e-3
+
+
+@settings(max_examples=50)
+@given(SEEDS, st.integers(1, 6), st.floats(0.0, 1.0))
+def test_new_rows_come_into_the_gram_matrix_of_a_face(seed, new, share):
+    rng, n, rank = np.random.default_rng(seed), 60, 7
+    q = np.linalg.qr(rng.standard_normal((n, rank)))[0].T.copy()
+    vectors, marks, arrays, _, _ = face.face_workspace(n, rank)
+    _, _, _, _, gram, own = names(arrays)
+    vectors[5] = rng.standard_normal(n)
+    marks[0] = rng.random(n) < share
+    held, free = face.hold(marks[0], marks)
+    q_free = q[:, marks[0] == 0]
+    expected = q_free @ q_free.T
+    gram[: rank - new, : rank - new] = expected[: rank - new, : rank - new]
+    known = face._add_rows(q, rank - new, rank, marks, held, free, own, gram, vectors)
+    np.testing.assert_allclose(np.tril(gram[:rank, :rank]), np.tril(expected), atol=1e-13)
+    if known:
+        products = q_free @ vectors[5][marks[0] == 0]
+        np.testing.assert_allclose(own[8, :rank], products, atol=1e-13)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..box import violations
-from ..globalization import NOISE, judge, ratio
+from ..globalization import NOISE, WIDEST, judge, ratio
 from ..kernels import CUBE, EPS, TINY, patient
 from ..saving import check_shape, fill, set_numbers
 from ..subproblems.penalized import penalized_workspace, sizes_of_products, solve_penalized
@@ -70,9 +70,8 @@ _DRIFT, _SLOWLY = 2, 0.1
 _LEAVES, _LEFT, _BESIDE = 3, 0.9, 1e-2
 #: Rows of a matrix that are factorised at a time.
 _LONG = 10_000
-#: A width of a variable's bounds, beside its start, that is none; and how many times larger one
-#: variable is than another in units that are not alike.
-_WIDEST, _UNLIKE = 1e4, 1e3
+#: How many times larger one variable is than another in units that are not alike.
+_UNLIKE = 1e3
 #: A step, beside |x|, at the end of a run.
 _SHORT = 1e-6
 #: B is I before the first pair, as of most codes, but for an f whose unit is so far from that.
@@ -104,7 +103,7 @@ def _units(x: Any, box: Box | None) -> Any:
     free = np.ones(x.size, np.bool_)
     if box is not None:
         width = box.upper.astype(np.float64) - box.lower
-        bounded = (width > 0.0) & (width <= _WIDEST * units)
+        bounded = (width > 0.0) & (width <= WIDEST * units)
         units[bounded] = width[bounded]
         free = width > 0.0
     if units[free].max(initial=0.0) < _UNLIKE * units[free].min(initial=math.inf):

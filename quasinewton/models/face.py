@@ -284,28 +284,18 @@ def _add_columns(rows, basis, which, count, sign, rank, state, line, gram):
 
 
 @kernel
-def _add_row(rows, j, marks, held, free, line, gram, spare):
-    """The row of gram for a row of a reduced model; `spare`, an n-vector, is workspace."""
+def _add_row(rows, j, marks, held, free, gram):
+    """The row of gram for a row of a reduced model, by the list of fewer variables."""
     by_held = held <= free
     count, which = (held, marks[1]) if by_held else (free, marks[2])
-    products = line[0, : j + 1]
-    own = rows[j]
-    if count > _MANY * own.size:
-        for i in range(own.size):
-            spare[i] = own[i] if marks[0, i] == 0 else 0.0
-        by_held = False
-        multiply_rows(rows[: j + 1], spare, products)
-    else:
-        for l in range(j + 1):
-            row = rows[l]
-            total = 0.0
-            for k in range(count):
-                i = which[k]
-                total += np.float64(own[i]) * np.float64(row[i])
-            products[l] = total
-    out = gram[j]
+    own, out = rows[j], gram[j]
     for l in range(j + 1):
-        out[l] = -products[l] if by_held else products[l]
+        row = rows[l]
+        total = 0.0
+        for k in range(count):
+            i = which[k]
+            total += np.float64(own[i]) * np.float64(row[i])
+        out[l] = -total if by_held else total
     if by_held:
         out[j] += 1.0
 
@@ -317,21 +307,23 @@ def _add_rows(rows, covered, rank, marks, held, free, own, gram, vectors):
     Returns whether own[8] has become Q_F g_F: in a pass over the rows it takes no time of its own.
     """
     target, trial, gs, excess = vectors[3], vectors[4], vectors[5], vectors[6]
-    if rank - covered > 2 or min(held, free) <= _MANY * gs.size:
+    if min(held, free) <= _MANY * gs.size:
         for j in range(covered, rank):
-            _add_row(rows, j, marks, held, free, own, gram, target)
+            _add_row(rows, j, marks, held, free, gram)
         return False
-    first, last = rows[covered], rows[rank - 1]  # the same if it is one
-    for i in range(gs.size):
-        part = 1.0 if marks[0, i] == 0 else 0.0
-        target[i], trial[i], excess[i] = part * first[i], part * last[i], part * gs[i]
-    products = own[12:15, :rank]
-    multiply_rows_by_three(rows[:rank], target, trial, excess, products)
-    for l in range(covered + 1):
-        gram[covered, l] = products[0, l]
-    for l in range(rank):
-        gram[rank - 1, l] = products[1, l]
-        own[8, l] = products[2, l]
+    for first in range(covered, rank, 2):  # mostly there are two, or one
+        last = min(first + 1, rank - 1)
+        a, b = rows[first], rows[last]
+        for i in range(gs.size):
+            part = 1.0 if marks[0, i] == 0 else 0.0
+            target[i], trial[i], excess[i] = part * a[i], part * b[i], part * gs[i]
+        products = own[12:15, : last + 1]
+        multiply_rows_by_three(rows[: last + 1], target, trial, excess, products)
+        for l in range(last + 1):
+            gram[last, l] = products[1, l]
+            own[8, l] = products[2, l]
+        for l in range(first + 1):
+            gram[first, l] = products[0, l]
     return True
 
 
