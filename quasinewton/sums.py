@@ -33,6 +33,8 @@ _ACROSS = 5.84
 _MANY, _SMALLER = 10, 0.38
 #: A batch becomes at most so many times as large at once.
 _GROWTH = 2.0
+#: The mean of the iterates weighs the k-th by about k^20: the last tenth of them has most weight.
+_DECAY = 20
 _TESTS = ("norm", "inner")
 #: Options of `minimize` that a run over batches cannot serve.
 _REFUSED = ("noise", "check_curvature", "check_derivatives")
@@ -40,6 +42,9 @@ _REFUSED = ("noise", "check_curvature", "check_derivatives")
 _GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 #: What ends a run on a batch too.
 _FINAL = (Status.MAXITER, Status.MAXTIME, Status.UNBOUNDED, Status.NONFINITE_START, Status.CALLBACK)
+
+#: What leaves a choice between the last iterate and the mean.
+_CHOOSING = (Status.MAXFEV, Status.MAXITER, Status.MAXTIME, Status.CALLBACK)
 
 
 def minimize_sum(
@@ -71,6 +76,14 @@ def minimize_sum(
     its pair and of its ratio of actual to predicted reduction are on this batch. To both reductions
     a multiple of the noise that the batch gives to the actual one is added (Sun & Nocedal 2023).
     Once the batch is of all samples, the run goes on as `quasinewton.minimize` does.
+
+    Where it ends before, the last iterate has the noise of the last batches, of which a mean of
+    iterates has less. With :math:`x_k` the iterates and :math:`\eta = 20`,
+
+    .. math:: m_k = m_{k-1} + \frac{\eta + 1}{k + \eta} (x_k - m_{k-1})
+
+    weighs the last ones most (polynomial-decay averaging, Shamir & Zhang 2013). Both :math:`m_k` and :math:`x_k`
+    are evaluated on a new batch, and the lower one is returned.
 
     Parameters
     ----------
@@ -118,7 +131,7 @@ def minimize_sum(
         batch, and half of the next gradient's square is then noise.
     maxepochs : float, default 100
         The run ends when as many values of terms as in so many sums over all samples have been
-        computed.
+        computed, those of the end included.
     full_after : float, default inf
         Epochs after which the batch is of all samples; 0 for a run without batches.
     seed : int or numpy.random.Generator, default 0
@@ -127,9 +140,10 @@ def minimize_sum(
     Returns
     -------
     OptimizeResult
-        As of `quasinewton.minimize`, with these differences. `fun`, `jac` and `optimality` are
-        those on the last batch, which is of all samples if ``batch == samples``. `success` needs
-        that. `nfev` and `njev` count samples, and `epochs` is ``nfev / samples``. If `maxepochs`
+        As of `quasinewton.minimize`, with these differences. If ``batch == samples``, `fun`,
+        `jac` and `optimality` are those on all samples; `success` needs that. Else they are those
+        on a batch of this size that no step has seen, and `x` is the last iterate or the mean of
+        iterates, whichever is lower there. `nfev` and `njev` count samples, and `epochs` is ``nfev / samples``. If `maxepochs`
         ends the run, `status` is `Status.MAXFEV`. `batches` is a dict of arrays with a value for
         each batch: ``size``, ``epochs`` at its end, ``fun`` on it at its end, and ``error``, the
         root of the variance of its gradient over its norm (0 for all samples).
@@ -276,6 +290,8 @@ class _Run:
         self.end: float = 0  # the iteration after which the batch ends
         self.total: Any = None  # of the gradients of the last batches of one size
         self.summed = 0
+        self.mean: Any = None  # of the iterates on batches
+        self.averaged = 0  # how many
         self.batches: dict[str, list[float]] = {
             name: [] for name in ("size", "epochs", "fun", "error")
         }
@@ -302,13 +318,13 @@ class _Run:
         while self.status is Status.RUNNING:
             if not self.size:
                 self._begin_batch()
-            while solver.running and solver.nit < self.end and self.functions.nfev < self.most:
+            while solver.running and solver.nit < self.end and not self._spent:
                 self._step()
                 yield
             everything = self.size == self.samples
             if solver.status in _FINAL or (everything and not solver.running):
                 self.status = solver.status
-            elif self.functions.nfev >= self.most:
+            elif self._spent:
                 self.status = Status.MAXFEV
             else:
                 self.batches = self._batches()
@@ -316,6 +332,12 @@ class _Run:
                 if self.wanted * (self.steps + 1) >= self.samples * self.steps:
                     self.wanted = self.samples
                 self.size = 0
+
+    @property
+    def _spent(self) -> bool:
+        """Whether the epochs are, but for what `_choose` takes."""
+        reserve = 0 if self.mean is None else 2 * self.size
+        return self.functions.nfev + reserve >= self.most
 
     def _batches(self) -> dict[str, list[float]]:
         """What is to be told of the batches, with the one of now."""
@@ -435,7 +457,20 @@ class _Run:
         solver.tell(*_mean(parts))
         if solver.version != before and (self.kept or everything):
             self.parts = parts
+        self._average(everything)
         self._report()
+
+    def _average(self, everything: bool) -> None:
+        """Include the iterate in the mean, which all samples need none of."""
+        if everything:
+            self.mean, self.averaged = None, 0
+            return
+        self.averaged += 1
+        if self.mean is None:
+            self.mean = clone(self.solver.x)
+        else:
+            share = (_DECAY + 1.0) / (self.averaged + _DECAY)
+            self.mean += share * (self.solver.x - self.mean)
 
     def _report(self) -> None:
         if self.callback is None:
@@ -452,12 +487,29 @@ class _Run:
         solver = self.solver
         solver.stop(self.status)
         result = solver.finish()
+        if self.mean is not None and self.status in _CHOOSING:
+            self._choose(result)
         result.nfev, result.njev = self.functions.nfev, self.functions.njev
         result.epochs, result.batch = self.functions.nfev / self.samples, self.size
         if self.status is Status.MAXFEV:
             result.message = f"The epochs are spent, {result.epochs:.6g} of them (`maxepochs`)."
         result.batches = {name: np.array(values) for name, values in self._batches().items()}
         return result
+
+    def _choose(self, result: OptimizeResult) -> None:
+        """Put the last iterate or the mean into the result, whichever is lower on a new batch."""
+        solver, lowest = self.solver, math.inf
+        mean = self.mean if solver.box is None else solver.box.project(self.mean)
+        batch = self._draw(self.size, self.order[:0])
+        for x in (solver.x, mean):
+            part = self._evaluate(x, [batch])[0]
+            if part.f < lowest and bool(abs(part.g).max() < math.inf):
+                result.x, result.fun, result.jac = clone(x), part.f, part.g
+                lowest = part.f
+        if lowest < math.inf:
+            result.optimality = solver._optimality_at(result.x, result.jac)
+            if solver.box is not None:
+                result.active = solver.box.active(result.x)
 
     def state(self) -> dict[str, Any]:
         """All that the iterations to come depend on, as a checkpoint holds it."""
@@ -467,6 +519,7 @@ class _Run:
             "error": self.error, "end": self.end, "batches": self.batches, "order": self.order,
             "counts": [self.functions.nfev, self.functions.njev],
             "generator": _plain(generator.state), "summed": self.summed, "total": self.total,
+            "mean": self.mean, "averaged": self.averaged,
             "lengths": [len(part.batch) for part in self.parts],
             "values": [part.f for part in self.parts],
         }  # fmt: skip
@@ -494,6 +547,10 @@ class _Run:
         x = self.solver.x0
         if saved["total"] is not None:
             self.total = self.solver._vector("sum of gradients", saved["total"])
+        if saved["mean"] is not None:
+            self.mean, self.averaged = (
+                self.solver._vector("mean of iterates", saved["mean"]), int(saved["averaged"])
+            )
         lengths = [int(length) for length in saved["lengths"]]
         if not lengths:
             return
