@@ -82,8 +82,8 @@ def minimize_sum(
 
     .. math:: m_k = m_{k-1} + \frac{\eta + 1}{k + \eta} (x_k - m_{k-1})
 
-    weighs the last ones most (polynomial-decay averaging, Shamir & Zhang 2013). Both :math:`m_k` and :math:`x_k`
-    are evaluated on a new batch, and the lower one is returned.
+    weighs the last ones most (polynomial-decay averaging, Shamir & Zhang 2013). Both :math:`m_k`
+    and :math:`x_k` are evaluated on a new batch, and the lower one is returned.
 
     Parameters
     ----------
@@ -143,10 +143,11 @@ def minimize_sum(
         As of `quasinewton.minimize`, with these differences. If ``batch == samples``, `fun`,
         `jac` and `optimality` are those on all samples; `success` needs that. Else they are those
         on a batch of this size that no step has seen, and `x` is the last iterate or the mean of
-        iterates, whichever is lower there. `nfev` and `njev` count samples, and `epochs` is ``nfev / samples``. If `maxepochs`
-        ends the run, `status` is `Status.MAXFEV`. `batches` is a dict of arrays with a value for
-        each batch: ``size``, ``epochs`` at its end, ``fun`` on it at its end, and ``error``, the
-        root of the variance of its gradient over its norm (0 for all samples).
+        iterates, whichever is lower there. `nfev` and `njev` count samples, and `epochs` is
+        ``nfev / samples``. If `maxepochs` ends the run, `status` is `Status.MAXFEV`. `batches` is a
+        dict of arrays with a value for each batch: ``size``, ``epochs`` at its end, ``fun`` on it
+        at its end, and ``error``, the root of the variance of its gradient over its norm (0 for all
+        samples).
 
     Raises
     ------
