@@ -48,6 +48,8 @@ IDLE = 10
 _MOST_NOISE = 1e-3
 #: Part of f by which a first step should decrease it at least.
 _VISIBLE = 1e-4
+#: After a rejection the length becomes at most this multiple of the step, or what was too long.
+_AFTER = 2.0
 #: Width of a variable's bounds, beside max(1, |x0|), above which they stand for none.
 WIDEST = 1e4
 
@@ -305,15 +307,22 @@ def interpolate_cubic(f, f_trial, slope, slope_trial, lowest, highest):
 
 
 @kernel
-def next_length(length, step, rho, accepted, shrink, convex, rule):
-    """The bound on the length of the next step (also the trust radius)."""
+def next_length(length, step, rho, accepted, shrink, convex, rule, refused=0.0):
+    """The bound on the length of the next step (also the trust radius).
+
+    `refused` is the length of the trial that was rejected just before, 0 if none was: what was too
+    long once is not tried again at once.
+    """
     constants = rule[0]
     if not accepted:
         return shrink * step
     if rho < constants.poor:
         return min(length, 0.5 * step)
     if rho >= constants.good:
-        return max(length, (constants.grow_convex if convex else constants.grow) * step)
+        grown = (constants.grow_convex if convex else constants.grow) * step
+        if refused > 0.0:
+            grown = min(grown, max(refused, _AFTER * step))
+        return max(length, grown)
     return length
 
 

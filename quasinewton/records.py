@@ -63,6 +63,7 @@ _FIELDS = {
     "multiplier": "f8",  # the cubic weight that s solves its subproblem for; mu, for a radius
     "rho": "f8",  # actual / predicted reduction of the last trial
     "length": "f8",  # bound on |s|
+    "refused": "f8",  # |s| of the last trial if it was rejected, else 0
     "length_max": "f8",  # bound on `length`
     "weight": "f8",  # least cubic weight
     "accepted": "i8",  # whether the last trial was

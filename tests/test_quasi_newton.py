@@ -14,7 +14,7 @@ from oracles import (
     scalar_cubic,
 )
 
-from quasinewton import Solver, minimize
+from quasinewton import Solver, minimize, problems
 from quasinewton.methods import QUASI_NEWTON, Recipe
 from quasinewton.methods.quasi_newton import QuasiNewton
 from quasinewton.models.compact import confine
@@ -157,3 +157,21 @@ def test_small_curvatures_keep_their_digits_where_the_function_looks_quadratic()
 
     for options in ({"finite_diff_rel_step": [1e-5, 1e-6]}, {"eps": 1e-5 * units}):
         assert minimize(fun, 3.0 * units, options=options).fun < 1e-6
+
+
+@pytest.mark.parametrize("method", QUASI_NEWTON)
+def test_what_was_too_long_is_not_tried_again_at_once(method):
+    """After a rejection and a good step the next is no longer than what was rejected, or doubled."""
+    checked = 0
+    for name in ("rosenbrock", "wood", "beale", "brown_dennis"):
+        problem = problems.get(name)
+        r = minimize(
+            problem.fun, problem.x0, jac=problem.grad, method=method, options={"history": True}
+        )
+        steps, accepted = r.history["step"], r.history["accepted"]
+        for k in range(3, len(steps)):
+            if accepted[k - 1] and not accepted[k - 2]:
+                checked += 1
+                bound = max(steps[k - 2], 2.0 * steps[k - 1])
+                assert steps[k] <= bound * (1.0 + 1e-9), (name, k)
+    assert checked > 10

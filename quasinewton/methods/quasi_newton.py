@@ -245,10 +245,11 @@ def receive(f_trial, gradient, points, g_trial, rows, ring, state, rule):
             record.length = min(
                 next_length(
                     record.length, record.step_norm, rho, accepted, shrink, record.convex != 0,
-                    rule,
+                    rule, record.refused,
                 ),
                 record.length_max,
             )  # fmt: skip
+        record.refused = 0.0 if accepted else record.step_norm
         if accepted:
             record.weight = constants.relax * record.multiplier
     if record.idle >= IDLE:
@@ -749,6 +750,7 @@ class QuasiNewton:
         record.f_best = f_best
         record.length = min(radius, record.length_max)
         record.rejections, record.outdated, record.pending = 0, 1, 0
+        record.refused = 0.0
         self._find_trial()
 
     def learn(self) -> None:
