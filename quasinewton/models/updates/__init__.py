@@ -22,9 +22,12 @@ KINDS = {"lsr1": 0, "lbfgs": 1, "hybrid": 2}
 
 SR1, BFGS, HYBRID = KINDS["lsr1"], KINDS["lbfgs"], KINDS["hybrid"]
 
-#: Factors by which the hybrid lets SR1 change the determinant of B: where the function looks
-#: quadratic, and elsewhere. One above 1e8 would leave small curvatures less than half their digits.
-_FREE, _MODERATE = 1e8, 10.0
+#: Factors by which the hybrid lets SR1 change the determinant of B, up and down: where the function
+#: looks quadratic, and elsewhere. One above 1e8 would leave small curvatures less than half their
+#: digits. What a pair shows to be stiffer than B says, BFGS learns better, unless B knows only
+#: some directions.
+_FREE = 1e8, 1e8
+_MODERATE, _REDUCED = (3.0, 10.0), (10.0, 10.0)
 
 
 @inline_kernel
@@ -64,9 +67,11 @@ def update(gamma, curvature, quadratic, k, lines, matrix, inverse, state):
     multiply_symmetric(matrix, lines[0, :k], lines[2, :k])
     used = False
     if kind == BFGS or kind == HYBRID:
-        most = 0.0
+        most = 0.0, 0.0
         if kind == HYBRID:
-            most = _FREE if quadratic else _MODERATE
+            most = _MODERATE if state[0].reduced == 0 else _REDUCED
+            if quadratic:
+                most = _FREE
         used = bfgs(gamma, t, c, k, lines, matrix, inverse, state, most)
     if kind == SR1 or (kind == HYBRID and not used):
         used = sr1(gamma, t, c, k, lines, matrix, inverse, state)

@@ -25,22 +25,24 @@ _CHANGE = 10.0
 
 @kernel
 def _prefers_sr1(sy, sbs, yhy, most):
-    """Whether SR1 keeps a definite B so, and changes its determinant by at most this factor.
+    """Whether SR1 keeps a definite B so, and its determinant within these factors, up and down.
 
-    SR1 multiplies the determinant by (yHy - sy)/(sy - sBs), which is at least 1 where sy > sBs.
+    SR1 multiplies the determinant by (yHy - sy)/(sy - sBs), which is at least 1 where sy > sBs, and
+    at most 1 where sy < sBs and B stays definite.
     """
+    up, down = most
     gap, growth = sy - sbs, yhy - sy
     if gap > 0.0:
-        return growth < most * gap
-    return growth < 0.0 and growth < gap / most and growth > most * gap
+        return growth < up * gap
+    return growth < 0.0 and growth < gap / down and growth > up * gap
 
 
 @kernel
 def bfgs(gamma, t, c, k, lines, matrix, inverse, state, most):
     """The BFGS update, which leaves s and z as they are where it is not made.
 
-    Arguments of `updates.update`, which has filled lines[2] with ``matrix s``; and by which factor
-    SR1 may change the determinant of B in its place, 0 for never.
+    Arguments of `updates.update`, which has filled lines[2] with ``matrix s``; and the factors by
+    which SR1 may change the determinant of B in its place, up and down, 0 for never.
     """
     record = state[0]
     s, z, bs, y, hy = lines[0, :k], lines[1, :k], lines[2, :k], lines[3, :k], lines[4, :k]
@@ -68,7 +70,7 @@ def bfgs(gamma, t, c, k, lines, matrix, inverse, state, most):
         multiply_symmetric(inverse, y, hy)
         for i in range(k):
             yhy += y[i] * hy[i]
-    if most > 0.0 and abs(sy - sbs) > _SKIP_SR1 * s_norm * math.sqrt(residual_square):
+    if most[0] > 0.0 and abs(sy - sbs) > _SKIP_SR1 * s_norm * math.sqrt(residual_square):
         if record.inverted != 0:
             if _prefers_sr1(sy, sbs, yhy, most):
                 return False
