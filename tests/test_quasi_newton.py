@@ -161,7 +161,7 @@ def test_small_curvatures_keep_their_digits_where_the_function_looks_quadratic()
 
 @pytest.mark.parametrize("method", QUASI_NEWTON)
 def test_what_was_too_long_is_not_tried_again_at_once(method):
-    """After a rejection and a good step the next is no longer than what was rejected, or doubled."""
+    """After a rejection and a good step the next is no longer than the rejected one, or doubled."""
     checked = 0
     for name in ("rosenbrock", "wood", "beale", "brown_dennis"):
         problem = problems.get(name)
