@@ -27,7 +27,7 @@ SR1, BFGS, HYBRID = KINDS["lsr1"], KINDS["lbfgs"], KINDS["hybrid"]
 #: digits. What a pair shows to be stiffer than B says, BFGS learns better, unless B knows only
 #: some directions.
 _FREE = 1e8, 1e8
-_MODERATE, _REDUCED = (3.0, 10.0), (10.0, 10.0)
+_MODERATE, _REDUCED = (4.0, 10.0), (10.0, 10.0)
 
 
 @inline_kernel
