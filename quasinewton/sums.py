@@ -142,8 +142,8 @@ def minimize_sum(
     OptimizeResult
         As of `quasinewton.minimize`, with these differences. If ``batch == samples``, `fun`,
         `jac` and `optimality` are those on all samples; `success` needs that. Else they are those
-        on a batch of this size that no step has seen, and `x` is the last iterate or the mean of
-        iterates, whichever is lower there. `nfev` and `njev` count samples, and `epochs` is
+        on one more batch of this size, and `x` is the last iterate or the mean of iterates,
+        whichever is lower there. `nfev` and `njev` count samples, and `epochs` is
         ``nfev / samples``. If `maxepochs` ends the run, `status` is `Status.MAXFEV`. `batches` is a
         dict of arrays with a value for each batch: ``size``, ``epochs`` at its end, ``fun`` on it
         at its end, and ``error``, the root of the variance of its gradient over its norm (0 for all
@@ -355,6 +355,7 @@ class _Run:
         self.size = self.samples if full else self.wanted
         everything = self.size == self.samples
         if everything:
+            self.mean, self.averaged = None, 0  # there is no noise to average
             divided = [np.arange(self.samples)]
             kept: list[_Part] = []
         else:
@@ -458,14 +459,12 @@ class _Run:
         solver.tell(*_mean(parts))
         if solver.version != before and (self.kept or everything):
             self.parts = parts
-        self._average(everything)
+        if not everything:
+            self._average()
         self._report()
 
-    def _average(self, everything: bool) -> None:
-        """Include the iterate in the mean, which all samples need none of."""
-        if everything:
-            self.mean, self.averaged = None, 0
-            return
+    def _average(self) -> None:
+        """Include the iterate in the mean."""
         self.averaged += 1
         if self.mean is None:
             self.mean = clone(self.solver.x)

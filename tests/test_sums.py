@@ -125,6 +125,20 @@ def test_on_batches_the_mean_of_the_iterates_is_returned_where_it_is_lower(bound
         assert r.x.max() <= 2.0 and np.array_equal(r.active, np.where(r.x == 2.0, 1, 0))
 
 
+def test_all_samples_need_no_mean():
+    """Nor epochs for a choice at the end."""
+    asked = []
+
+    def fun(x, batch):
+        asked.append((x, len(batch)))
+        return squares(x, batch)
+
+    r = minimize_sum(fun, np.zeros(n), N, maxepochs=6.0, full_after=2.0, tol=0.0)
+    full = [x for x, size in asked if size == N]
+    assert r.status == Status.MAXFEV and r.batch == N and 6.0 <= r.epochs < 7.0
+    assert len(full) >= 4 and any(np.array_equal(r.x, x) for x in full)
+
+
 def test_a_mean_that_cannot_be_evaluated_is_not_returned():
     last = []
 
