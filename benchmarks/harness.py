@@ -220,6 +220,24 @@ class Points:
         return product
 
 
+class InBox(Points):
+    """`Points` of a problem with `lower` and `upper`, from the point of its box next to x0."""
+
+    def __init__(self, problem, budget: int, seconds: float, x0: np.ndarray | None = None) -> None:
+        super().__init__(problem, budget, seconds)
+        self.lower, self.upper = problem.lower, problem.upper
+        x0 = self.x0 = np.clip(problem.x0 if x0 is None else x0, self.lower, self.upper)
+        g0 = problem.fg(x0)[1]
+        held = ((x0 <= self.lower) & (g0 > 0)) | ((x0 >= self.upper) & (g0 < 0))
+        largest = float(np.abs(np.where(held, 0.0, g0)).max())
+        #: max(1, max|g0|), g0 where no bound holds the variable.
+        self.scale = max(1.0, largest) if np.isfinite(largest) else 1.0
+
+    def residual(self, x: np.ndarray, g: np.ndarray) -> float:
+        """The largest element of x - P(x - g)."""
+        return float(np.abs(x - np.clip(x - g, self.lower, self.upper)).max())
+
+
 def ipopt(counter: Points, lower, upper, functions=None, sides=((), ())):
     """Ipopt with a limited-memory Hessian by cyipopt; `functions` are constraints and jacobian."""
     import cyipopt

@@ -42,8 +42,8 @@ older, and says so. Six changes came after the users' table ([theory](theory.md)
 hybrids take SR1 where the function looks quadratic, and let it stiffen the matrix less elsewhere;
 from n = 100 on their matrix is no longer scaled where a step meets little curvature, and a first
 step moves no variable further than they are from 0 in the mean; for 25,000 to 500,000 variables
-their matrix has 40 rows, not 20; and in all our methods what was too long a step is not tried again
-at once. With all of them
+their matrix has 40 rows, not 20; and in all quasi-Newton methods what was too long a step is not
+tried again at once. With all of them
 (`benchmarks/real/run.py --methods trust_hybrid "L-BFGS-B" --seconds 10`) `trust_hybrid` brings the
 gradient to 1e-5 on all 61 of the users' problems and to 1e-8 on 58 (L-BFGS-B 57 and 38), with 0.53
 and 0.52 times the points of L-BFGS-B; to 1e-5 that is 0.47 for n < 20, 0.45 for 20 to 99, 0.67 for

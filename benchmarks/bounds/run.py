@@ -41,22 +41,13 @@ TOLERANCE, FALSE, SAME = 1e-6, 1e-4, 1e-4
 BASE = "L-BFGS-B"
 
 
-class Counter(harness.Points):
+class Counter(harness.InBox):
     """The functions of a problem, counted at distinct points; solved by the projected gradient."""
 
     def __init__(self, problem, budget, seconds):
         super().__init__(problem, budget, seconds)
-        self.lower, self.upper = problem.lower, problem.upper
         self.outside = 0
         self.f = np.inf
-        x0 = self.x0 = np.clip(problem.x0, self.lower, self.upper)
-        g0 = problem.fg(x0)[1]
-        held = ((x0 <= self.lower) & (g0 > 0)) | ((x0 >= self.upper) & (g0 < 0))
-        largest = float(np.abs(np.where(held, 0.0, g0)).max())
-        self.scale = max(1.0, largest) if np.isfinite(largest) else 1.0
-
-    def residual(self, x, g):
-        return float(np.abs(x - np.clip(x - g, self.lower, self.upper)).max())
 
     def note(self, x, f, g):
         self.outside += bool(np.any(x < self.lower) or np.any(x > self.upper))
